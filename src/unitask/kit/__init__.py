@@ -1,0 +1,1 @@
+"""Technique that knows nothing of tasks: errors, clock, ids, money, network, media, log, faults."""

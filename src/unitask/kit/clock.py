@@ -1,0 +1,25 @@
+"""Time as integers: microseconds since the epoch, UTC."""
+
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+SECOND_US: Final = 1_000_000
+ZERO_TIME: Final = "0001-01-01T00:00:00Z"
+
+
+class Clock:
+    """The system's clock; tests subclass it to move time by hand."""
+
+    def now_us(self) -> int:
+        """Microseconds since the epoch."""
+        return time.time_ns() // 1000
+
+
+def rfc3339(time_us: int | None) -> str:
+    """Write a time as the wire does; a time not reached yet is the year 1."""
+    if time_us is None:
+        return ZERO_TIME
+    whole, micro = divmod(time_us, SECOND_US)
+    stamp = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{stamp}.{micro:06d}Z" if micro else f"{stamp}Z"

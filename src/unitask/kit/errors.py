@@ -1,0 +1,152 @@
+"""Every error that a caller of Unitask can meet, in one tree.
+
+    UnitaskError                      500
+      InvalidRequest                  400  the body cannot be understood
+        InvalidInput                  400  a field of the input is wrong; names its path
+        UnknownProduct                400  no such model or task type
+      Unauthorized                    401
+      InsufficientCredits             402
+      Forbidden                       403
+      NotFound                        404
+      Conflict                        409
+      BodyTooLarge                    413
+      IdempotencyMismatch             422
+      TooManyTasks                    429  carries retry_after_s
+      Unavailable                     503  no engine for the product, or the database is away
+      TaskFailure                          an attempt ended without a result
+        MediaFailure                       an input could not be fetched or decoded
+        EngineFailure                      the engine broke: crash, memory, deadline
+        Cancelled                          the client took the order back
+
+`status` is the HTTP status, `code` a stable word for programs, the text a sentence that says what to change. Only
+`unitask.api.errors` turns them into answers.
+"""
+
+from typing import ClassVar
+
+
+class UnitaskError(Exception):
+    """The root of the tree; its text is meant for the person who sent the request."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+
+class InvalidRequest(UnitaskError):
+    """The request cannot be understood."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class InvalidInput(InvalidRequest):
+    """A field of the input is missing, out of range or of the wrong type."""
+
+    code = "invalid_input"
+
+
+class UnknownProduct(InvalidRequest):
+    """No product has this model and task type."""
+
+    code = "unknown_product"
+
+
+class Unauthorized(UnitaskError):
+    """The key is missing or wrong."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class InsufficientCredits(UnitaskError):
+    """The balance does not cover the quote."""
+
+    status = 402
+    code = "insufficient_credits"
+
+
+class Forbidden(UnitaskError):
+    """The key is right and may not do this."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(UnitaskError):
+    """No such object, or it belongs to another account."""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(UnitaskError):
+    """The object is in a state that does not allow this."""
+
+    status = 409
+    code = "conflict"
+
+
+class BodyTooLarge(UnitaskError):
+    """The request body passes the size limit."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class IdempotencyMismatch(UnitaskError):
+    """The idempotency key was used before with another body."""
+
+    status = 422
+    code = "idempotency_mismatch"
+
+
+class TooManyTasks(UnitaskError):
+    """The account has as many waiting tasks as it may have."""
+
+    status = 429
+    code = "too_many_tasks"
+
+    def __init__(self, sentence: str, *, retry_after_s: int) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(UnitaskError):
+    """The server cannot do this at present."""
+
+    status = 503
+    code = "unavailable"
+
+
+class TaskFailure(UnitaskError):
+    """An attempt ended without a result. `number` is what the wire shows as `error.code`.
+
+    `raw_message` tells an operator more than the sentence tells the client. `retryable` says that the same order may
+    succeed at another time or on another worker.
+    """
+
+    code = "task_failed"
+    number: ClassVar[int] = 10000
+
+    def __init__(self, sentence: str, *, raw_message: str = "", retryable: bool = False) -> None:
+        super().__init__(sentence)
+        self.raw_message = raw_message or sentence
+        self.retryable = retryable
+
+
+class MediaFailure(TaskFailure):
+    """An input could not be fetched or decoded; the sentence begins with the phrase clients match on."""
+
+    code = "media_failed"
+
+
+class EngineFailure(TaskFailure):
+    """The engine crashed, ran out of memory or passed its deadline."""
+
+    code = "engine_failed"
+
+
+class Cancelled(TaskFailure):
+    """The client cancelled the task."""
+
+    code = "cancelled"

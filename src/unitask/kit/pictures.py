@@ -1,0 +1,59 @@
+"""Reading pictures that a stranger sent and writing those that we made. Pillow is imported inside: engines only."""
+
+import io
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from unitask.kit.errors import MediaFailure
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PHRASE: Final = "failed to get valid image"
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
+
+
+def read_image(path: Path, *, limit_side_px: int, limit_pixels: int) -> "Image":
+    """Decode the first frame, upright, as RGB or RGBA (where the file has transparency).
+
+    The size is checked from the header before a pixel is decoded, so that a decompression bomb costs nothing.
+
+    Raises:
+        MediaFailure: not a picture, damaged, or larger than the limits.
+
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 - only engines need Pillow
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(path, formats=FORMATS)
+            width, height = image.size
+            if max(width, height) > limit_side_px or width * height > limit_pixels:
+                raise MediaFailure(
+                    f"{PHRASE}: it has {width}x{height} pixels, the limit is {limit_side_px} a side "
+                    f"and {limit_pixels} in all; send a smaller one",
+                )
+            image.load()
+            image = ImageOps.exif_transpose(image)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise MediaFailure(
+            f"{PHRASE}: the file cannot be decoded as JPEG, PNG, WebP, GIF, BMP or TIFF",
+            raw_message=f"{type(error).__name__}: {error}",
+        ) from error
+    transparent = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
+    return image.convert("RGBA" if transparent else "RGB")
+
+
+def png(image: "Image", text: Mapping[str, str]) -> bytes:
+    """Encode as PNG with `text` as its tEXt or iTXt entries."""
+    from PIL.PngImagePlugin import PngInfo  # noqa: PLC0415 - only engines need Pillow
+
+    info = PngInfo()
+    for key, value in text.items():
+        info.add_itxt(key, value)
+    stream = io.BytesIO()
+    image.save(stream, "PNG", pnginfo=info, compress_level=3)
+    return stream.getvalue()

@@ -1,0 +1,1 @@
+"""The vocabulary in which products, prices, recipes and engines are described."""

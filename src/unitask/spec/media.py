@@ -1,0 +1,77 @@
+"""Media fields of an input: a URL, a data URI or bare base64, one annotation for all three.
+
+A product writes `image: Image` or `image: Annotated[str, Media("image", limit_bytes=...)]`; from the annotation come
+the JSON schema, the check at create and the limits of the download.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+MediaKind = Literal["image", "video", "audio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What a media field accepts. Sizes are bytes of the file and pixels of the decoded picture."""
+
+    kind: MediaKind
+    limit_bytes: int = 10 * 2**20
+    limit_side_px: int = 4096
+    limit_pixels: int = 4096 * 4096
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Say in the JSON schema that this text stands for a file."""
+        return {
+            **handler(schema),
+            "x-media": self.kind,
+            "x-limit-bytes": self.limit_bytes,
+            "x-limit-side-px": self.limit_side_px,
+        }
+
+
+Image = Annotated[str, Media("image")]
+Video = Annotated[str, Media("video")]
+Audio = Annotated[str, Media("audio")]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaValue:
+    """One media field of one input, with the means to replace it."""
+
+    path: str
+    media: Media
+    source: str
+    replace: Callable[[str], None]
+
+
+def media_values(model: BaseModel, at: str = "input") -> Iterator[MediaValue]:
+    """Find every filled media field, also inside nested objects and lists."""
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        path = f"{at}.{name}"
+        media = next((item for item in field.metadata if isinstance(item, Media)), None)
+        if media is not None and isinstance(value, str) and value:
+            yield MediaValue(path, media, value, _setter(model, name))
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, BaseModel):
+                    yield from media_values(item, f"{path}[{index}]")
+                elif media is not None and isinstance(item, str) and item:
+                    yield MediaValue(f"{path}[{index}]", media, item, _item_setter(value, index))
+        elif isinstance(value, BaseModel):
+            yield from media_values(value, path)
+
+
+def _setter(model: BaseModel, name: str) -> Callable[[str], None]:
+    return lambda value: setattr(model, name, value)
+
+
+def _item_setter(items: list[Any], index: int) -> Callable[[str], None]:
+    def replace(value: str) -> None:
+        items[index] = value
+
+    return replace

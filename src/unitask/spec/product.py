@@ -1,0 +1,78 @@
+"""A product: one pair (model, task_type) that is sold."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from unitask.spec.price import Price
+
+Level = Literal["preview", "basic", "full"]
+
+
+class Input(BaseModel):
+    """What a client may put in `input`. Unknown keys are dropped here and reported in `meta.warnings`."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, ser_json_inf_nan="null")
+
+    seed_field: ClassVar[str] = "seed"
+
+
+class ImageResult(BaseModel):
+    """The output of a product that makes pictures. `image_url` is never null; `image_urls` lists all if several."""
+
+    image_url: str
+    image_urls: list[str] | None = None
+    image_base64: str = ""
+
+    @classmethod
+    def of(cls, *pictures: str) -> dict[str, Any]:
+        """Build the wire's output from the references that `job.save` gave."""
+        urls = list(pictures) if len(pictures) > 1 else None
+        return {"image_url": pictures[0], "image_urls": urls, "image_base64": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one engine makes one product: plain data that only this engine understands."""
+
+    engine: str
+    level: Level
+    make: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A request that a person may send as it is."""
+
+    title: str
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """Everything the system knows about one (model, task_type).
+
+    `family` is the name under which task history and limits group it. `keep_days` is how long an output stays.
+    `expected_s` and `limit_s` are seconds of one attempt: usual, and the most before it is ended.
+    """
+
+    model: str
+    task_type: str
+    family: str
+    title: str
+    summary: str
+    input: type[Input]
+    output: type[BaseModel]
+    price: Price
+    recipes: tuple[Recipe, ...]
+    examples: tuple[Example, ...]
+    keep_days: int = 3
+    expected_s: float = 5.0
+    limit_s: int = 300
+
+    @property
+    def key(self) -> str:
+        """The name of the product in the queue and in logs: `model/task_type`."""
+        return f"{self.model}/{self.task_type}"
