@@ -1,0 +1,71 @@
+"""The wire's JSON: the envelope `{code, data, message}` and the task object in it, keys in the documented order.
+
+Stored documents are spliced in as they are: nothing is parsed to be written again.
+"""
+
+from typing import Any, Final
+
+import orjson
+from starlette.responses import Response
+
+from unitask.artifacts.service import Artifacts
+from unitask.kit.clock import rfc3339
+from unitask.tasks.model import NO_ERROR, Status, Task
+
+_NO_ERROR: Final = orjson.Fragment(orjson.dumps(NO_ERROR))
+_HELD: Final = {Status.PENDING, Status.STAGED, Status.PROCESSING}
+
+
+def success(data: Any, headers: dict[str, str] | None = None) -> Response:
+    """Answer 200 with data."""
+    body = orjson.dumps({"code": 200, "data": data, "message": "success"})
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def failure(
+    status: int, message: str, *, data: Any = None, headers: dict[str, str] | None = None
+) -> Response:
+    """Answer an error; the code in the body mirrors the HTTP status."""
+    body = orjson.dumps({"code": status, "data": data, "message": message})
+    return Response(body, status, media_type="application/json", headers=headers)
+
+
+def refused_task(status: int, message: str) -> dict[str, Any]:
+    """Build the task object of an order that was not accepted: no id, failed, with its error where clients look."""
+    return {
+        "task_id": "",
+        "status": Status.FAILED,
+        "error": {"code": status, "raw_message": message, "message": message, "detail": None},
+    }
+
+
+def task_object(task: Task, artifacts: Artifacts) -> dict[str, Any]:
+    """Build the task object of create, get and webhooks."""
+
+    def document(text: str | None) -> Any:
+        return orjson.Fragment(artifacts.with_urls(text)) if text else None
+
+    held = task.price_points if task.status in _HELD else 0
+    return {
+        "task_id": task.id,
+        "model": task.model,
+        "task_type": task.task_type,
+        "status": task.status,
+        "config": document(task.config),
+        "input": document(task.input),
+        "output": document(task.output),
+        "meta": {
+            "created_at": rfc3339(task.created_at),
+            "started_at": rfc3339(task.started_at),
+            "ended_at": rfc3339(task.ended_at),
+            "usage": {"type": "point", "frozen": held, "consume": task.charged_points},
+            "is_using_private_pool": False,
+            "engine": task.engine,
+            "engine_level": task.engine_level,
+            "progress": 1.0 if task.status is Status.COMPLETED else task.progress or 0.0,
+            "warnings": document(task.warnings),
+        },
+        "detail": None,
+        "logs": document(task.logs),
+        "error": orjson.Fragment(task.error) if task.error else _NO_ERROR,
+    }

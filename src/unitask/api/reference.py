@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def routes(*a):
+    return []

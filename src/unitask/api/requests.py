@@ -1,0 +1,66 @@
+"""What every route asks of a request: who sends it, and a body of bounded size."""
+
+import hmac
+from typing import cast
+
+from starlette.requests import Request
+
+from unitask.accounts.model import Caller
+from unitask.app import Services
+from unitask.kit.errors import BodyTooLarge, Unauthorized
+
+
+def services(request: Request) -> Services:
+    """Find the services of this application."""
+    return cast("Services", request.app.state.services)
+
+
+async def caller(request: Request) -> Caller:
+    """Find whose key came as `X-API-Key`, or as a bearer token.
+
+    Raises:
+        Unauthorized: none came, or none that works.
+
+    """
+    key = request.headers.get("x-api-key", "").strip()
+    return await services(request).accounts.authenticate(key or bearer(request))
+
+
+def bearer(request: Request) -> str:
+    """Read the token of an Authorization header, or an empty text."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def require_worker(request: Request) -> None:
+    """Let only workers through.
+
+    Raises:
+        Unauthorized: the worker token is missing or wrong.
+
+    """
+    token = services(request).settings.worker_token
+    if token is None or not hmac.compare_digest(token.get_secret_value().encode(), bearer(request).encode()):
+        raise Unauthorized("the worker token is missing or wrong; set UNITASK_WORKER_TOKEN to the API's")
+
+
+async def body(request: Request) -> bytes:
+    """Read the body, within the limit.
+
+    Raises:
+        BodyTooLarge: more bytes than the limit, announced or sent.
+
+    """
+    limit = services(request).settings.body_limit_bytes
+    sentence = f"the request body is larger than {limit} bytes; send large media by URL"
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > limit:
+        raise BodyTooLarge(sentence)
+    chunks = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge(sentence)
+        chunks.append(chunk)
+    return b"".join(chunks)

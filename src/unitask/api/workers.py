@@ -1,0 +1,132 @@
+"""The door of the workers; see `unitask.spec.protocol`."""
+
+from typing import TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from unitask.api.requests import body, require_worker, services
+from unitask.app import Services
+from unitask.kit import faults
+from unitask.kit.clock import SECOND_US
+from unitask.kit.errors import InvalidRequest
+from unitask.kit.media import CONTENT_TYPES
+from unitask.queue.model import Progress
+from unitask.spec import protocol
+from unitask.tasks.model import Failure, Outcome, Work
+
+_UPLOAD_LIMIT_BYTES = 4 * 2**30
+_NEXT_BEAT_S = 1.0
+
+Message = TypeVar("Message", bound=BaseModel)
+
+
+async def _read(request: Request, message: type[Message]) -> Message:
+    require_worker(request)
+    try:
+        return message.model_validate_json(await body(request))
+    except ValidationError as error:
+        raise InvalidRequest(
+            f"invalid request: {error.errors(include_url=False, include_input=False)}"
+        ) from error
+
+
+def _answer(message: BaseModel) -> Response:
+    return Response(message.model_dump_json(), media_type="application/json")
+
+
+def _claimed(work: Work, unitask: Services) -> protocol.ClaimedTask:
+    left_us = work.attempt_deadline - unitask.clock.now_us()
+    return protocol.ClaimedTask(
+        task_id=work.task_id,
+        attempt=work.attempt,
+        model=work.model,
+        task_type=work.task_type,
+        engine=work.engine,
+        input=orjson.loads(unitask.artifacts.with_urls(work.input)),
+        seconds_left=left_us / SECOND_US,
+    )
+
+
+async def claim(request: Request) -> Response:
+    """Give a worker tasks; waits for them."""
+    ask = await _read(request, protocol.ClaimRequest)
+    unitask = services(request)
+    found = await unitask.tasks.claim(
+        worker_id=ask.worker_id, engines=ask.engines, most=ask.most, wait_s=ask.wait_s
+    )
+    return _answer(protocol.ClaimAnswer(tasks=[_claimed(work, unitask) for work in found]))
+
+
+async def beat(request: Request) -> Response:
+    """Hear that a worker lives."""
+    sign = await _read(request, protocol.BeatRequest)
+    progress = [Progress(one.task_id, one.attempt, one.progress, one.note) for one in sign.progress]
+    unitask = services(request)
+    held = await unitask.tasks.beat(
+        worker_id=sign.worker_id, name=sign.name, engines=sign.engines, progress=progress
+    )
+    answer = [
+        protocol.HeldTask(task_id=one.task_id, attempt=one.attempt, cancel_requested=one.cancel_requested)
+        for one in held
+    ]
+    return _answer(
+        protocol.BeatAnswer(held=answer, files_url=unitask.artifacts.files_url, next_in_s=_NEXT_BEAT_S)
+    )
+
+
+async def upload(request: Request) -> Response:
+    """Take a file that an attempt made."""
+    require_worker(request)
+    unitask = services(request)
+    extension = request.path_params["extension"]
+    if extension not in CONTENT_TYPES:
+        raise InvalidRequest(f"invalid request: no content type is known for .{extension}")
+    file = await unitask.artifacts.store(
+        request.stream(), extension=extension, limit_bytes=_UPLOAD_LIMIT_BYTES
+    )
+    faults.point("upload.before_publish")
+    try:
+        await unitask.tasks.add_output(
+            file, task_id=str(request.path_params["task_id"]), attempt=request.path_params["attempt"]
+        )
+    except BaseException:
+        unitask.artifacts.discard(file)
+        raise
+    faults.point("upload.after_publish")
+    return _answer(protocol.UploadAnswer(reference=file.reference))
+
+
+async def settle(request: Request) -> Response:
+    """Hear how an attempt ended."""
+    end = await _read(request, protocol.SettleRequest)
+    failure = end.failure
+    accepted = await services(request).tasks.settle(
+        Outcome(
+            task_id=end.task_id,
+            attempt=end.attempt,
+            output=end.output,
+            failure=Failure(failure.message, failure.raw_message, failure.number) if failure else None,
+            retryable=bool(failure and failure.retryable),
+            given_back=bool(failure and failure.given_back),
+            measures=end.measures,
+            warnings=end.warnings,
+            logs=end.logs,
+        )
+    )
+    return _answer(protocol.SettleAnswer(accepted=accepted))
+
+
+ROUTES = [
+    Route(f"{protocol.PREFIX}/claim", claim, methods=["POST"]),
+    Route(f"{protocol.PREFIX}/beat", beat, methods=["POST"]),
+    Route(
+        f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}",
+        upload,
+        methods=["PUT"],
+    ),
+    Route(f"{protocol.PREFIX}/settle", settle, methods=["POST"]),
+]

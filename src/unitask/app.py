@@ -1,0 +1,88 @@
+"""The composition root: settings in, services out. The only module that knows them all."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from unitask.accounts.service import DEFAULT_ACCOUNT, Accounts
+from unitask.artifacts.service import Artifacts
+from unitask.artifacts.store import LocalStore
+from unitask.catalogue import Catalogue
+from unitask.db import Database, open_database
+from unitask.db.migrate import check
+from unitask.kit.clock import Clock
+from unitask.kit.errors import Unavailable
+from unitask.kit.net import Guard
+from unitask.settings import Settings
+from unitask.tasks.orders import Orders
+from unitask.tasks.service import Rules, Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the API, the command line and the housekeeping work with."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    catalogue: Catalogue
+    accounts: Accounts
+    artifacts: Artifacts
+    orders: Orders
+    tasks: Tasks
+
+    @classmethod
+    async def open(cls, settings: Settings, clock: Clock | None = None) -> Self:
+        """Open the database and build every service on it.
+
+        Raises:
+            Unavailable: the database is away, or its schema is not this release's.
+
+        """
+        wrong = await check(settings.database)
+        if wrong:
+            raise Unavailable(wrong)
+        clock = clock or Clock()
+        database = await open_database(settings.database)
+        catalogue = Catalogue.load()
+        artifacts = Artifacts(database, clock, LocalStore(settings.data / "files"), settings.base_url)
+        tasks = Tasks(
+            database=database, clock=clock, catalogue=catalogue, artifacts=artifacts, rules=_rules(settings)
+        )
+        await tasks.open()
+        return cls(
+            settings=settings,
+            clock=clock,
+            database=database,
+            catalogue=catalogue,
+            accounts=Accounts(database, clock, settings.key_secret()),
+            artifacts=artifacts,
+            orders=Orders(
+                catalogue=catalogue,
+                artifacts=artifacts,
+                guard=Guard(allow_private=settings.allow_private_networks),
+                clock=clock,
+                engines=frozenset(settings.engines) if settings.engines is not None else None,
+                deadline_us=settings.task_deadline_s * 1_000_000,
+            ),
+            tasks=tasks,
+        )
+
+    async def first_key(self) -> str | None:
+        """Make the preset key, or a new one if there is none at all; None if there is nothing to show."""
+        preset = self.settings.api_key.get_secret_value() if self.settings.api_key else None
+        if preset is None and await self.accounts.list_keys():
+            return None
+        return await self.accounts.add_key(account=DEFAULT_ACCOUNT, name="first key", key=preset)
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self.database.close()
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        max_attempts=settings.max_attempts,
+        staged_limit=settings.staged_limit,
+        lease_s=settings.lease_s,
+        deadline_s=settings.task_deadline_s,
+    )

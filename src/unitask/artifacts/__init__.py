@@ -1,0 +1,1 @@
+"""Stored files: uploads, inputs that came inside a request, outputs."""

@@ -1,0 +1,1 @@
+"""The ledger: every movement of points, double entry and append-only."""

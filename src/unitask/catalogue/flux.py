@@ -1,0 +1,334 @@
+"""Flux: pictures from words, and pictures changed by words.
+
+Three models share one family of inputs: `schnell` is quick and makes up to four pictures a task, `dev` is
+finer, `dev-advanced` adds LoRA, ControlNet, inpainting, outpainting, variations and editing. Source: FLUX.1
+of Black Forest Labs, with its Fill, Redux, ControlNet and Kontext relatives.
+"""
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from unitask.spec.media import Image
+from unitask.spec.price import dollars
+from unitask.spec.product import Example, ImageResult, Input, Product, Recipe
+
+SCHNELL: Final = "Qubico/flux1-schnell"
+DEV: Final = "Qubico/flux1-dev"
+ADVANCED: Final = "Qubico/flux1-dev-advanced"
+
+LIMIT_PIXELS: Final = 1024 * 1024
+LIMIT_SIDE_PX: Final = 4096
+LIMIT_ADDED_PIXELS: Final = 1024 * 1024 - 1
+DEFAULT_SIDE_PX: Final = 1024
+PROMPT_CHARS: Final = 20_000
+# Base64 of the largest file that a picture may be, with line breaks and a data URI's header.
+MEDIA_CHARS: Final = 15_000_000
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _only_one(batch_size: int) -> int:
+    if batch_size > 1:
+        raise ValueError(f"only {SCHNELL} makes more than one picture per task; send 1 or leave it out")
+    return batch_size
+
+
+Prompt = Annotated[str, Field(max_length=PROMPT_CHARS), AfterValidator(_filled)]
+Picture = Annotated[Image, Field(max_length=MEDIA_CHARS), AfterValidator(_filled)]
+OnePicture = Annotated[int, Field(ge=1, json_schema_extra={"maximum": 1}), AfterValidator(_only_one)]
+Side = Annotated[int, Field(ge=0, le=LIMIT_SIDE_PX)]
+# fmt: off
+LoraType = Literal[
+    "anime", "art", "collage-artstyle", "creepcute", "cyberpunk-anime-style", "deco-pulse",
+    "deep-sea-particle-enhencer", "disney", "faetastic-details", "fractal-geometry", "furry",
+    "galactixy-illustrations-style", "geometric-woman", "graphic-portrait", "mat-miller-art", "mjv6",
+    "moebius-style", "mystic-realism", "ob3d-isometric-3d-room", "paper-quilling-and-layering-style",
+    "realism", "remes-abstract-poster-style", "scenery",
+]
+# fmt: on
+ControlType = Annotated[
+    Literal["depth", "soft_edge", "canny", "openpose"],
+    BeforeValidator(lambda name: "soft_edge" if name == "hed" else name),
+]
+
+
+class Lora(BaseModel):
+    """A style laid over the model."""
+
+    lora_type: LoraType = Field(description="Name of the style.")
+    lora_strength: float = Field(default=1.0, ge=0, le=2, description="0 is none of the style, 1 all of it.")
+    lora_image: str = Field(default="", max_length=MEDIA_CHARS, description="Accepted and not read.")
+
+
+class Control(BaseModel):
+    """A picture whose shapes the result follows."""
+
+    control_type: ControlType = Field(description="What is read from it; `hed` is another name of soft_edge.")
+    control_image: Picture = Field(description="The picture to follow: URL, data URI or base64.")
+    control_strength: float | None = Field(default=None, ge=0, le=1, description="How closely.")
+    return_preprocessed_image: bool = Field(default=False, description="Also give the map read from it.")
+
+
+class Outpaint(BaseModel):
+    """Pixels to add on each side; together fewer than 1024 x 1024, counted once the picture is known."""
+
+    setting_type: Literal["outpaint"] = Field(description="Always `outpaint`.")
+    outpaint_left: Side = Field(default=0, description="Pixels to add on the left.")
+    outpaint_right: Side = Field(default=0, description="Pixels to add on the right.")
+    outpaint_top: Side = Field(default=0, description="Pixels to add above.")
+    outpaint_bottom: Side = Field(default=0, description="Pixels to add below.")
+
+    @model_validator(mode="after")
+    def below_limit(self) -> Self:
+        """Refuse what is too much for any picture; the engine counts again with the real one."""
+        wide, high = self.outpaint_left + self.outpaint_right, self.outpaint_top + self.outpaint_bottom
+        if (wide + 1) * (high + 1) - 1 > LIMIT_ADDED_PIXELS:
+            raise ValueError(f"an outpaint must add fewer than {LIMIT_ADDED_PIXELS + 1} pixels")
+        return self
+
+
+class FluxInput(Input):
+    """What every Flux task reads."""
+
+    prompt: Prompt = Field(description="What the picture shows.")
+    steps: int = Field(default=0, ge=0, le=40, description="Denoising steps; 0 leaves it to the model.")
+    batch_size: OnePicture = Field(default=1, description="Number of pictures.")
+    seed: int = Field(default=-1, ge=-1, le=2**63 - 1, description="Same seed, same picture; -1 draws one.")
+
+
+class Guided(FluxInput):
+    """Adds what steers away from and towards the prompt."""
+
+    negative_prompt: str = Field(default="", max_length=PROMPT_CHARS, description="What must not be shown.")
+    guidance_scale: float | None = Field(
+        default=None, ge=1.5, le=5, description="How strictly to follow words."
+    )
+
+
+class Sized(FluxInput):
+    """Adds the size of the result, at most 1024 x 1024 pixels in all; one side may be longer."""
+
+    width: Side = Field(default=0, description="Pixels; 0 stands for 1024, or for the given picture's size.")
+    height: Side = Field(default=0, validate_default=True, description="Pixels; 0 as for the width.")
+
+    @field_validator("height")
+    @classmethod
+    def within_area(cls, height: int, known: ValidationInfo) -> int:
+        """Bound the area; a side that is left out counts as 1024."""
+        wide, high = known.data.get("width") or DEFAULT_SIDE_PX, height or DEFAULT_SIDE_PX
+        if wide * high > LIMIT_PIXELS:
+            raise ValueError(f"width x height is {wide * high} pixels; at most {LIMIT_PIXELS}")
+        return height
+
+
+class FromPicture(FluxInput):
+    """Adds the picture to work on."""
+
+    image: Picture = Field(description="The picture to work on: URL, data URI or base64.")
+
+
+class Styled(FluxInput):
+    """Adds the style to use."""
+
+    lora_settings: list[Lora] = Field(min_length=1, max_length=1, description="The style, just one.")
+
+
+class Schnell(FluxInput):
+    """What the quick model takes differently."""
+
+    steps: int = Field(default=0, ge=0, le=10, description="Denoising steps; 0 leaves it to the model.")
+    batch_size: int = Field(default=1, ge=1, le=4, description="Number of pictures, each charged.")
+
+
+class TextToImage(Guided, Sized):
+    """A picture from words."""
+
+    denoise: float = Field(default=0.7, gt=0, le=1, description="How far to leave the given picture, if any.")
+
+
+class SchnellTextToImage(Schnell, TextToImage):
+    """Up to four pictures from words."""
+
+
+class ImageToImage(FromPicture, TextToImage):
+    """A picture made anew from another one and words."""
+
+
+class SchnellImageToImage(Schnell, ImageToImage):
+    """Up to four pictures made anew from another one and words."""
+
+
+class TextToImageLora(Styled, TextToImage):
+    """A picture from words in a given style."""
+
+
+class ImageToImageLora(Styled, ImageToImage):
+    """A picture made anew in a given style."""
+
+
+class ControlNet(TextToImage):
+    """A picture from words that follows the shapes of another."""
+
+    image: Image = Field(default="", max_length=MEDIA_CHARS, description="A picture to start from, if any.")
+    control_net_settings: list[Control] = Field(
+        min_length=1, max_length=1, description="What to follow, just one."
+    )
+    lora_settings: list[Lora] = Field(default=[], max_length=1, description="A style, at most one.")
+
+
+class FillInpaint(FromPicture, Guided):
+    """A picture whose pure white region is painted anew."""
+
+
+class FillOutpaint(FromPicture, Guided):
+    """A picture continued beyond its edges."""
+
+    prompt: str = Field(default="", max_length=PROMPT_CHARS, description="What the new parts show.")
+    custom_settings: list[Outpaint] = Field(min_length=1, max_length=1, description="How far, just one.")
+
+
+class Redux(FromPicture, Guided, Sized):
+    """A variation of a picture."""
+
+
+class Kontext(FromPicture, Sized):
+    """A picture edited as told."""
+
+    width: Side = Field(default=1024, description="Pixels of the result; 0 stands for 1024.")
+    height: Side = Field(default=1024, validate_default=True, description="Pixels; 0 stands for 1024.")
+    steps: int = Field(default=28, ge=0, le=40, description="Denoising steps; 0 stands for 28.")
+
+
+# A small picture with a white square in its middle, so that every example runs without a network.
+_PICTURE: Final = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAgMAAADXB5lNAAAADFBMVEUoWqDmtDz///8eHihrJ4kVAAAANklEQVR42mNgGD6A"
+    "kYGBIRTOW83AwISuYugIsECoUIhHGIa0X6ghwPifgSEMzls1Gh7/B4c7AGx6BWadAklBAAAAAElFTkSuQmCC"
+)
+_TITLES: Final = {SCHNELL: "Flux schnell", DEV: "Flux dev", ADVANCED: "Flux dev advanced"}
+_PRICES: Final = {SCHNELL: "0.0015", DEV: "0.015", ADVANCED: "0.02"}
+
+
+def _pictures(inputs: FluxInput) -> int:
+    return inputs.batch_size
+
+
+def _with(prompt: str, **fields: object) -> dict[str, object]:
+    return {"prompt": prompt, **fields}
+
+
+def _near(prompt: str, **fields: object) -> dict[str, object]:
+    return {"prompt": prompt, "image": _PICTURE, **fields}
+
+
+def _control(control_type: str, **fields: object) -> list[dict[str, object]]:
+    return [{"control_type": control_type, "control_image": _PICTURE, **fields}]
+
+
+_FROM_TEXT: Final = (
+    Example("Words alone", _with("a little cat", width=1024, height=1024)),
+    Example(
+        "Wide, always the same",
+        _with("a lighthouse in a storm, oil on canvas", width=1280, height=720, seed=42),
+    ),
+)
+_FOUR: Final = Example("Four at once", _with("a paper boat", batch_size=4, steps=4, width=512, height=512))
+_FROM_IMAGE: Final = (
+    Example("Close to the picture", _near("a bear", denoise=0.4)),
+    Example("Far from the picture", _near("a house in the snow", denoise=0.9, negative_prompt="people")),
+)
+_TEXT_LORA: Final = (
+    Example("A style", _with("a street at night", lora_settings=[{"lora_type": "mystic-realism"}])),
+    Example(
+        "Half of it", _with("a fox", lora_settings=[{"lora_type": "anime", "lora_strength": 0.5}], width=768)
+    ),
+)
+_IMAGE_LORA: Final = (
+    Example("A style", _near("a bear", lora_settings=[{"lora_type": "disney"}])),
+    Example("A light touch", _near("a bear", denoise=0.3, lora_settings=[{"lora_type": "moebius-style"}])),
+)
+_EDGES: Final = _control("canny", control_strength=0.45, return_preprocessed_image=True)
+_CONTROLNET: Final = (
+    Example(
+        "Depth, in a style",
+        _with("a hero", control_net_settings=_control("depth"), lora_settings=[{"lora_type": "mjv6"}]),
+    ),
+    Example(
+        "Edges, with their map",
+        _with("a glass tower", control_net_settings=_EDGES, guidance_scale=2.5, steps=28),
+    ),
+)
+_INPAINT: Final = (
+    Example("Fill the white square", _near("a girl in a blue and red skirt")),
+    Example("In fewer steps", _near("a wooden door", steps=20, negative_prompt="text")),
+)
+_SIDEWAYS: Final = {"setting_type": "outpaint", "outpaint_left": 500, "outpaint_right": 500}
+_OUTPAINT: Final = (
+    Example("To both sides", _near("a wide valley", custom_settings=[_SIDEWAYS])),
+    Example(
+        "Upwards", _near("a clear sky", custom_settings=[{"setting_type": "outpaint", "outpaint_top": 64}])
+    ),
+)
+_REDUX: Final = (
+    Example("A variation", _near("a superman", width=1024, height=1024)),
+    Example("Upright", _near("in watercolours", width=768, height=1024, seed=7)),
+)
+_KONTEXT: Final = (
+    Example("Change one thing", _near("make the square green", steps=10, seed=-1)),
+    Example("Change the season", _near("let it be winter", width=1248, height=832)),
+)
+_MAKES: Final = {
+    "controlnet-lora": Recipe("preview", "preview", "controlnet"),
+    "fill-inpaint": Recipe("preview", "preview", "inpaint"),
+    "fill-outpaint": Recipe("preview", "preview", "outpaint", {"limit_added_pixels": LIMIT_ADDED_PIXELS}),
+    "redux-variation": Recipe("preview", "preview", "redux"),
+}
+
+
+def _product(
+    model: str, task_type: str, title: str, inputs: type[FluxInput], examples: tuple[Example, ...]
+) -> Product:
+    schnell = model == SCHNELL
+    return Product(
+        model=model,
+        task_type=task_type,
+        family="flux",
+        title=f"{_TITLES[model]}: {title}",
+        summary=inputs.__doc__ or "",
+        input=inputs,
+        output=ImageResult,
+        price=dollars(_PRICES[model], unit="image", units=_pictures),
+        recipes=(_MAKES.get(task_type) or Recipe("preview", "preview", task_type.replace("-", "_")),),
+        examples=examples,
+        expected_s=5.0 if schnell else 20.0,
+        limit_s=60 if schnell else 180 if task_type == "controlnet-lora" else 120,
+    )
+
+
+PRODUCTS: Final[tuple[Product, ...]] = (
+    _product(SCHNELL, "txt2img", "text to image", SchnellTextToImage, (*_FROM_TEXT, _FOUR)),
+    _product(SCHNELL, "img2img", "image to image", SchnellImageToImage, _FROM_IMAGE),
+    _product(DEV, "txt2img", "text to image", TextToImage, _FROM_TEXT),
+    _product(DEV, "img2img", "image to image", ImageToImage, _FROM_IMAGE),
+    _product(ADVANCED, "txt2img", "text to image", TextToImage, _FROM_TEXT),
+    _product(ADVANCED, "img2img", "image to image", ImageToImage, _FROM_IMAGE),
+    _product(ADVANCED, "txt2img-lora", "text to image in a style", TextToImageLora, _TEXT_LORA),
+    _product(ADVANCED, "img2img-lora", "image to image in a style", ImageToImageLora, _IMAGE_LORA),
+    _product(ADVANCED, "controlnet-lora", "ControlNet, with or without a style", ControlNet, _CONTROLNET),
+    _product(ADVANCED, "fill-inpaint", "paint the white region anew", FillInpaint, _INPAINT),
+    _product(ADVANCED, "fill-outpaint", "continue beyond the edges", FillOutpaint, _OUTPAINT),
+    _product(ADVANCED, "redux-variation", "variation of a picture", Redux, _REDUX),
+    _product(ADVANCED, "kontext", "edit a picture as told", Kontext, _KONTEXT),
+)

@@ -1,0 +1,39 @@
+"""The command `unitask`."""
+
+import sys
+
+import click
+
+from unitask import __version__
+from unitask.cli import catalogue, doctor, keys, server, worker
+from unitask.kit.errors import UnitaskError
+
+
+@click.group()
+@click.version_option(__version__, prog_name="unitask")
+def commands() -> None:
+    """One self-hosted API for every generative-media model.
+
+    Settings come from the environment (UNITASK_...); `unitask doctor` shows them all.
+    """
+
+
+for command in (
+    server.up,
+    server.serve,
+    server.migrate,
+    worker.worker,
+    keys.keys,
+    catalogue.catalogue,
+    doctor.doctor,
+):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one sentence, not a traceback."""
+    try:
+        commands()
+    except UnitaskError as error:
+        click.echo(f"unitask: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,62 @@
+"""`unitask catalogue`."""
+
+from collections import defaultdict
+from typing import Any
+
+import click
+import orjson
+
+from unitask.catalogue import Catalogue
+from unitask.kit.money import usd
+from unitask.settings import Settings
+from unitask.spec.product import Product
+from unitask.tasks.orders import Choice, Orders, choose
+
+
+def levels_line(catalogue: Catalogue, orders: Orders) -> str:
+    """Say in a few lines which products are at which level here."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for product in catalogue:
+        recipe = orders.choice(product).recipe
+        names[f"{recipe.level} (engine {recipe.engine})" if recipe else "cannot be made here"].append(
+            product.title
+        )
+    return "\n".join(
+        f"  {level}: {', '.join(dict.fromkeys(titles))}" for level, titles in sorted(names.items())
+    )
+
+
+def _as_json(product: Product, choice: Choice) -> dict[str, Any]:
+    return {
+        "model": product.model,
+        "task_type": product.task_type,
+        "family": product.family,
+        "title": product.title,
+        "price_points": product.price.points_per_unit,
+        "price_unit": product.price.unit,
+        "engine": choice.recipe.engine if choice.recipe else None,
+        "engine_level": choice.recipe.level if choice.recipe else None,
+        "missing": choice.missing or None,
+        "input": product.input.model_json_schema(),
+    }
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with the schema of every input.")
+def catalogue(*, as_json: bool) -> None:
+    """List all products: price, and the engine and level that would make each here."""
+    engines = Settings.load().engines
+    allowed = frozenset(engines) if engines is not None else None
+    products = [(product, choose(product, allowed)) for product in Catalogue.load()]
+    if as_json:
+        listing = [_as_json(product, choice) for product, choice in products]
+        click.echo(orjson.dumps(listing, option=orjson.OPT_INDENT_2))
+        return
+    for product, choice in products:
+        made = (
+            f"{choice.recipe.level} by {choice.recipe.engine}"
+            if choice.recipe
+            else f"not here: {choice.missing}"
+        )
+        price = f"${usd(product.price.points_per_unit):g} per {product.price.unit}"
+        click.echo(f"{product.model:28} {product.task_type:18} {price:32} {made}")

@@ -1,0 +1,190 @@
+"""`unitask up`, `unitask serve`, `unitask migrate`."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import click
+import uvicorn
+from pydantic import SecretStr
+
+from unitask.api import create_app
+from unitask.app import Services
+from unitask.cli.catalogue import levels_line
+from unitask.db.migrate import upgrade
+from unitask.kit import log
+from unitask.kit.errors import Unavailable
+from unitask.settings import Settings
+
+_STOP_S: Final = 5.0
+_RESTART_S: Final = 1.0
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that asks us first when it is told to end, so that the worker can still report."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.asked_to_end = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Remember the signal; a second one ends at once."""
+        if self.asked_to_end.is_set():
+            super().handle_exit(sig, frame)
+        self._loop.call_soon_threadsafe(self.asked_to_end.set)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        raise Unavailable(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another with --port"
+        ) from error
+    return listener
+
+
+async def _serve(settings: Settings, *, with_worker: bool) -> None:
+    listener = _listen(settings)
+    changes: dict[str, Any] = {"port": listener.getsockname()[1]}
+    if with_worker and settings.worker_token is None:
+        changes["worker_token"] = SecretStr(secrets.token_hex(32))
+    settings = settings.model_copy(update=changes)
+    services = await Services.open(settings)
+    try:
+        _greet(services, await services.first_key())
+        config = uvicorn.Config(
+            create_app(services),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=int(_STOP_S),
+            backlog=2048,
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve([listener]), name="server")
+        async with _embedded_worker(settings) if with_worker else contextlib.nullcontext():
+            asked = asyncio.create_task(server.asked_to_end.wait(), name="asked-to-end")
+            await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+        server.should_exit = True
+        await serving
+    finally:
+        await services.close()
+
+
+def _greet(services: Services, first_key: str | None) -> None:
+    settings = services.settings
+    click.echo(f"Unitask listens on {settings.base_url}  (reference: {settings.base_url}/docs)")
+    if first_key:
+        click.echo(f"API key, shown this once: {first_key}")
+    click.echo(levels_line(services.catalogue, services.orders))
+
+
+@contextlib.asynccontextmanager
+async def _embedded_worker(settings: Settings) -> AsyncIterator[None]:
+    """Keep a worker process running. Its standard input is a pipe of ours: when we end, however, it hears of it."""
+    keeper = asyncio.create_task(_keep_worker(settings), name="embedded-worker")
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeper
+
+
+async def _keep_worker(settings: Settings) -> None:
+    token = settings.worker_token.get_secret_value() if settings.worker_token else ""
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    environment = {
+        **os.environ,
+        "UNITASK_API_URL": f"http://{local}:{settings.port}",
+        "UNITASK_WORKER_TOKEN": token,
+        "UNITASK_DATA": str(settings.data),
+    }
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "unitask",
+            "worker",
+            "--embedded",
+            stdin=asyncio.subprocess.PIPE,
+            env=environment,
+        )
+        try:
+            await process.wait()
+        except asyncio.CancelledError:
+            await _stop(process)
+            raise
+        click.echo(f"the worker ended with status {process.returncode}; starting another", err=True)
+        await asyncio.sleep(_RESTART_S)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), _STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def _run(settings: Settings, *, with_worker: bool) -> None:
+    log.configure(settings.log_level, as_json=settings.log_json)
+    with contextlib.suppress(KeyboardInterrupt):
+        if sys.platform == "win32":
+            asyncio.run(_serve(settings, with_worker=with_worker))
+        else:
+            import uvloop  # noqa: PLC0415 - not on every platform
+
+            uvloop.run(_serve(settings, with_worker=with_worker))
+
+
+_host = click.option("--host", help="Address to listen on.")
+_port = click.option("--port", type=int, help="Port to listen on; 0 for a free one.")
+_data = click.option("--data", type=click.Path(path_type=Path), help="Folder of the database and the files.")
+
+
+@click.command()
+@_host
+@_port
+@_data
+def up(host: str | None, port: int | None, data: Path | None) -> None:
+    """Run everything in one command: API, worker, housekeeping, on SQLite and local files."""
+    settings = Settings.load(host=host, port=port, data=data)
+    upgrade(settings.database)
+    _run(settings, with_worker=True)
+
+
+@click.command()
+@_host
+@_port
+@_data
+def serve(host: str | None, port: int | None, data: Path | None) -> None:
+    """Run the API alone; workers come from elsewhere with UNITASK_WORKER_TOKEN."""
+    _run(Settings.load(host=host, port=port, data=data), with_worker=False)
+
+
+@click.command()
+@_data
+def migrate(data: Path | None) -> None:
+    """Bring the database to the schema of this release."""
+    settings = Settings.load(data=data)
+    upgrade(settings.database)
+    click.echo("The database has the schema of this release.")

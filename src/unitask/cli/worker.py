@@ -1,0 +1,58 @@
+"""`unitask worker`."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+import click
+
+from unitask.kit import log
+from unitask.kit.errors import Unavailable
+from unitask.kit.process import die_with_parent
+from unitask.settings import Settings, WrongSetting
+from unitask.worker.client import ApiClient
+from unitask.worker.service import Options, Worker, usable_engines
+
+
+@click.command()
+@click.option("--api", "api_url", help="Address of the API.")
+@click.option("--slots", type=int, help="Tasks at the same time.")
+@click.option("--embedded", is_flag=True, hidden=True, help="End with the process that started this one.")
+def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
+    """Run a worker: claims tasks from an API and makes them with the engines that are installed here."""
+    settings = Settings.load(api_url=api_url, slots=slots)
+    log.configure(settings.log_level, as_json=settings.log_json)
+    if embedded:
+        die_with_parent()
+    if not settings.api_url:
+        raise WrongSetting("UNITASK_API_URL is not set: where is the API? For example http://127.0.0.1:8000")
+    if settings.worker_token is None:
+        raise WrongSetting("UNITASK_WORKER_TOKEN is not set: it must be the one that the API has")
+    engines = usable_engines(settings.engines)
+    if not engines:
+        raise Unavailable("no engine can run here; `unitask doctor` says what is missing")
+    options = Options(
+        api_url=settings.api_url,
+        slots=settings.slots,
+        engines=engines,
+        memory_bytes=settings.engine_memory_bytes,
+        allow_private=settings.allow_private_networks,
+    )
+    asyncio.run(_work(settings.api_url, settings.worker_token.get_secret_value(), options, embedded=embedded))
+
+
+async def _work(api_url: str, token: str, options: Options, *, embedded: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    if embedded:
+        loop.add_reader(sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 1) or stop.set())
+    client = ApiClient(api_url, token)
+    try:
+        await Worker(client, options).run(stop)
+    finally:
+        await client.close()

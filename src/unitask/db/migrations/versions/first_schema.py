@@ -1,0 +1,211 @@
+"""The first schema"""
+
+from alembic import op
+import sqlalchemy as sa
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Apply."""
+
+    op.create_table(
+        "accounts",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("unlimited", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("available_points", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("held_points", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("used_points", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("task_limit", sa.Integer(), nullable=True),
+        sa.Column("active_tasks", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("staged_tasks", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("active_tasks >= 0 and staged_tasks >= 0", name="accounts_tasks"),
+        sa.CheckConstraint("held_points >= 0", name="accounts_held"),
+        sa.CheckConstraint("unlimited or available_points >= 0", name="accounts_available"),
+        sa.PrimaryKeyConstraint("id", name="accounts_pkey"),
+        postgresql_with={"fillfactor": 50, "autovacuum_vacuum_scale_factor": 0.02},
+    )
+    op.create_table(
+        "artifacts",
+        sa.Column("id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("task_id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("path", sa.String(length=300), nullable=False),
+        sa.Column("content_type", sa.String(length=100), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="artifacts_pkey"),
+        sa.UniqueConstraint("path", name="artifacts_path_key"),
+    )
+    with op.batch_alter_table("artifacts") as batch_op:
+        batch_op.create_index("artifacts_expiry", ["expires_at"], unique=False)
+        batch_op.create_index("artifacts_task", ["task_id"], unique=False)
+
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("task_id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("event", sa.String(length=32), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("delivered", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("last_answer", sa.String(length=500), server_default=sa.text("''"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="deliveries_pkey"),
+        sa.UniqueConstraint("task_id", "event", name="deliveries_task_id_event_key"),
+    )
+    with op.batch_alter_table("deliveries") as batch_op:
+        batch_op.create_index(
+            "deliveries_owed",
+            ["next_at"],
+            unique=False,
+            postgresql_where=sa.text("settled_at is null"),
+            sqlite_where=sa.text("settled_at is null"),
+        )
+
+    op.create_table(
+        "idempotency",
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("body_hash", sa.String(length=64), nullable=False),
+        sa.Column("task_id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "key", name="idempotency_pkey"),
+    )
+    with op.batch_alter_table("idempotency") as batch_op:
+        batch_op.create_index("idempotency_expiry", ["expires_at"], unique=False)
+
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="leases_pkey"),
+    )
+    op.create_table(
+        "ledger",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("task_id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("debit", sa.String(length=16), nullable=False),
+        sa.Column("credit", sa.String(length=16), nullable=False),
+        sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=500), server_default=sa.text("''"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("points >= 0", name="ledger_points"),
+        sa.PrimaryKeyConstraint("id", name="ledger_pkey"),
+        sa.UniqueConstraint("task_id", "kind", name="ledger_task_id_kind_key"),
+    )
+    with op.batch_alter_table("ledger") as batch_op:
+        batch_op.create_index("ledger_account", ["account_id", "id"], unique=False)
+
+    op.create_table(
+        "queue",
+        sa.Column("task_id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("product", sa.String(length=401), nullable=False),
+        sa.Column("engine", sa.String(length=64), nullable=False),
+        sa.Column("priority", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("worker_id", sa.String(length=64), nullable=True),
+        sa.Column("price_points", sa.BigInteger(), nullable=False),
+        sa.Column("has_webhook", sa.Boolean(), nullable=False),
+        sa.Column("cancel_requested", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("progress", sa.Float(), server_default=sa.text("0"), nullable=False),
+        sa.Column("note", sa.String(length=200), server_default=sa.text("''"), nullable=False),
+        sa.Column("attempt_deadline", sa.BigInteger(), nullable=True),
+        sa.Column("deadline", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("task_id", name="queue_pkey"),
+        postgresql_with={"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.02},
+    )
+    with op.batch_alter_table("queue") as batch_op:
+        batch_op.create_index("queue_deadline", ["deadline"], unique=False)
+        batch_op.create_index(
+            "queue_processing",
+            ["worker_id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'processing'"),
+            sqlite_where=sa.text("state = 'processing'"),
+        )
+        batch_op.create_index(
+            "queue_ready",
+            ["engine", "product", sa.literal_column("priority desc"), "task_id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'ready'"),
+            sqlite_where=sa.text("state = 'ready'"),
+        )
+        batch_op.create_index(
+            "queue_staged",
+            ["account_id", sa.literal_column("priority desc"), "task_id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'staged'"),
+            sqlite_where=sa.text("state = 'staged'"),
+        )
+
+    op.create_table(
+        "tasks",
+        sa.Column("id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("api_key_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("model", sa.String(length=200), nullable=False),
+        sa.Column("task_type", sa.String(length=200), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("input", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("config", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("output", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("error", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("warnings", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("logs", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("engine", sa.String(length=64), nullable=True),
+        sa.Column("engine_level", sa.String(length=16), nullable=True),
+        sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("price_points", sa.BigInteger(), nullable=False),
+        sa.Column("charged_points", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="tasks_pkey"),
+        postgresql_with={"fillfactor": 80},
+    )
+    with op.batch_alter_table("tasks") as batch_op:
+        batch_op.create_index("tasks_account", ["account_id", "id"], unique=False)
+
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("engines", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="workers_pkey"),
+    )
+    op.create_table(
+        "api_keys",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("hint", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="api_keys_account_id_fkey"),
+        sa.PrimaryKeyConstraint("id", name="api_keys_pkey"),
+        sa.UniqueConstraint("key_hash", name="api_keys_key_hash_key"),
+    )

@@ -1,0 +1,175 @@
+"""PostgreSQL through asyncpg. Hints travel by LISTEN/NOTIFY, outside of every transaction."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Self, TypeVar
+
+import asyncpg
+
+from unitask.db.database import Row, Transaction
+from unitask.db.statements import Statement, bind
+from unitask.kit.errors import Unavailable
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_ATTEMPTS: Final = 5
+_NOTIFY_GAP_S: Final = 0.005
+_RELISTEN_S: Final = 1.0
+_POOL_SIZE: Final = 10
+_LOST: Final = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+_AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class PostgresTransaction:
+    """The statements of one transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def fetch(self, statement: Statement, **parameters: Any) -> list[Row]:
+        """Run a statement and give its rows."""
+        rows: list[Row] = await self._connection.fetch(statement.postgres, *_ordered(statement, parameters))
+        return rows
+
+    async def fetch_one(self, statement: Statement, **parameters: Any) -> Row | None:
+        """Run a statement and give its first row, if any."""
+        rows = await self.fetch(statement, **parameters)
+        return rows[0] if rows else None
+
+    async def execute(self, statement: Statement, **parameters: Any) -> None:
+        """Run a statement for its effect."""
+        await self._connection.fetch(statement.postgres, *_ordered(statement, parameters))
+
+
+def _ordered(statement: Statement, parameters: dict[str, Any]) -> list[Any]:
+    return [bind(parameters[name]) for name in statement.parameters]
+
+
+async def _as_text(connection: Any) -> None:
+    """Let ids be text in Python, as they are in SQLite and on the wire."""
+    await connection.set_type_codec("uuid", encoder=str, decoder=str, schema="pg_catalog", format="text")
+
+
+async def _keep(_: Any) -> None:
+    """Leave a connection as it is when it goes back: no use case sets anything on it."""
+
+
+class PostgresDatabase:
+    """A pool of connections, and one more that listens."""
+
+    def __init__(self, url: str, pool: Any) -> None:
+        self._url = url
+        self._pool = pool
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self._listening: asyncio.Task[None] | None = None
+        self._hinted: set[str] = set()
+        self._notifying: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def connect(cls, url: str) -> Self:
+        """Open the pool.
+
+        Raises:
+            Unavailable: no answer at this address.
+
+        """
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=2,
+                max_size=_POOL_SIZE,
+                init=_as_text,
+                reset=_keep,
+                command_timeout=60,
+                timeout=10,
+            )
+        except (*_LOST, TimeoutError) as error:
+            raise Unavailable(f"the database does not answer: {error}") from error
+        return cls(url, pool)
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `work` in one transaction, durable when this returns."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    return await work(PostgresTransaction(connection))
+            except _AGAIN:
+                if attempt == _ATTEMPTS:
+                    raise
+                log.info("transaction runs again", extra={"attempt": attempt})
+            except _LOST as error:
+                raise Unavailable(
+                    "the database is not reachable at present; try again in a moment"
+                ) from error
+        raise AssertionError
+
+    async def fetch(self, statement: Statement, **parameters: Any) -> list[Row]:
+        """Read outside of any transaction."""
+        try:
+            rows: list[Row] = await self._pool.fetch(statement.postgres, *_ordered(statement, parameters))
+        except _LOST as error:
+            raise Unavailable("the database is not reachable at present; try again in a moment") from error
+        return rows
+
+    async def notify(self, channel: str) -> None:
+        """Wake this process at once and the others by NOTIFY; hints within five milliseconds are joined into one."""
+        for heard in self._listeners.get(channel, []):
+            heard()
+        self._hinted.add(channel)
+        if self._notifying is None:
+            self._notifying = asyncio.create_task(self._notify(), name="notify")
+
+    async def _notify(self) -> None:
+        try:
+            while self._hinted:
+                channels, self._hinted = self._hinted, set()
+                for channel in channels:
+                    await self._pool.execute("select pg_notify($1, '')", channel)
+                await asyncio.sleep(_NOTIFY_GAP_S)
+        except (*_LOST, TimeoutError):
+            log.warning("a hint was lost; the other processes poll")
+        finally:
+            self._notifying = None
+
+    async def listen(self, channel: str, heard: Callable[[], None]) -> None:
+        """Call `heard` on every hint."""
+        self._listeners.setdefault(channel, []).append(heard)
+        if self._listening is not None:
+            self._listening.cancel()
+        self._listening = asyncio.create_task(self._keep_listening(), name="listen")
+
+    async def _keep_listening(self) -> None:
+        while True:
+            try:
+                await self._listen_once()
+            except (*_LOST, TimeoutError):
+                log.warning("lost the connection that listens; polling goes on")
+            await asyncio.sleep(_RELISTEN_S)
+
+    async def _listen_once(self) -> None:
+        connection = await asyncpg.connect(self._url, timeout=10)
+        try:
+            for channel, listeners in self._listeners.items():
+                await connection.add_listener(
+                    channel, lambda *_, heard=tuple(listeners): [call() for call in heard]
+                )
+            while not connection.is_closed():
+                await asyncio.sleep(_RELISTEN_S)
+        finally:
+            connection.terminate()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for task in (self._listening, self._notifying):
+            if task is not None:
+                task.cancel()
+        await self._pool.close()

@@ -1,0 +1,231 @@
+"""The schema, once for both databases. Times are microseconds since the epoch, money is points, documents are JSON text.
+
+This module is read by migrations and tests only: hot statements are hand-written text in each domain's `queries.sql`.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    },
+)
+
+_Number = BigInteger().with_variant(Integer, "sqlite")
+_Id = Uuid(as_uuid=False).with_variant(Text, "sqlite")
+_Document = JSON().with_variant(Text, "sqlite")
+
+
+def _narrow(fill: int) -> dict[str, object]:
+    """Leave room in each page, so that updates stay in their page and dead rows go without a vacuum."""
+    return {"postgresql_with": {"fillfactor": fill, "autovacuum_vacuum_scale_factor": 0.02}}
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("name", String(200), nullable=False),
+    Column("unlimited", Boolean, nullable=False, server_default=text("false")),
+    Column("available_points", BigInteger, nullable=False, server_default=text("0")),
+    Column("held_points", BigInteger, nullable=False, server_default=text("0")),
+    Column("used_points", BigInteger, nullable=False, server_default=text("0")),
+    Column("task_limit", Integer),
+    Column("active_tasks", Integer, nullable=False, server_default=text("0")),
+    Column("staged_tasks", Integer, nullable=False, server_default=text("0")),
+    Column("created_at", BigInteger, nullable=False),
+    CheckConstraint("unlimited or available_points >= 0", name="available"),
+    CheckConstraint("held_points >= 0", name="held"),
+    CheckConstraint("active_tasks >= 0 and staged_tasks >= 0", name="tasks"),
+    **_narrow(50),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("account_id", _Number, ForeignKey("accounts.id"), nullable=False),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("hint", String(16), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("account_id", _Number, nullable=False),
+    Column("api_key_id", _Number, nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("task_type", String(200), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("input", _Document, nullable=False),
+    Column("config", _Document, nullable=False),
+    Column("output", _Document),
+    Column("error", _Document),
+    Column("warnings", _Document, nullable=False),
+    Column("logs", _Document, nullable=False),
+    Column("engine", String(64)),
+    Column("engine_level", String(16)),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("price_points", BigInteger, nullable=False),
+    Column("charged_points", BigInteger, nullable=False, server_default=text("0")),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Index("tasks_account", "account_id", "id"),
+    postgresql_with={"fillfactor": 80},
+)
+
+_ready = text("state = 'ready'")
+_staged = text("state = 'staged'")
+_processing = text("state = 'processing'")
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("task_id", _Id, primary_key=True),
+    Column("account_id", _Number, nullable=False),
+    Column("product", String(401), nullable=False),
+    Column("engine", String(64), nullable=False),
+    Column("priority", SmallInteger, nullable=False, server_default=text("0")),
+    Column("state", String(10), nullable=False),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("worker_id", String(64)),
+    Column("price_points", BigInteger, nullable=False),
+    Column("has_webhook", Boolean, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
+    Column("progress", Float, nullable=False, server_default=text("0")),
+    Column("note", String(200), nullable=False, server_default=text("''")),
+    Column("attempt_deadline", BigInteger),
+    Column("deadline", BigInteger, nullable=False),
+    Index(
+        "queue_ready",
+        "engine",
+        "product",
+        text("priority desc"),
+        "task_id",
+        postgresql_where=_ready,
+        sqlite_where=_ready,
+    ),
+    Index(
+        "queue_staged",
+        "account_id",
+        text("priority desc"),
+        "task_id",
+        postgresql_where=_staged,
+        sqlite_where=_staged,
+    ),
+    Index("queue_processing", "worker_id", postgresql_where=_processing, sqlite_where=_processing),
+    Index("queue_deadline", "deadline"),
+    **_narrow(70),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("engines", _Document, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("account_id", _Number, nullable=False),
+    Column("task_id", _Id),
+    Column("kind", String(16), nullable=False),
+    Column("debit", String(16), nullable=False),
+    Column("credit", String(16), nullable=False),
+    Column("points", BigInteger, nullable=False),
+    Column("reason", String(500), nullable=False, server_default=text("''")),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("task_id", "kind"),
+    CheckConstraint("points >= 0", name="points"),
+    Index("ledger_account", "account_id", "id"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("account_id", _Number, primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("body_hash", String(64), nullable=False),
+    Column("task_id", _Id, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("idempotency_expiry", "expires_at"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("account_id", _Number, nullable=False),
+    Column("task_id", _Id),
+    Column("attempt", Integer),
+    Column("kind", String(16), nullable=False),
+    Column("path", String(300), nullable=False, unique=True),
+    Column("content_type", String(100), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("artifacts_expiry", "expires_at"),
+    Index("artifacts_task", "task_id"),
+)
+
+_owed = text("settled_at is null")
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("account_id", _Number, nullable=False),
+    Column("task_id", _Id, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("next_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+    Column("delivered", Boolean, nullable=False, server_default=text("false")),
+    Column("last_answer", String(500), nullable=False, server_default=text("''")),
+    UniqueConstraint("task_id", "event"),
+    Index("deliveries_owed", "next_at", postgresql_where=_owed, sqlite_where=_owed),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", BigInteger, nullable=False),
+)

@@ -1,0 +1,71 @@
+"""SQL as named text: each domain folder has a `queries.sql`, read once.
+
+    -- name: find_task
+    select ... where id = :id
+    -- name: insert_tasks [sqlite]
+    insert ... from json_each(:rows)
+    -- name: insert_tasks [postgres]
+    insert ... from json_to_recordset(:rows) ...
+
+Where the two dialects differ, the two texts stand side by side under one name. Parameters are named; `rows` is always a
+list of objects, passed as one JSON text, so that a statement takes any number of rows in one round trip.
+"""
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+import orjson
+
+_HEADER: Final = re.compile(r"^-- name: (?P<name>\w+)(?: \[(?P<dialect>sqlite|postgres)\])?$", re.MULTILINE)
+_PARAMETER: Final = re.compile(r"(?<![:\w]):(?P<name>[a-z_]+)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement in both dialects. `postgres` has its parameters as $1, $2, ... in the order of `parameters`."""
+
+    name: str
+    sqlite: str
+    postgres: str
+    parameters: tuple[str, ...]
+
+
+def bind(value: Any) -> Any:
+    """Turn lists and objects into JSON text; everything else goes to the driver as it is."""
+    return orjson.dumps(value).decode() if isinstance(value, list | dict | tuple) else value
+
+
+def _statement(name: str, sqlite: str, postgres: str) -> Statement:
+    order = list(dict.fromkeys(match["name"] for match in _PARAMETER.finditer(postgres)))
+    numbered = _PARAMETER.sub(lambda match: f"${order.index(match['name']) + 1}", postgres)
+    return Statement(name, sqlite.strip().rstrip(";"), numbered.strip().rstrip(";"), tuple(order))
+
+
+def parse(text: str) -> dict[str, Statement]:
+    """Split a file of named statements."""
+    texts: dict[str, dict[str, str]] = {}
+    headers = list(_HEADER.finditer(text))
+    for header, following in zip(headers, [*headers[1:], None], strict=True):
+        body = text[header.end() : following.start() if following else len(text)]
+        dialects = [header["dialect"]] if header["dialect"] else ["sqlite", "postgres"]
+        for dialect in dialects:
+            if dialect in texts.setdefault(header["name"], {}):
+                raise ValueError(f"statement {header['name']} is written twice for {dialect}")
+            texts[header["name"]][dialect] = body
+    return {name: _statement(name, **both) for name, both in texts.items()}
+
+
+class Queries:
+    """The statements of one package, as attributes: `SQL = Queries(__package__)`, then `SQL.find_task`."""
+
+    def __init__(self, package: str | None) -> None:
+        self._statements = parse(files(package or "").joinpath("queries.sql").read_text("utf-8"))
+
+    def __getattr__(self, name: str) -> Statement:
+        """Find a statement by name."""
+        try:
+            return self._statements[name]
+        except KeyError:
+            raise AttributeError(f"no statement named {name}") from None

@@ -1,0 +1,92 @@
+"""The engine `cpu`: real results from the client's own media, by classical algorithms, on any machine.
+
+Nothing is downloaded and nothing is learned: what it makes is of the level `basic`. Each make is a function
+`(inputs, job) -> Output` in a module of this package; it is imported when a task wants it, because the API process
+loads this package too and must stay light.
+"""
+
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from unitask.kit.errors import EngineFailure, MediaFailure
+from unitask.kit.pictures import PHRASE, png, read_image
+from unitask.spec.engine import Job, Output
+from unitask.spec.media import media_values
+from unitask.spec.product import Input, Product
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+LIBRARIES: Final = ("cv2", "numpy", "PIL", "scipy", "skimage")
+LABELS: Final = {"Software": "unitask", "unitask:engine": "cpu", "unitask:level": "basic"}
+MAKES: Final = {
+    "background_remove": "unitask.engines.cpu.cutout:remove_background",
+    "upscale": "unitask.engines.cpu.upscale:upscale",
+}
+"""What a recipe may name as its `make`, and the function that makes it."""
+
+
+class CpuEngine:
+    """Satisfies `unitask.spec.engine.Engine`."""
+
+    name = "cpu"
+
+    def missing(self) -> str | None:
+        """Say what to install if a library of the extra `cpu` is absent."""
+        absent = [library for library in LIBRARIES if importlib.util.find_spec(library) is None]
+        return "install the extra: pip install 'unitask[cpu]'" if absent else None
+
+    def run(self, product: Product, inputs: Input, job: Job) -> Output:
+        """Make the product as `job.recipe.make` says.
+
+        Raises:
+            TaskFailure: with a sentence for the client.
+
+        """
+        target = MAKES.get(job.recipe.make)
+        if target is None:
+            raise EngineFailure(f"the engine cpu cannot make {job.recipe.make!r} of {product.key}")
+        make: Callable[[Input, Job], Output] = pkgutil.resolve_name(target)
+        return make(inputs, job)
+
+
+ENGINE = CpuEngine()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the client: decoded, upright, RGB or RGBA; and the file it came from."""
+
+    image: "Image"
+    path: Path
+
+
+def fetch_picture(inputs: Input, name: str, job: Job) -> Picture:
+    """Fetch and decode the picture in the field `name`, within the limits written at that field.
+
+    Raises:
+        MediaFailure: unreachable, not a picture, damaged or too large.
+
+    """
+    value = next((value for value in media_values(inputs) if value.path == f"input.{name}"), None)
+    if value is None:
+        raise MediaFailure(f"{PHRASE}: input.{name} is empty")
+    path = job.fetch(value.source, value.media)
+    limits = value.media
+    return Picture(read_image(path, limit_side_px=limits.limit_side_px, limit_pixels=limits.limit_pixels), path)
+
+
+def save_picture(image: "Image", source: Picture, job: Job) -> str:
+    """Store a picture made from `source` as a labelled PNG; returns its reference for the output.
+
+    The colour profile of the source goes along: the pixels were never converted, and without it the saturated
+    colours of a telephone's camera would turn pale.
+    """
+    profile = source.image.info.get("icc_profile")
+    if isinstance(profile, bytes) and profile[16:20] == b"RGB ":
+        image.info["icc_profile"] = profile
+    return job.save(png(image, LABELS), "png")

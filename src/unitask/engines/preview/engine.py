@@ -1,0 +1,54 @@
+"""Which function makes what, and whether this engine can run here."""
+
+import importlib
+from importlib.util import find_spec
+from typing import Final
+
+from unitask.kit.errors import EngineFailure
+from unitask.spec.engine import Job, Output
+from unitask.spec.product import Input, Product
+
+MAKES: Final = {
+    "txt2img": "from_text:txt2img",
+    "txt2img_lora": "from_text:txt2img_lora",
+    "img2img": "from_picture:img2img",
+    "img2img_lora": "from_picture:img2img_lora",
+    "redux": "from_picture:redux",
+    "kontext": "from_picture:kontext",
+    "controlnet": "from_control:controlnet",
+    "inpaint": "filling:inpaint",
+    "outpaint": "filling:outpaint",
+}
+"""A recipe's `make` -> `module:function` in this package; the module is imported when it is first wanted."""
+
+WARNING: Final = (
+    "made by the preview engine: a stand-in that follows a few words of the prompt, not the model"
+)
+
+
+class PreviewEngine:
+    """Draws deterministic stand-ins of the exact size, labelled as previews in the picture and in its metadata."""
+
+    name = "preview"
+
+    def missing(self) -> str | None:
+        """Say what must be installed before this engine can run, or None."""
+        if all(find_spec(module) for module in ("numpy", "PIL", "cv2")):
+            return None
+        return "install the extra: pip install 'unitask[cpu]'"
+
+    def run(self, product: Product, inputs: Input, job: Job) -> Output:
+        """Make the product.
+
+        Raises:
+            TaskFailure: with a sentence for the client.
+
+        """
+        target = MAKES.get(job.recipe.make)
+        if target is None:
+            raise EngineFailure(f"the preview engine has no way to make {product.key} ({job.recipe.make!r})")
+        module, function = target.split(":")
+        make = getattr(importlib.import_module(f"unitask.engines.preview.{module}"), function)
+        job.warn(WARNING)
+        output: Output = make(inputs, job)
+        return output

@@ -1,0 +1,67 @@
+"""Live tasks as the queue knows them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a live task stands. `ready` and `processing` occupy a slot of the account, `staged` does not."""
+
+    READY = "ready"
+    STAGED = "staged"
+    PROCESSING = "processing"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One live task. `attempt` is the fencing token: it grows with every claim, and only its holder may settle."""
+
+    task_id: str
+    account_id: int
+    product: str
+    engine: str
+    state: State
+    attempt: int
+    price_points: int
+    has_webhook: bool
+    deadline: int
+    attempt_deadline: int | None = None
+    cancel_requested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What a worker can make: a product by an engine; `limit_us` is how long an attempt may take."""
+
+    product: str
+    engine: str
+    limit_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A task that a worker has just been given."""
+
+    task_id: str
+    attempt: int
+    engine: str
+    attempt_deadline: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A task that a worker holds, as the database sees it."""
+
+    task_id: str
+    attempt: int
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt is: 0 to 1."""
+
+    task_id: str
+    attempt: int
+    progress: float
+    note: str

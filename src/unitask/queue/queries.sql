@@ -1,0 +1,118 @@
+-- name: add_tickets [sqlite]
+insert into queue (task_id, account_id, product, engine, state, price_points, has_webhook, deadline)
+select r.value ->> 'task_id', r.value ->> 'account_id', r.value ->> 'product', r.value ->> 'engine', r.value ->> 'state',
+  r.value ->> 'price_points', r.value ->> 'has_webhook', r.value ->> 'deadline'
+from json_each(:rows) r
+-- name: add_tickets [postgres]
+insert into queue (task_id, account_id, product, engine, state, price_points, has_webhook, deadline)
+select task_id, account_id, product, engine, state, price_points, has_webhook, deadline
+from json_to_recordset(:rows::json) as r(
+  task_id uuid, account_id bigint, product text, engine text, state text, price_points bigint, has_webhook boolean,
+  deadline bigint)
+
+-- The oldest ready tasks lane by lane: each lane reads the head of one partial index, whatever waits behind it.
+-- name: claim [sqlite]
+update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
+  attempt_deadline = :now + p.limit_us
+from (
+  select q.task_id, l.value ->> 'limit_us' as limit_us from json_each(:rows) l cross join queue q
+  where q.task_id in (
+    select task_id from queue
+    where engine = (l.value ->> 'engine') and product = (l.value ->> 'product') and state = 'ready'
+    order by priority desc, task_id limit :most)
+  order by q.priority desc, q.task_id limit :most
+) p where queue.task_id = p.task_id
+returning queue.task_id, attempt, engine, attempt_deadline
+-- name: claim [postgres]
+with picked as (
+  select q.task_id, l.limit_us
+  from json_to_recordset(:rows::json) as l(product text, engine text, limit_us bigint), lateral (
+    select task_id, priority from queue
+    where engine = l.engine and product = l.product and state = 'ready'
+    order by priority desc, task_id limit :most for update skip locked) q
+  order by q.priority desc, q.task_id limit :most)
+update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
+  attempt_deadline = :now::bigint + picked.limit_us
+from picked where queue.task_id = picked.task_id
+returning queue.task_id, attempt, engine, attempt_deadline
+
+-- name: lock_attempts [sqlite]
+select q.* from json_each(:rows) r cross join queue q
+where q.task_id = (r.value ->> 'task_id') and q.attempt = (r.value ->> 'attempt') and q.state = 'processing'
+-- name: lock_attempts [postgres]
+select q.* from queue q
+where (q.task_id, q.attempt) in (
+    select task_id, attempt from json_to_recordset(:rows::json) as r(task_id uuid, attempt int))
+  and q.state = 'processing'
+order by q.task_id for update of q
+
+-- name: lock_task [sqlite]
+select * from queue where task_id = :task_id
+-- name: lock_task [postgres]
+select * from queue where task_id = :task_id for update
+
+-- name: lock_overdue [sqlite]
+select * from queue where deadline <= :now limit :most
+-- name: lock_overdue [postgres]
+select * from queue where deadline <= :now limit :most for update skip locked
+
+-- A worker whose lease has passed loses all it holds; so does an attempt that runs past its own deadline.
+-- name: lock_abandoned [sqlite]
+select * from queue where state = 'processing'
+  and (attempt_deadline + :grace <= :now or worker_id not in (select id from workers where lease_until > :now)) limit :most
+-- name: lock_abandoned [postgres]
+select * from queue where state = 'processing'
+  and (attempt_deadline + :grace::bigint <= :now::bigint
+    or worker_id not in (select id from workers where lease_until > :now::bigint))
+limit :most for update skip locked
+
+-- name: lock_staged [sqlite]
+select * from queue where account_id = :account_id and state = 'staged' order by priority desc, task_id limit :most
+-- name: lock_staged [postgres]
+select * from queue where account_id = :account_id and state = 'staged' order by priority desc, task_id limit :most
+for update skip locked
+
+-- name: accounts_with_staged
+select distinct account_id from queue where state = 'staged' limit :most
+
+-- name: remove_tickets [sqlite]
+delete from queue where task_id in (select value from json_each(:rows))
+-- name: remove_tickets [postgres]
+delete from queue where task_id in (select value::uuid from json_array_elements_text(:rows::json))
+
+-- name: make_ready [sqlite]
+update queue set state = 'ready', worker_id = null, attempt_deadline = null, progress = 0, note = ''
+where task_id in (select value from json_each(:rows))
+-- name: make_ready [postgres]
+update queue set state = 'ready', worker_id = null, attempt_deadline = null, progress = 0, note = ''
+where task_id in (select value::uuid from json_array_elements_text(:rows::json))
+
+-- name: request_cancel
+update queue set cancel_requested = true where task_id = :task_id
+
+-- name: note_progress [sqlite]
+update queue set progress = r.value ->> 'progress', note = r.value ->> 'note' from json_each(:rows) r
+where queue.task_id = (r.value ->> 'task_id') and queue.attempt = (r.value ->> 'attempt') and queue.state = 'processing'
+-- name: note_progress [postgres]
+update queue set progress = r.progress, note = r.note
+from json_to_recordset(:rows::json) as r(task_id uuid, attempt int, progress float8, note text)
+where queue.task_id = r.task_id and queue.attempt = r.attempt and queue.state = 'processing'
+
+-- name: held_by
+select task_id, attempt, cancel_requested from queue where worker_id = :worker_id and state = 'processing'
+
+-- name: beat
+insert into workers (id, name, engines, started_at, lease_until) values (:id, :name, :engines, :now, :lease_until)
+on conflict (id) do update set lease_until = excluded.lease_until, engines = excluded.engines
+
+-- name: forget_workers
+delete from workers where lease_until < :before
+
+-- name: count_live
+select state, count(*) as number from queue group by state
+
+-- name: take_lease
+insert into leases (name, holder, until) values (:name, :holder, :until)
+on conflict (name) do update set holder = excluded.holder, until = excluded.until
+where leases.holder = excluded.holder or leases.until < :now
+returning holder

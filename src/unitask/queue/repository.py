@@ -1,0 +1,149 @@
+"""The queue between rows and model. Locks come in the order of task ids."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from unitask.db import Database, Queries, Row, Transaction
+from unitask.queue.model import Claimed, Held, Lane, Progress, State, Ticket
+
+SQL = Queries(__package__)
+
+
+def _ticket(row: Row) -> Ticket:
+    return Ticket(
+        task_id=row["task_id"],
+        account_id=row["account_id"],
+        product=row["product"],
+        engine=row["engine"],
+        state=State(row["state"]),
+        attempt=row["attempt"],
+        price_points=row["price_points"],
+        has_webhook=bool(row["has_webhook"]),
+        deadline=row["deadline"],
+        attempt_deadline=row["attempt_deadline"],
+        cancel_requested=bool(row["cancel_requested"]),
+    )
+
+
+def _tickets(rows: Iterable[Row]) -> list[Ticket]:
+    return [_ticket(row) for row in rows]
+
+
+async def add(tx: Transaction, tickets: Sequence[Ticket]) -> None:
+    """Put new tasks in the queue."""
+    rows = [
+        {
+            "task_id": ticket.task_id,
+            "account_id": ticket.account_id,
+            "product": ticket.product,
+            "engine": ticket.engine,
+            "state": ticket.state,
+            "price_points": ticket.price_points,
+            "has_webhook": ticket.has_webhook,
+            "deadline": ticket.deadline,
+        }
+        for ticket in tickets
+    ]
+    if rows:
+        await tx.execute(SQL.add_tickets, rows=rows)
+
+
+async def claim(
+    tx: Transaction, *, worker_id: str, lanes: Sequence[Lane], most: int, now: int
+) -> list[Claimed]:
+    """Give the oldest ready tasks of these lanes to a worker."""
+    rows = [asdict(lane) for lane in lanes]
+    found = await tx.fetch(SQL.claim, rows=rows, worker_id=worker_id, most=most, now=now)
+    return [
+        Claimed(row["task_id"], row["attempt"], row["engine"], row["attempt_deadline"])
+        for row in sorted(found, key=lambda row: str(row["task_id"]))
+    ]
+
+
+async def lock_attempts(
+    tx: Transaction, attempts: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], Ticket]:
+    """Lock the tasks whose current attempt this is; those that were lost are not in the answer."""
+    rows = [{"task_id": task_id, "attempt": attempt} for task_id, attempt in attempts]
+    found = _tickets(await tx.fetch(SQL.lock_attempts, rows=rows))
+    return {(ticket.task_id, ticket.attempt): ticket for ticket in found}
+
+
+async def lock_task(tx: Transaction, task_id: str) -> Ticket | None:
+    """Lock one live task."""
+    row = await tx.fetch_one(SQL.lock_task, task_id=task_id)
+    return _ticket(row) if row else None
+
+
+async def lock_overdue(tx: Transaction, *, now: int, most: int) -> list[Ticket]:
+    """Lock tasks that are past the time by which they must have ended."""
+    return _tickets(await tx.fetch(SQL.lock_overdue, now=now, most=most))
+
+
+async def lock_abandoned(tx: Transaction, *, now: int, grace_us: int, most: int) -> list[Ticket]:
+    """Lock tasks whose worker lost its lease or runs past the attempt's deadline."""
+    return _tickets(await tx.fetch(SQL.lock_abandoned, now=now, grace=grace_us, most=most))
+
+
+async def lock_staged(tx: Transaction, *, account_id: int, most: int) -> list[Ticket]:
+    """Lock the oldest staged tasks of an account."""
+    return _tickets(await tx.fetch(SQL.lock_staged, account_id=account_id, most=most))
+
+
+async def accounts_with_staged(database: Database, *, most: int) -> list[int]:
+    """Find accounts that have staged tasks."""
+    return [row["account_id"] for row in await database.fetch(SQL.accounts_with_staged, most=most)]
+
+
+async def remove(tx: Transaction, task_ids: Sequence[str]) -> None:
+    """Take ended tasks out."""
+    if task_ids:
+        await tx.execute(SQL.remove_tickets, rows=list(task_ids))
+
+
+async def make_ready(tx: Transaction, task_ids: Sequence[str]) -> None:
+    """Let tasks be claimed (again)."""
+    if task_ids:
+        await tx.execute(SQL.make_ready, rows=list(task_ids))
+
+
+async def request_cancel(tx: Transaction, task_id: str) -> None:
+    """Ask the worker that holds a task to stop; it hears of it with its next heartbeat."""
+    await tx.execute(SQL.request_cancel, task_id=task_id)
+
+
+async def beat(
+    tx: Transaction, *, worker_id: str, name: str, engines: Sequence[str], now: int, lease_until: int
+) -> None:
+    """Renew a worker's lease, and with it the lease of all it holds."""
+    await tx.execute(
+        SQL.beat, id=worker_id, name=name, engines=list(engines), now=now, lease_until=lease_until
+    )
+
+
+async def note_progress(tx: Transaction, progress: Sequence[Progress]) -> None:
+    """Write down how far attempts are."""
+    if progress:
+        await tx.execute(SQL.note_progress, rows=[asdict(one) for one in progress])
+
+
+async def held_by(tx: Transaction, worker_id: str) -> list[Held]:
+    """List what a worker holds."""
+    rows = await tx.fetch(SQL.held_by, worker_id=worker_id)
+    return [Held(row["task_id"], row["attempt"], bool(row["cancel_requested"])) for row in rows]
+
+
+async def forget_workers(tx: Transaction, *, before: int) -> None:
+    """Drop workers that have not been seen since."""
+    await tx.execute(SQL.forget_workers, before=before)
+
+
+async def take_lease(tx: Transaction, *, name: str, holder: str, now: int, until: int) -> bool:
+    """Become or stay the one holder of a named lease."""
+    return await tx.fetch_one(SQL.take_lease, name=name, holder=holder, now=now, until=until) is not None
+
+
+async def counts(database: Database) -> dict[str, Any]:
+    """Count live tasks by state."""
+    return {row["state"]: row["number"] for row in await database.fetch(SQL.count_live)}

@@ -1,0 +1,123 @@
+"""Every setting, from the environment, in one frozen class. A wrong value stops the start with a sentence."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from unitask.kit.errors import UnitaskError
+
+
+class WrongSetting(UnitaskError):
+    """A setting has a value that cannot be used; the sentence names it."""
+
+
+class Settings(BaseSettings):
+    """`UNITASK_DATA` and so on. Times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="UNITASK_", frozen=True, extra="ignore", validate_default=True
+    )
+
+    data: Path = Field(Path("unitask-data"), description="Folder of the database and the files.")
+    database_url: str = Field(
+        "",
+        description="sqlite:///path or postgresql://user:password@host/name. Default: a file in the data folder.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for a free one.")
+    public_url: str = Field(
+        "", description="Address under which clients reach this server; output URLs begin with it."
+    )
+    api_key: SecretStr | None = Field(None, min_length=8, description="Presets the first API key.")
+    secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Keys are stored as a hash under this. Default: made once, in the data folder.",
+    )
+    worker_token: SecretStr | None = Field(
+        None, min_length=16, description="What workers on other machines show the API."
+    )
+    api_url: str = Field("", description="For `unitask worker`: where the API is.")
+    slots: int = Field(1, ge=1, le=256, description="Tasks that one worker runs at the same time.")
+    engines: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        None, description="Engines in use, separated by commas. Default: all that are installed."
+    )
+    allow_private_networks: bool = Field(
+        False,
+        description="Let inputs and webhooks reach loopback and private addresses: for development only.",
+    )
+    body_limit_bytes: int = Field(64 * 2**20, ge=2**20, description="Largest request body.")
+    max_attempts: int = Field(3, ge=1, le=100, description="How often a task is tried before it fails.")
+    staged_limit: int = Field(50, ge=0, description="Staged tasks an account may have.")
+    lease_s: float = Field(15.0, ge=1, le=3600, description="How long a silent worker keeps its tasks.")
+    task_deadline_s: int = Field(24 * 3600, ge=1, description="By when every task has ended.")
+    engine_memory_bytes: int = Field(
+        8 * 2**30, ge=0, description="Most memory of one engine process; 0 for no limit. Enforced on Linux."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+    log_json: bool = Field(False, description="Log one JSON object a line.")
+
+    @field_validator("engines", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            tuple(name.strip() for name in value.split(",") if name.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("public_url", "api_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be an address that begins with http:// or https://")
+        return value.rstrip("/")
+
+    @classmethod
+    def load(cls, **changes: Any) -> Self:
+        """Read the environment; `changes` that are not None win over it.
+
+        Raises:
+            WrongSetting: names the setting and says what is wrong with it.
+
+        """
+        try:
+            return cls(**{name: value for name, value in changes.items() if value is not None})
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            name = "UNITASK_" + "_".join(str(part) for part in first["loc"]).upper()
+            raise WrongSetting(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}") from None
+
+    @property
+    def database(self) -> str:
+        """The database in use."""
+        return self.database_url or f"sqlite:///{self.data.resolve() / 'unitask.db'}"
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach this server."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return self.public_url or f"http://{host}:{self.port}"
+
+    def key_secret(self) -> str:
+        """The installation's secret; made at the first start and kept beside the database, readable by its owner only."""
+        if self.secret is not None:
+            return self.secret.get_secret_value()
+        path = self.data / "secret"
+        if not path.exists():
+            self.data.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return path.read_text()

@@ -1,0 +1,106 @@
+"""What workers and the API say to each other, over HTTP with a worker token.
+
+A worker claims by long poll, renews all it holds with one heartbeat, uploads files, settles. `attempt` is the fencing token: the
+API refuses whatever comes from an attempt that was taken from its worker.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+PREFIX = "/worker/v1"
+
+
+class ClaimRequest(BaseModel):
+    """Ask for up to `most` tasks that these engines can make; wait up to `wait_s` seconds for one."""
+
+    worker_id: str = Field(max_length=64)
+    engines: list[str] = Field(max_length=100)
+    most: int = Field(ge=1, le=256)
+    wait_s: float = Field(ge=0, le=30)
+
+
+class ClaimedTask(BaseModel):
+    """One attempt to run. `input` is the validated input; own files in it are URLs of the API."""
+
+    task_id: str
+    attempt: int
+    model: str
+    task_type: str
+    engine: str
+    input: dict[str, Any]
+    seconds_left: float
+
+
+class ClaimAnswer(BaseModel):
+    """The tasks that are now this worker's."""
+
+    tasks: list[ClaimedTask]
+
+
+class AttemptProgress(BaseModel):
+    """How far an attempt is, 0 to 1."""
+
+    task_id: str
+    attempt: int
+    progress: float = Field(ge=0, le=1)
+    note: str = Field("", max_length=200)
+
+
+class BeatRequest(BaseModel):
+    """A sign of life for the worker and all it holds."""
+
+    worker_id: str = Field(max_length=64)
+    name: str = Field(max_length=200)
+    engines: list[str] = Field(max_length=100)
+    progress: list[AttemptProgress] = Field(default_factory=list, max_length=1024)
+
+
+class HeldTask(BaseModel):
+    """An attempt that the worker still holds; what is not listed was lost and should be stopped."""
+
+    task_id: str
+    attempt: int
+    cancel_requested: bool
+
+
+class BeatAnswer(BaseModel):
+    """What the worker holds, and when to send the next sign of life. `files_url`: how clients name stored files."""
+
+    held: list[HeldTask]
+    files_url: str
+    next_in_s: float
+
+
+class AttemptFailure(BaseModel):
+    """Why an attempt failed; `retryable` when another may succeed, `given_back` when the worker is stopping."""
+
+    message: str = Field(max_length=2000)
+    raw_message: str = Field("", max_length=8000)
+    number: int = 10000
+    retryable: bool = False
+    given_back: bool = False
+
+
+class SettleRequest(BaseModel):
+    """How an attempt ended: with an output or with a failure."""
+
+    task_id: str
+    attempt: int
+    output: dict[str, Any] | None = None
+    failure: AttemptFailure | None = None
+    measures: dict[str, float] = Field(default_factory=dict)
+    warnings: list[str] = Field(default_factory=list, max_length=100)
+    logs: list[str] = Field(default_factory=list, max_length=1000)
+
+
+class SettleAnswer(BaseModel):
+    """Whether the attempt was still the worker's; if not, its result came to nothing."""
+
+    accepted: bool
+
+
+class UploadAnswer(BaseModel):
+    """The reference under which the output may name the uploaded file."""
+
+    reference: str

@@ -1,0 +1,130 @@
+"""Carry out what the lifecycle decides: one set of statements for any number of tasks and any mix of events."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from unitask.accounts import repository as accounts
+from unitask.accounts.model import Change
+from unitask.billing import repository as ledger
+from unitask.billing.model import Entry, Kind
+from unitask.db import Transaction
+from unitask.queue import repository as queue
+from unitask.queue.model import State, Ticket
+from unitask.tasks import repository
+from unitask.tasks.lifecycle import Completed, Effects, Event, Standing, apply
+from unitask.tasks.model import Status
+from unitask.webhooks import repository as webhooks
+
+_STATUS = {
+    State.READY: Status.PENDING,
+    State.STAGED: Status.STAGED,
+    State.PROCESSING: Status.PROCESSING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event that befalls one locked task, with what its engine said."""
+
+    ticket: Ticket
+    event: Event
+    log: str | None = None
+    level: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    logs: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    step: Step
+    status: Status
+    effects: Effects
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """The new statuses, and the accounts that have staged tasks which may now get a slot."""
+
+    statuses: dict[str, Status] = field(default_factory=dict)
+    waiting: frozenset[int] = frozenset()
+
+
+async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
+    """Let events happen to locked tasks; status, money, queue and webhooks move together."""
+    if not steps:
+        return Advanced()
+    decided = [_decide(step) for step in steps]
+    locked = await accounts.lock(tx, {one.step.ticket.account_id for one in decided})
+    await queue.remove(tx, [one.step.ticket.task_id for one in decided if one.effects.dequeue])
+    await queue.make_ready(tx, [one.step.ticket.task_id for one in decided if one.effects.requeue])
+    for one in decided:
+        if one.effects.ask_worker:
+            await queue.request_cancel(tx, one.step.ticket.task_id)
+    await repository.move(tx, [_move(one) for one in decided if one.effects.requeue])
+    await repository.end(tx, [_ending(one) for one in decided if one.effects.dequeue], now)
+    await ledger.add(tx, [entry for one in decided for entry in _entries(one)], now)
+    await accounts.change(tx, sum_changes([(one.step.ticket.account_id, one.effects) for one in decided]))
+    await webhooks.owe(
+        tx, [_due(one) for one in decided if one.effects.notify and one.step.ticket.has_webhook], now
+    )
+    return Advanced(
+        {one.step.ticket.task_id: one.status for one in decided},
+        frozenset(account.id for account in locked.values() if account.staged_tasks),
+    )
+
+
+def sum_changes(effects: Sequence[tuple[int, Effects]]) -> dict[int, Change]:
+    """Add up what transitions do to the balances and counters of their accounts."""
+    changes: dict[int, Change] = defaultdict(Change)
+    for account_id, one in effects:
+        change = changes[account_id]
+        change.available_points += one.release - one.hold
+        change.held_points += one.hold - one.capture - one.release
+        change.used_points += one.capture
+        change.active_tasks += one.active
+        change.staged_tasks += one.staged
+    return {account_id: change for account_id, change in changes.items() if change != Change()}
+
+
+def _decide(step: Step) -> _Decided:
+    standing = Standing(_STATUS[step.ticket.state], step.ticket.price_points)
+    return _Decided(step, *apply(standing, step.event))
+
+
+def _move(one: _Decided) -> repository.Move:
+    return repository.Move(one.step.ticket.task_id, one.status, one.step.log)
+
+
+def _ending(one: _Decided) -> repository.Ending:
+    event = one.step.event
+    failure = one.effects.failure
+    logs = [*one.step.logs, *([one.step.log] if one.step.log else [])]
+    return repository.Ending(
+        id=one.step.ticket.task_id,
+        status=one.status,
+        output=orjson.dumps(event.output).decode() if isinstance(event, Completed) else None,
+        error=orjson.dumps(failure.as_document()).decode() if failure else None,
+        warnings=orjson.dumps(one.step.warnings).decode(),
+        logs=orjson.dumps(logs).decode(),
+        level=one.step.level,
+        charged_points=one.effects.capture,
+    )
+
+
+def _entries(one: _Decided) -> list[Entry]:
+    ticket, effects = one.step.ticket, one.effects
+    if not effects.dequeue:
+        return []
+    entries = []
+    if one.status is Status.COMPLETED:
+        entries.append(Entry(ticket.account_id, ticket.task_id, Kind.CAPTURE, effects.capture))
+    if effects.release or one.status is Status.FAILED:
+        entries.append(Entry(ticket.account_id, ticket.task_id, Kind.RELEASE, effects.release))
+    return entries
+
+
+def _due(one: _Decided) -> tuple[int, str, str]:
+    return one.step.ticket.account_id, one.step.ticket.task_id, f"task.{one.status}"

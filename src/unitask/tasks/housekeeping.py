@@ -1,0 +1,54 @@
+"""What has to happen without anyone asking: one process at a time does it, elected by a lease row."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import Final
+
+from unitask.artifacts.service import Artifacts
+from unitask.kit.errors import Unavailable
+from unitask.tasks.service import Tasks
+
+_EVERY_S: Final = 1.0
+_LEASE_S: Final = 10.0
+log = logging.getLogger(__name__)
+
+
+class Housekeeper:
+    """Takes tasks from dead workers, promotes staged ones, ends overdue ones, deletes what has expired."""
+
+    def __init__(self, tasks: Tasks, artifacts: Artifacts, holder: str) -> None:
+        self._tasks = tasks
+        self._artifacts = artifacts
+        self._holder = holder
+
+    async def round(self) -> None:
+        """Do one bounded round, if no other process leads."""
+        if not await self._tasks.lead(self._holder, _LEASE_S):
+            return
+        await self._tasks.reap()
+        await self._tasks.promote_all()
+        await self._artifacts.sweep()
+        await self._tasks.forget()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Go round every second until left."""
+        task = asyncio.create_task(self._forever(), name="housekeeping")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _forever(self) -> None:
+        while True:
+            try:
+                await self.round()
+            except Unavailable as error:
+                log.warning("housekeeping waits: %s", error)
+            except Exception:
+                log.exception("a round of housekeeping failed")
+            await asyncio.sleep(_EVERY_S)

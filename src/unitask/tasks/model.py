@@ -1,0 +1,135 @@
+"""Tasks, orders and outcomes."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from unitask.accounts.model import Caller
+from unitask.artifacts.model import Artifact
+from unitask.kit.errors import Cancelled, TaskFailure
+
+NO_ERROR: Final[dict[str, Any]] = {"code": 0, "raw_message": "", "message": "", "detail": None}
+
+
+class Status(StrEnum):
+    """The five statuses of the wire; the last two are final."""
+
+    PENDING = "pending"
+    STAGED = "staged"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing can happen to the task any more."""
+        return self in {Status.COMPLETED, Status.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task failed, as the wire's `error` shows it."""
+
+    message: str
+    raw_message: str = ""
+    number: int = TaskFailure.number
+
+    @classmethod
+    def of(cls, error: TaskFailure) -> "Failure":
+        """Describe an exception."""
+        return cls(str(error), error.raw_message, error.number)
+
+    def as_document(self) -> dict[str, Any]:
+        """Write it as the wire does."""
+        raw = self.raw_message or self.message
+        return {"code": self.number, "raw_message": raw, "message": self.message, "detail": None}
+
+
+CANCELLED: Final = Failure("the task was cancelled", "cancelled by the client", Cancelled.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The client's own name for an order, and a digest of what was ordered under it."""
+
+    key: str
+    body_hash: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A checked and priced request, ready to become a task. `input` and `config` are JSON text."""
+
+    task_id: str
+    caller: Caller
+    model: str
+    task_type: str
+    product: str
+    engine: str
+    input: str
+    config: str
+    warnings: list[str]
+    price_points: int
+    has_webhook: bool
+    now: int
+    deadline: int
+    artifacts: tuple[Artifact, ...] = ()
+    idempotency: Idempotency | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task as it is stored. `input`, `config`, `output`, `error`, `warnings` and `logs` are JSON text."""
+
+    id: str
+    account_id: int
+    model: str
+    task_type: str
+    status: Status
+    input: str
+    config: str
+    warnings: str
+    price_points: int
+    created_at: int
+    output: str | None = None
+    error: str | None = None
+    logs: str = "[]"
+    engine: str | None = None
+    engine_level: str | None = None
+    attempt: int = 0
+    charged_points: int = 0
+    started_at: int | None = None
+    ended_at: int | None = None
+    progress: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker is told about a task that it claimed."""
+
+    task_id: str
+    attempt: int
+    model: str
+    task_type: str
+    engine: str
+    input: str
+    attempt_deadline: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended, as its worker reports it. Exactly one of `output` and `failure` is set.
+
+    `retryable`: another attempt may succeed. `given_back`: the worker stops and did nothing wrong.
+    """
+
+    task_id: str
+    attempt: int
+    output: dict[str, Any] | None = None
+    failure: Failure | None = None
+    retryable: bool = False
+    given_back: bool = False
+    measures: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    logs: list[str] = field(default_factory=list)

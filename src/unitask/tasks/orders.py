@@ -1,0 +1,226 @@
+"""From a request to an order: product, validation, media inside the body, engine, price."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from unitask.accounts.model import Caller
+from unitask.artifacts.model import Artifact, StoredFile
+from unitask.artifacts.service import Artifacts
+from unitask.catalogue import Catalogue, validate
+from unitask.engines import installed
+from unitask.kit.clock import SECOND_US, Clock
+from unitask.kit.errors import InvalidInput, InvalidRequest, Unavailable
+from unitask.kit.ids import new_id
+from unitask.kit.media import BadInline, decode_inline, is_url, sniff
+from unitask.kit.net import Guard, Refused
+from unitask.spec.media import MediaValue, media_values
+from unitask.spec.product import Input, Product, Recipe
+from unitask.tasks.model import Idempotency, Order
+
+IDEMPOTENCY_KEEP_US: Final = 24 * 3600 * SECOND_US
+_KEY_LENGTH: Final = 255
+_SHORT_NAME: Final = 200
+
+
+class WebhookConfig(BaseModel):
+    """Where to announce the end of the task. Empty texts mean: nowhere."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    endpoint: str = Field("", max_length=2048)
+    secret: str = Field("", max_length=512)
+
+
+class Config(BaseModel):
+    """The part of a request that is not about the media."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    service_mode: str = Field("", max_length=32)
+    webhook_config: WebhookConfig = Field(default_factory=WebhookConfig)
+
+
+class TaskRequest(BaseModel):
+    """The body of `POST /api/v1/task`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str = Field(max_length=_SHORT_NAME)
+    task_type: str = Field(max_length=_SHORT_NAME)
+    input: dict[str, Any]
+    config: Config | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine that makes a product here, or what to install so that one can."""
+
+    recipe: Recipe | None
+    missing: str = ""
+
+
+class Orders:
+    """Turns requests into orders. `deadline_us` is how long a task may live in all."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        artifacts: Artifacts,
+        guard: Guard,
+        clock: Clock,
+        engines: frozenset[str] | None,
+        deadline_us: int,
+    ) -> None:
+        self._catalogue = catalogue
+        self._artifacts = artifacts
+        self._guard = guard
+        self._clock = clock
+        self._deadline_us = deadline_us
+        self._choices = {product.key: choose(product, engines) for product in catalogue}
+
+    def choice(self, product: Product) -> Choice:
+        """Tell which engine would make a product now."""
+        return self._choices[product.key]
+
+    async def prepare(self, raw: bytes, caller: Caller, idempotency_key: str | None) -> Order:
+        """Check and price a request body.
+
+        Raises:
+            InvalidRequest: it cannot be understood, or a field is wrong; says which.
+            Unavailable: no engine here makes this product; says what to install.
+
+        """
+        request = _parse(raw)
+        product = self._catalogue.find(request.model, request.task_type)
+        inputs, warnings = validate(product, request.input)
+        recipe = self._recipe(product)
+        config = request.config or Config()
+        self._check_webhook(config.webhook_config.endpoint)
+        now = self._clock.now_us()
+        return Order(
+            task_id=new_id(now),
+            caller=caller,
+            model=product.model,
+            task_type=product.task_type,
+            product=product.key,
+            engine=recipe.engine,
+            price_points=product.price.quote(inputs),
+            artifacts=await self._take_in_media(inputs, caller.account_id),
+            input=orjson.dumps(inputs.model_dump(exclude_none=True), option=orjson.OPT_SORT_KEYS).decode(),
+            config=orjson.dumps(config.model_dump()).decode(),
+            warnings=warnings,
+            has_webhook=bool(config.webhook_config.endpoint),
+            now=now,
+            deadline=now + self._deadline_us,
+            idempotency=_idempotency(idempotency_key, raw, now),
+        )
+
+    def discard(self, order: Order) -> None:
+        """Take back the files of an order that was refused."""
+        for artifact in order.artifacts:
+            self._artifacts.discard(artifact.file)
+
+    def _recipe(self, product: Product) -> Recipe:
+        choice = self._choices[product.key]
+        if choice.recipe is None:
+            raise Unavailable(f"{product.model} {product.task_type} cannot be made here: {choice.missing}")
+        return choice.recipe
+
+    def _check_webhook(self, endpoint: str) -> None:
+        if not endpoint:
+            return
+        try:
+            self._guard.check_url(endpoint)
+        except Refused as error:
+            raise InvalidInput(f"invalid request: config.webhook_config.endpoint: {error}") from error
+
+    async def _take_in_media(self, inputs: Input, account_id: int) -> tuple[Artifact, ...]:
+        """Store files that came inside the body and put their references in place; check the addresses of the others."""
+        taken: list[Artifact] = []
+        try:
+            for value in media_values(inputs):
+                if is_url(value.source):
+                    self._check_source(value)
+                else:
+                    file = await self._store(value)
+                    value.replace(file.reference)
+                    taken.append(self._artifacts.as_input(file, account_id))
+        except BaseException:
+            for artifact in taken:
+                self._artifacts.discard(artifact.file)
+            raise
+        return tuple(taken)
+
+    def _check_source(self, value: MediaValue) -> None:
+        if self._artifacts.own_path(value.source):
+            return
+        try:
+            self._guard.check_url(value.source)
+        except Refused as error:
+            raise InvalidInput(f"invalid request: {value.path}: {error}") from error
+
+    async def _store(self, value: MediaValue) -> StoredFile:
+        try:
+            content = decode_inline(value.source, value.media.limit_bytes)
+        except BadInline as error:
+            raise InvalidInput(f"invalid request: {value.path} {error}") from error
+        found = sniff(content[:64])
+        if found is None or found.kind != value.media.kind:
+            phrase = (
+                "failed to get input audio"
+                if value.media.kind == "audio"
+                else f"failed to get valid {value.media.kind}"
+            )
+            seen = f"it is {found.content_type}" if found else "its format is unknown"
+            raise InvalidInput(f"{phrase}: {value.path} must hold {value.media.kind} data, {seen}")
+        return await self._artifacts.store_bytes(content, extension=found.extension)
+
+
+def choose(product: Product, engines: frozenset[str] | None) -> Choice:
+    """Pick the first recipe whose engine is enabled and has all it needs. `engines` None: every installed one."""
+    missing = []
+    for recipe in product.recipes:
+        if engines is not None and recipe.engine not in engines:
+            missing.append(f"the engine {recipe.engine} is off (UNITASK_ENGINES)")
+            continue
+        engine = installed().get(recipe.engine)
+        lack = engine.missing() if engine else f"no package here offers the engine {recipe.engine}"
+        if lack is None:
+            return Choice(recipe)
+        missing.append(f"{recipe.engine}: {lack}")
+    return Choice(None, "; ".join(missing) or "it has no recipe")
+
+
+def _parse(raw: bytes) -> TaskRequest:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(f"invalid request: the body is not JSON: {error}") from error
+    if b"\\u0000" in raw:
+        raise InvalidRequest("invalid request: texts must not contain the NUL character (\\u0000)")
+    if not isinstance(body, dict):
+        raise InvalidRequest(
+            "invalid request: the body must be a JSON object with model, task_type and input"
+        )
+    try:
+        return TaskRequest.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        what = f"{path} is required" if first["type"] == "missing" else f"{path}: {first['msg']}"
+        raise InvalidRequest(f"invalid request: {what}") from error
+
+
+def _idempotency(key: str | None, raw: bytes, now: int) -> Idempotency | None:
+    if not key:
+        return None
+    if len(key) > _KEY_LENGTH or not key.isprintable():
+        raise InvalidRequest(
+            f"invalid request: Idempotency-Key must be at most {_KEY_LENGTH} printable characters"
+        )
+    return Idempotency(key, hashlib.sha256(raw).hexdigest(), now + IDEMPOTENCY_KEEP_US)

@@ -1,0 +1,86 @@
+-- name: add_tasks [sqlite]
+insert into tasks (id, account_id, api_key_id, model, task_type, status, input, config, warnings, logs, price_points, created_at)
+select r.value ->> 'id', r.value ->> 'account_id', r.value ->> 'api_key_id', r.value ->> 'model', r.value ->> 'task_type',
+  r.value ->> 'status', r.value ->> 'input', r.value ->> 'config', r.value ->> 'warnings', '[]',
+  r.value ->> 'price_points', r.value ->> 'created_at'
+from json_each(:rows) r
+-- name: add_tasks [postgres]
+insert into tasks (id, account_id, api_key_id, model, task_type, status, input, config, warnings, logs, price_points, created_at)
+select id, account_id, api_key_id, model, task_type, status, input::json, config::json, warnings::json, '[]',
+  price_points, created_at
+from json_to_recordset(:rows::json) as r(
+  id uuid, account_id bigint, api_key_id bigint, model text, task_type text, status text, input text, config text,
+  warnings text, price_points bigint, created_at bigint)
+
+-- name: find_task
+select t.*, q.progress from tasks t left join queue q on q.task_id = t.id where t.id = :id and t.account_id = :account_id
+
+-- name: find_many [sqlite]
+select t.*, null as progress from tasks t where t.id in (select value from json_each(:rows))
+-- name: find_many [postgres]
+select t.*, null as progress from tasks t where t.id in (select value::uuid from json_array_elements_text(:rows::json))
+
+-- name: start_tasks [sqlite]
+update tasks set status = 'processing', started_at = coalesce(started_at, :now), attempt = r.value ->> 'attempt',
+  engine = r.value ->> 'engine'
+from json_each(:rows) r where tasks.id = (r.value ->> 'task_id')
+returning id, attempt, model, task_type, engine, input
+-- name: start_tasks [postgres]
+update tasks set status = 'processing', started_at = coalesce(started_at, :now::bigint), attempt = r.attempt, engine = r.engine
+from json_to_recordset(:rows::json) as r(task_id uuid, attempt int, engine text) where tasks.id = r.task_id
+returning tasks.id, tasks.attempt, model, task_type, tasks.engine, input
+
+-- name: move_tasks [sqlite]
+update tasks set status = r.value ->> 'status',
+  logs = case when r.value ->> 'log' is null then logs else json_insert(logs, '$[#]', r.value ->> 'log') end
+from json_each(:rows) r where tasks.id = (r.value ->> 'id')
+-- name: move_tasks [postgres]
+update tasks set status = r.status,
+  logs = case when r.log is null then logs else (logs::jsonb || to_jsonb(r.log))::json end
+from json_to_recordset(:rows::json) as r(id uuid, status text, log text) where tasks.id = r.id
+
+-- name: end_tasks [sqlite]
+update tasks set status = r.value ->> 'status', output = r.value ->> 'output', error = r.value ->> 'error',
+  warnings = (select json_group_array(value) from (
+    select value from json_each(tasks.warnings) union all select value from json_each(r.value ->> 'warnings'))),
+  logs = (select json_group_array(value) from (
+    select value from json_each(tasks.logs) union all select value from json_each(r.value ->> 'logs'))),
+  engine_level = r.value ->> 'level', charged_points = r.value ->> 'charged_points', ended_at = :now
+from json_each(:rows) r where tasks.id = (r.value ->> 'id')
+-- name: end_tasks [postgres]
+update tasks set status = r.status, output = r.output::json, error = r.error::json,
+  warnings = (tasks.warnings::jsonb || r.warnings::jsonb)::json, logs = (tasks.logs::jsonb || r.logs::jsonb)::json,
+  engine_level = r.level, charged_points = r.charged_points, ended_at = :now::bigint
+from json_to_recordset(:rows::json) as r(
+  id uuid, status text, output text, error text, warnings text, logs text, level text, charged_points bigint)
+where tasks.id = r.id
+
+-- name: keep_keys [sqlite]
+insert into idempotency (account_id, key, body_hash, task_id, expires_at)
+select r.value ->> 'account_id', r.value ->> 'key', r.value ->> 'body_hash', r.value ->> 'task_id', r.value ->> 'expires_at'
+from json_each(:rows) r where true
+on conflict (account_id, key) do update
+  set body_hash = excluded.body_hash, task_id = excluded.task_id, expires_at = excluded.expires_at
+  where idempotency.expires_at <= :now
+-- name: keep_keys [postgres]
+insert into idempotency (account_id, key, body_hash, task_id, expires_at)
+select account_id, key, body_hash, task_id, expires_at
+from json_to_recordset(:rows::json) as r(account_id bigint, key text, body_hash text, task_id uuid, expires_at bigint)
+on conflict (account_id, key) do update
+  set body_hash = excluded.body_hash, task_id = excluded.task_id, expires_at = excluded.expires_at
+  where idempotency.expires_at <= :now
+
+-- name: find_keys [sqlite]
+select i.* from json_each(:rows) r cross join idempotency i
+where i.account_id = (r.value ->> 'account_id') and i.key = (r.value ->> 'key')
+-- name: find_keys [postgres]
+select i.* from idempotency i where (i.account_id, i.key) in (
+  select account_id, key from json_to_recordset(:rows::json) as r(account_id bigint, key text))
+
+-- name: drop_keys [sqlite]
+delete from idempotency where task_id in (select value from json_each(:rows))
+-- name: drop_keys [postgres]
+delete from idempotency where task_id in (select value::uuid from json_array_elements_text(:rows::json))
+
+-- name: forget_keys
+delete from idempotency where expires_at <= :now

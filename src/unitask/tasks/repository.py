@@ -1,0 +1,189 @@
+"""Tasks and idempotency keys between rows and model."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unitask.db import Database, Queries, Row, Transaction
+from unitask.queue.model import Claimed
+from unitask.tasks.model import Order, Status, Task, Work
+
+SQL = Queries(__package__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is written on a task when it reaches a final status; documents are JSON text."""
+
+    id: str
+    status: Status
+    output: str | None
+    error: str | None
+    warnings: str
+    logs: str
+    level: str | None
+    charged_points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of status that is not final, with a line for the task's logs."""
+
+    id: str
+    status: Status
+    log: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKey:
+    """What an idempotency key stands for."""
+
+    account_id: int
+    key: str
+    body_hash: str
+    task_id: str
+
+
+def _task(row: Row) -> Task:
+    return Task(
+        id=row["id"],
+        account_id=row["account_id"],
+        model=row["model"],
+        task_type=row["task_type"],
+        status=Status(row["status"]),
+        input=row["input"],
+        config=row["config"],
+        warnings=row["warnings"],
+        price_points=row["price_points"],
+        created_at=row["created_at"],
+        output=row["output"],
+        error=row["error"],
+        logs=row["logs"],
+        engine=row["engine"],
+        engine_level=row["engine_level"],
+        attempt=row["attempt"],
+        charged_points=row["charged_points"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        progress=row["progress"],
+    )
+
+
+async def add(tx: Transaction, tasks: Sequence[tuple[Order, Task]]) -> None:
+    """Insert new tasks."""
+    rows = [
+        {
+            "id": task.id,
+            "account_id": task.account_id,
+            "api_key_id": order.caller.api_key_id,
+            "model": task.model,
+            "task_type": task.task_type,
+            "status": task.status,
+            "input": task.input,
+            "config": task.config,
+            "warnings": task.warnings,
+            "price_points": task.price_points,
+            "created_at": task.created_at,
+        }
+        for order, task in tasks
+    ]
+    if rows:
+        await tx.execute(SQL.add_tasks, rows=rows)
+
+
+async def find(database: Database, task_id: str, account_id: int) -> Task | None:
+    """Read a task, if it belongs to this account."""
+    rows = await database.fetch(SQL.find_task, id=task_id, account_id=account_id)
+    return _task(rows[0]) if rows else None
+
+
+async def find_many(tx: Transaction, task_ids: Iterable[str]) -> dict[str, Task]:
+    """Read tasks by id."""
+    return {row["id"]: _task(row) for row in await tx.fetch(SQL.find_many, rows=list(task_ids))}
+
+
+async def start(tx: Transaction, claimed: Sequence[Claimed], now: int) -> list[Work]:
+    """Write down that attempts began; gives what their worker needs, in the order of `claimed`."""
+    if not claimed:
+        return []
+    rows = [{"task_id": one.task_id, "attempt": one.attempt, "engine": one.engine} for one in claimed]
+    found = {row["id"]: row for row in await tx.fetch(SQL.start_tasks, rows=rows, now=now)}
+    return [_work(found[one.task_id], one) for one in claimed]
+
+
+def _work(row: Row, claimed: Claimed) -> Work:
+    return Work(
+        task_id=claimed.task_id,
+        attempt=claimed.attempt,
+        model=row["model"],
+        task_type=row["task_type"],
+        engine=claimed.engine,
+        input=row["input"],
+        attempt_deadline=claimed.attempt_deadline,
+    )
+
+
+async def move(tx: Transaction, moves: Sequence[Move]) -> None:
+    """Change statuses that are not final."""
+    rows = [{"id": move.id, "status": move.status, "log": move.log} for move in moves]
+    if rows:
+        await tx.execute(SQL.move_tasks, rows=rows)
+
+
+async def end(tx: Transaction, endings: Sequence[Ending], now: int) -> None:
+    """Write final statuses."""
+    rows: list[dict[str, Any]] = [
+        {
+            "id": ending.id,
+            "status": ending.status,
+            "output": ending.output,
+            "error": ending.error,
+            "warnings": ending.warnings,
+            "logs": ending.logs,
+            "level": ending.level,
+            "charged_points": ending.charged_points,
+        }
+        for ending in endings
+    ]
+    if rows:
+        await tx.execute(SQL.end_tasks, rows=rows, now=now)
+
+
+async def keep_keys(tx: Transaction, orders: Sequence[Order], now: int) -> dict[tuple[int, str], KeptKey]:
+    """Take idempotency keys for these orders; the answer says whom each key belongs to, now or from before.
+
+    A key that another process is taking at this moment is waited for.
+    """
+    rows = sorted(
+        (
+            {
+                "account_id": order.caller.account_id,
+                "key": order.idempotency.key,
+                "body_hash": order.idempotency.body_hash,
+                "task_id": order.task_id,
+                "expires_at": order.idempotency.expires_at,
+            }
+            for order in orders
+            if order.idempotency
+        ),
+        key=lambda row: (row["account_id"], row["key"]),
+    )
+    if not rows:
+        return {}
+    await tx.execute(SQL.keep_keys, rows=rows, now=now)
+    kept = [
+        KeptKey(row["account_id"], row["key"], row["body_hash"], row["task_id"])
+        for row in await tx.fetch(SQL.find_keys, rows=rows)
+    ]
+    return {(one.account_id, one.key): one for one in kept}
+
+
+async def drop_keys(tx: Transaction, task_ids: Sequence[str]) -> None:
+    """Free the keys of orders that were refused."""
+    if task_ids:
+        await tx.execute(SQL.drop_keys, rows=list(task_ids))
+
+
+async def forget_keys(tx: Transaction, now: int) -> None:
+    """Forget idempotency keys past their day."""
+    await tx.execute(SQL.forget_keys, now=now)

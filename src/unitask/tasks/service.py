@@ -1,0 +1,279 @@
+"""The use cases of a task. Each method is one transaction, or says which ones it is."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from unitask.accounts import repository as accounts
+from unitask.accounts.model import Caller
+from unitask.artifacts.model import StoredFile
+from unitask.artifacts.service import Artifacts
+from unitask.catalogue import Catalogue
+from unitask.db import Database, Group, Transaction
+from unitask.kit import faults
+from unitask.kit.clock import SECOND_US, Clock
+from unitask.kit.errors import Conflict, NotFound, UnitaskError
+from unitask.kit.ids import is_uuid
+from unitask.queue import repository as queue
+from unitask.queue.model import Held, Lane, Progress
+from unitask.tasks import repository
+from unitask.tasks.advance import Step, advance
+from unitask.tasks.bell import Bell, heard
+from unitask.tasks.create import create
+from unitask.tasks.lifecycle import CancelRequested, Overdue, Promoted
+from unitask.tasks.model import Order, Outcome, Task, Work
+from unitask.tasks.settle import Settled, Settling
+
+WORK: Final = "unitask_work"
+_POLL_S: Final = 1.0
+_SWEEP: Final = 100
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Limits that the operator sets. Times in seconds.
+
+    `lease_s`: how long a silent worker keeps its tasks. `deadline_s`: by when every task has ended.
+    """
+
+    max_attempts: int = 3
+    staged_limit: int = 50
+    lease_s: float = 15.0
+    deadline_s: int = 24 * 3600
+    attempt_grace_s: float = 15.0
+
+
+class Tasks:
+    """The heart of the system; needs `open` once before its first use."""
+
+    def __init__(
+        self, *, database: Database, clock: Clock, catalogue: Catalogue, artifacts: Artifacts, rules: Rules
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._catalogue = catalogue
+        self._artifacts = artifacts
+        self._rules = rules
+        self._settling = Settling(catalogue, rules.max_attempts)
+        self._bell = Bell()
+        self._creates: Group[Order, Task] = Group(database, self._create_many)
+        self._settles: Group[Outcome, Settled] = Group(database, self._settle_many)
+
+    async def open(self) -> None:
+        """Begin to hear of work that other processes accept."""
+        await self._database.listen(WORK, self._bell.ring)
+
+    async def _create_many(self, tx: Transaction, orders: list[Order]) -> list[Task | UnitaskError]:
+        return await create(tx, orders, self._rules.staged_limit)
+
+    async def _settle_many(self, tx: Transaction, outcomes: list[Outcome]) -> list[Settled | UnitaskError]:
+        return await self._settling.settle(tx, outcomes, self._clock.now_us())
+
+    async def create(self, order: Order) -> Task:
+        """Turn an order into a task; the same idempotency key again gives the same task.
+
+        Raises:
+            InsufficientCredits: the balance does not cover the price.
+            TooManyTasks: too many tasks are staged already.
+            IdempotencyMismatch: the key was used for another body.
+
+        """
+        task = await self._creates.submit(order)
+        faults.point("create.after_commit")
+        await self._database.notify(WORK)
+        return task
+
+    async def get(self, task_id: str, caller: Caller) -> Task:
+        """Read a task.
+
+        Raises:
+            NotFound: there is none with this id in this account.
+
+        """
+        task = await repository.find(self._database, task_id, caller.account_id) if is_uuid(task_id) else None
+        if task is None:
+            raise NotFound("task not found")
+        return task
+
+    async def cancel(self, task_id: str, caller: Caller) -> Task:
+        """Take an order back: at once while it waits; within a heartbeat and a step of its engine while it runs.
+
+        Raises:
+            NotFound: there is none with this id in this account.
+            Conflict: it has ended.
+
+        """
+        task = await self.get(task_id, caller)
+        now = self._clock.now_us()
+
+        async def work(tx: Transaction) -> bool:
+            ticket = await queue.lock_task(tx, task.id)
+            if ticket is None:
+                return False
+            await advance(tx, [Step(ticket, CancelRequested())], now)
+            faults.point("cancel.before_commit")
+            return True
+
+        if not await self._database.write(work):
+            ended = await self.get(task_id, caller)
+            raise Conflict(f"the task is {ended.status} already and cannot be cancelled")
+        faults.point("cancel.after_commit")
+        await self.promote(caller.account_id)
+        return await self.get(task_id, caller)
+
+    async def claim(self, *, worker_id: str, engines: Sequence[str], most: int, wait_s: float) -> list[Work]:
+        """Give a worker up to `most` tasks that its engines can make; waits up to `wait_s` seconds for one."""
+        lanes = self._lanes(frozenset(engines))
+        until = time.monotonic() + wait_s
+        while True:
+            ring = self._bell.listen()
+            found = await self._claim_now(worker_id, lanes, most)
+            left = until - time.monotonic()
+            if found or left <= 0:
+                break
+            await heard(ring, min(_POLL_S, left))
+        if len(found) == most:
+            await self._database.notify(WORK)
+        return found
+
+    async def _claim_now(self, worker_id: str, lanes: Sequence[Lane], most: int) -> list[Work]:
+        now = self._clock.now_us()
+
+        async def work(tx: Transaction) -> list[Work]:
+            claimed = await queue.claim(tx, worker_id=worker_id, lanes=lanes, most=most, now=now)
+            found = await repository.start(tx, claimed, now)
+            if found:
+                faults.point("claim.before_commit")
+            return found
+
+        found = await self._database.write(work)
+        if found:
+            faults.point("claim.after_commit")
+        return found
+
+    def _lanes(self, engines: frozenset[str]) -> list[Lane]:
+        return [
+            Lane(product.key, recipe.engine, product.limit_s * SECOND_US)
+            for product in self._catalogue
+            for recipe in product.recipes
+            if recipe.engine in engines
+        ]
+
+    async def beat(
+        self, *, worker_id: str, name: str, engines: Sequence[str], progress: Sequence[Progress]
+    ) -> list[Held]:
+        """Renew a worker's lease and note its progress; the answer lists what it still holds."""
+        now = self._clock.now_us()
+
+        async def work(tx: Transaction) -> list[Held]:
+            until = now + int(self._rules.lease_s * SECOND_US)
+            await queue.beat(tx, worker_id=worker_id, name=name, engines=engines, now=now, lease_until=until)
+            await queue.note_progress(tx, progress)
+            return await queue.held_by(tx, worker_id)
+
+        return await self._database.write(work)
+
+    async def add_output(self, file: StoredFile, *, task_id: str, attempt: int) -> None:
+        """Write down a file that an attempt made.
+
+        Raises:
+            Conflict: the attempt is not this worker's any more.
+
+        """
+
+        async def owner(tx: Transaction) -> int | None:
+            held = await queue.lock_attempts(tx, [(task_id, attempt)])
+            ticket = held.get((task_id, attempt))
+            return ticket.account_id if ticket else None
+
+        account_id = await self._database.write(owner)
+        if account_id is None:
+            raise Conflict("this attempt was lost; another worker has the task")
+        await self._artifacts.add_output(file, account_id=account_id, task_id=task_id, attempt=attempt)
+
+    async def settle(self, outcome: Outcome) -> bool:
+        """End an attempt; False if it was lost. A slot that came free is given to a staged task in a second transaction."""
+        settled = await self._settles.submit(outcome)
+        faults.point("settle.after_commit")
+        if settled.waiting_account is not None:
+            await self.promote(settled.waiting_account)
+        return settled.held
+
+    async def promote(self, account_id: int) -> int:
+        """Let staged tasks of an account take the slots that are free; returns how many."""
+        now = self._clock.now_us()
+
+        async def work(tx: Transaction) -> int:
+            account = (await accounts.lock(tx, [account_id]))[account_id]
+            if account.staged_tasks == 0 or not account.has_slot:
+                return 0
+            free = (
+                account.staged_tasks
+                if account.task_limit is None
+                else account.task_limit - account.active_tasks
+            )
+            staged = await queue.lock_staged(tx, account_id=account_id, most=min(free, _SWEEP))
+            await advance(tx, [Step(ticket, Promoted()) for ticket in staged], now)
+            faults.point("promote.before_commit")
+            return len(staged)
+
+        promoted = await self._database.write(work)
+        if promoted:
+            faults.point("promote.after_commit")
+            await self._database.notify(WORK)
+        return promoted
+
+    async def promote_all(self) -> int:
+        """Promote for every account that has staged tasks: the safety net behind `settle`."""
+        found = await queue.accounts_with_staged(self._database, most=_SWEEP)
+        return sum([await self.promote(account_id) for account_id in found])
+
+    async def reap(self) -> int:
+        """Take tasks from workers that went silent and end those past their deadline; returns how many."""
+        now = self._clock.now_us()
+        grace_us = int(self._rules.attempt_grace_s * SECOND_US)
+
+        async def work(tx: Transaction) -> list[int]:
+            overdue = await queue.lock_overdue(tx, now=now, most=_SWEEP)
+            late = {ticket.task_id for ticket in overdue}
+            abandoned = await queue.lock_abandoned(tx, now=now, grace_us=grace_us, most=_SWEEP)
+            steps = [Step(ticket, Overdue(self._rules.deadline_s)) for ticket in overdue]
+            steps += [
+                self._settling.abandon(ticket, "the worker stopped answering")
+                for ticket in abandoned
+                if ticket.task_id not in late
+            ]
+            await advance(tx, steps, now)
+            if steps:
+                faults.point("reap.before_commit")
+            return [step.ticket.account_id for step in steps]
+
+        touched = await self._database.write(work)
+        if touched:
+            faults.point("reap.after_commit")
+            log.info("took tasks back", extra={"tasks": len(touched)})
+            await self._database.notify(WORK)
+        for account_id in sorted(set(touched)):
+            await self.promote(account_id)
+        return len(touched)
+
+    async def forget(self) -> None:
+        """Drop what is past its time: idempotency keys, and workers not seen for a day."""
+        now = self._clock.now_us()
+
+        async def work(tx: Transaction) -> None:
+            await repository.forget_keys(tx, now)
+            await queue.forget_workers(tx, before=now - 24 * 3600 * SECOND_US)
+
+        await self._database.write(work)
+
+    async def lead(self, holder: str, for_s: float) -> bool:
+        """Become or stay the one process that does the housekeeping."""
+        now = self._clock.now_us()
+        until = now + int(for_s * SECOND_US)
+        return await self._database.write(
+            lambda tx: queue.take_lease(tx, name="housekeeping", holder=holder, now=now, until=until)
+        )

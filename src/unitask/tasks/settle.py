@@ -1,0 +1,108 @@
+"""Settle: what a worker reports becomes status, money, published files and owed webhooks, if the attempt is still its own."""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from unitask.artifacts import repository as artifacts
+from unitask.catalogue import Catalogue
+from unitask.db import Transaction
+from unitask.kit import faults
+from unitask.kit.clock import SECOND_US
+from unitask.kit.errors import UnitaskError
+from unitask.queue import repository as queue
+from unitask.queue.model import Ticket
+from unitask.spec.product import Product
+from unitask.tasks.advance import Step, advance
+from unitask.tasks.lifecycle import Abandoned, Completed, Event, Failed
+from unitask.tasks.model import CANCELLED, Failure, Outcome, Status
+
+_DAY_US = 24 * 3600 * SECOND_US
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Whether the worker still held the attempt, and the account whose staged tasks may now get its slot."""
+
+    held: bool
+    waiting_account: int | None
+
+
+class Settling:
+    """Judges outcomes by the product's rules. `max_attempts` bounds how often a task is tried."""
+
+    def __init__(self, catalogue: Catalogue, max_attempts: int) -> None:
+        self._catalogue = catalogue
+        self._max_attempts = max_attempts
+
+    async def settle(
+        self, tx: Transaction, outcomes: list[Outcome], now: int
+    ) -> list[Settled | UnitaskError]:
+        """Settle attempts; an attempt that its worker no longer holds comes to nothing."""
+        held = await queue.lock_attempts(tx, {(one.task_id, one.attempt) for one in outcomes})
+        steps: dict[str, Step] = {}
+        for one in outcomes:
+            ticket = held.get((one.task_id, one.attempt))
+            if ticket is not None:
+                steps[one.task_id] = self._step(ticket, one)
+        advanced = await advance(tx, list(steps.values()), now)
+        await artifacts.publish(
+            tx,
+            [
+                (task_id, step.ticket.attempt, now + self._product(step.ticket).keep_days * _DAY_US)
+                for task_id, step in steps.items()
+                if advanced.statuses[task_id] is Status.COMPLETED
+            ],
+        )
+        faults.point("settle.before_commit")
+        return [
+            Settled(
+                ticket is not None,
+                ticket.account_id if ticket and ticket.account_id in advanced.waiting else None,
+            )
+            for ticket in (held.get((one.task_id, one.attempt)) for one in outcomes)
+        ]
+
+    def abandon(self, ticket: Ticket, reason: str) -> Step:
+        """Decide about a task whose worker is gone."""
+        if ticket.cancel_requested:
+            return Step(ticket, Failed(CANCELLED))
+        left = self._max_attempts - ticket.attempt
+        return Step(ticket, Abandoned(left, reason), log=f"attempt {ticket.attempt}: {reason}")
+
+    def _product(self, ticket: Ticket) -> Product:
+        return self._catalogue.by_key(ticket.product)
+
+    def _step(self, ticket: Ticket, outcome: Outcome) -> Step:
+        event = self._event(ticket, outcome)
+        level = next(
+            (one.level for one in self._product(ticket).recipes if one.engine == ticket.engine), None
+        )
+        log = outcome.failure.raw_message if outcome.failure else None
+        return Step(
+            ticket,
+            event,
+            log=f"attempt {ticket.attempt}: {log}" if log else None,
+            level=level,
+            warnings=outcome.warnings,
+            logs=outcome.logs,
+        )
+
+    def _event(self, ticket: Ticket, outcome: Outcome) -> Event:
+        if outcome.output is not None:
+            return self._completed(ticket, outcome)
+        failure = outcome.failure or Failure("the worker gave neither an output nor a reason")
+        if ticket.cancel_requested:
+            return Failed(CANCELLED)
+        if outcome.given_back:
+            return Abandoned(max(1, self._max_attempts - ticket.attempt), failure.message)
+        return Failed(failure, retry=outcome.retryable and ticket.attempt < self._max_attempts)
+
+    def _completed(self, ticket: Ticket, outcome: Outcome) -> Event:
+        product = self._product(ticket)
+        try:
+            product.output.model_validate(outcome.output)
+        except ValidationError as error:
+            return Failed(Failure("the engine gave a result of the wrong form", str(error)))
+        charge = product.price.charge(ticket.price_points, outcome.measures)
+        return Completed(outcome.output or {}, charge)

@@ -1,0 +1,1 @@
+"""Webhooks: what is owed to clients' endpoints, written in the transaction that makes it due."""

@@ -1,0 +1,92 @@
+"""The worker's side of the protocol with the API."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from unitask.kit.errors import Unavailable, UnitaskError
+from unitask.spec import protocol
+
+Answer = TypeVar("Answer", bound=BaseModel)
+_TIMEOUT_S = 30.0
+_UPLOAD_TIMEOUT_S = 600.0
+_CHUNK = 1 << 18
+
+
+class Rejected(UnitaskError):
+    """The API understood and said no: the attempt was lost, or the token is wrong."""
+
+
+class ApiClient:
+    """Speaks to one API. Every method raises `Unavailable` when it cannot be reached and `Rejected` when it refuses."""
+
+    def __init__(self, api_url: str, token: str) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=api_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+        )
+
+    async def claim(self, request: protocol.ClaimRequest) -> list[protocol.ClaimedTask]:
+        """Ask for tasks; waits for them as long as the request says."""
+        timeout_s = request.wait_s + _TIMEOUT_S
+        return (await self._send("claim", request, protocol.ClaimAnswer, timeout_s=timeout_s)).tasks
+
+    async def beat(self, request: protocol.BeatRequest) -> protocol.BeatAnswer:
+        """Give a sign of life."""
+        return await self._send("beat", request, protocol.BeatAnswer)
+
+    async def settle(self, request: protocol.SettleRequest) -> bool:
+        """Report the end of an attempt; False if it was lost."""
+        return (await self._send("settle", request, protocol.SettleAnswer)).accepted
+
+    async def upload(self, task_id: str, attempt: int, path: Path, extension: str) -> str:
+        """Send a file that an attempt made; gives its reference."""
+        url = f"{protocol.PREFIX}/tasks/{task_id}/{attempt}/files/{extension}"
+        with path.open("rb") as file:
+
+            async def chunks():  # type: ignore[no-untyped-def] # noqa: ANN202 - httpx types it
+                while chunk := file.read(_CHUNK):
+                    yield chunk
+
+            answer = await self._request("PUT", url, content=chunks(), timeout=_UPLOAD_TIMEOUT_S)
+        return _understood(answer, protocol.UploadAnswer).reference
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _send(
+        self, name: str, message: BaseModel, kind: type[Answer], *, timeout_s: float = _TIMEOUT_S
+    ) -> Answer:
+        headers = {"Content-Type": "application/json"}
+        answer = await self._request(
+            "POST",
+            f"{protocol.PREFIX}/{name}",
+            content=message.model_dump_json().encode(),
+            headers=headers,
+            timeout=timeout_s,
+        )
+        return _understood(answer, kind)
+
+    async def _request(self, method: str, url: str, **options: object) -> httpx.Response:
+        try:
+            answer = await self._http.request(method, url, **options)  # type: ignore[arg-type]
+        except httpx.HTTPError as error:
+            raise Unavailable(f"the API does not answer: {type(error).__name__} {error}") from error
+        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise Unavailable(f"the API answered {answer.status_code}: {answer.text[:300]}")
+        if answer.is_error:
+            raise Rejected(f"the API answered {answer.status_code}: {answer.text[:300]}")
+        return answer
+
+
+def _understood(answer: httpx.Response, kind: type[Answer]) -> Answer:
+    try:
+        return kind.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise Unavailable(f"the answer is not from a Unitask API: {answer.text[:300]}") from error

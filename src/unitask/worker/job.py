@@ -1,0 +1,123 @@
+"""The job that an engine gets in its child process."""
+
+import hashlib
+import threading
+import time
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final, Protocol
+
+import httpx
+
+from unitask.kit.errors import Cancelled, EngineFailure, MediaFailure
+from unitask.kit.media import HEAD_BYTES, sniff
+from unitask.kit.net import Guard, Refused, Unreachable
+from unitask.spec.media import Media
+from unitask.spec.product import Input, Recipe
+from unitask.worker import messages
+
+_PHRASES: Final = {
+    "image": "failed to get valid image",
+    "video": "failed to get valid video",
+    "audio": "failed to get input audio",
+}
+_FETCH_TIMEOUT_S: Final = 60.0
+_SAVE_TIMEOUT_S: Final = 900.0
+
+
+class _Parent(Protocol):
+    cancelled: threading.Event
+    saved: SimpleQueue[messages.Saved]
+
+    def say(self, word: messages.Word) -> None: ...
+
+
+class ChildJob:
+    """Satisfies `unitask.spec.engine.Job` by way of the parent process."""
+
+    def __init__(self, *, parent: _Parent, order: messages.Run, recipe: Recipe) -> None:
+        self.task_id = order.task_id
+        self.recipe = recipe
+        self.scratch = Path(order.scratch)
+        self.warnings: list[str] = []
+        self.seed = int.from_bytes(hashlib.sha256(order.task_id.encode()).digest()[:4], "big")
+        self._parent = parent
+        self._order = order
+        self._guard = Guard(allow_private=order.allow_private)
+        self._until = time.monotonic() + order.seconds_left
+        self._files = 0
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the client took the order back."""
+        return self._parent.cancelled.is_set()
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the attempt is ended."""
+        return self._until - time.monotonic()
+
+    def choose_seed(self, inputs: Input) -> None:
+        """Take the client's seed if it named one."""
+        asked = getattr(inputs, inputs.seed_field, None)
+        if isinstance(asked, int) and asked >= 0:
+            self.seed = asked
+
+    def fetch(self, source: str, media: Media) -> Path:
+        """Put the file behind a URL into scratch, within the field's limits."""
+        path = self._new_path("input")
+        timeout_s = max(1.0, min(_FETCH_TIMEOUT_S, self.seconds_left))
+        try:
+            if source.startswith(self._order.files_url):
+                self._fetch_own(source.removeprefix(self._order.files_url), path, timeout_s)
+            else:
+                self._guard.download(source, path, limit_bytes=media.limit_bytes, timeout_s=timeout_s)
+        except (Refused, Unreachable) as error:
+            raise MediaFailure(f"{_PHRASES[media.kind]}: {error}") from error
+        with path.open("rb") as file:
+            found = sniff(file.read(HEAD_BYTES))
+        if found is None or found.kind != media.kind:
+            seen = f"it is {found.content_type}" if found else "its format is unknown"
+            raise MediaFailure(f"{_PHRASES[media.kind]}: the address must lead to {media.kind} data, {seen}")
+        return path
+
+    def _fetch_own(self, name: str, into: Path, timeout_s: float) -> None:
+        """Read a file of our own store from the API itself, however clients reach it."""
+        try:
+            with (
+                httpx.Client(trust_env=False, timeout=timeout_s) as client,
+                client.stream("GET", self._order.own_files_url + name) as answer,
+            ):
+                if answer.is_error:
+                    raise Unreachable("the file is not there; it may have expired")
+                with into.open("wb") as file:
+                    for chunk in answer.iter_bytes():
+                        file.write(chunk)
+        except httpx.HTTPError as error:
+            raise Unreachable("the store did not answer") from error
+
+    def save(self, content: bytes | Path, extension: str) -> str:
+        """Store an output file; returns its reference."""
+        path = content if isinstance(content, Path) else self._new_path(f"output.{extension}")
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        self._parent.say(messages.Save(path=str(path), extension=extension))
+        saved = self._parent.saved.get(timeout=_SAVE_TIMEOUT_S)
+        if not saved.reference:
+            raise EngineFailure("the result could not be stored", raw_message=saved.why, retryable=True)
+        return saved.reference
+
+    def progress(self, fraction: float, note: str = "") -> None:
+        """Report how far the work is; raises `Cancelled` when the client took the order back."""
+        if self.cancelled:
+            raise Cancelled("the task was cancelled")
+        self._parent.say(messages.Progress(fraction=min(1.0, max(0.0, fraction)), note=note[:200]))
+
+    def warn(self, sentence: str) -> None:
+        """Tell the client something about the result, once."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+    def _new_path(self, name: str) -> Path:
+        self._files += 1
+        return self.scratch / f"{self._files:03d}-{name}"

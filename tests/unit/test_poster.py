@@ -1,0 +1,113 @@
+"""Webhooks through the guard: the same policy, without redirects."""
+
+import asyncio
+import socket
+import threading
+
+import pytest
+
+from support.loopback import (
+    METADATA,
+    PUBLIC,
+    Script,
+    answer,
+    chunked_without_end,
+    dripping_body,
+    dripping_head,
+    redirect,
+    resolver_of,
+    serving,
+    silent,
+)
+from unitask.kit.net import Answer, Guard, Refused, Unreachable
+
+LOCAL = Guard(allow_private=True)
+
+
+def post(guard: Guard, url: str, *, timeout_s: float = 5.0, limit_bytes: int = 100, **headers: str) -> Answer:
+    """Send one webhook with limits that suit most tests."""
+
+    async def run() -> Answer:
+        async with guard.poster() as poster:
+            return await poster.post(
+                url, content=b'{"a":1}', headers=headers, timeout_s=timeout_s, limit_bytes=limit_bytes
+            )
+
+    return asyncio.run(run())
+
+
+def test_webhook_is_posted_as_it_was_signed():
+    """Body and headers arrive unchanged; status and body come back."""
+    with serving(answer(b"thanks", "202 Accepted")) as server:
+        result = post(LOCAL, server.url("/hook"), webhook_id="7", Host="evil.example")
+    assert (result.status, result.body) == (202, b"thanks")
+    assert server.heads[0].startswith(b"POST /hook HTTP/1.1\r\n")
+    assert b"webhook_id: 7\r\n" in server.heads[0]
+    assert b"evil" not in server.heads[0]
+
+
+def test_webhook_redirect_is_an_answer():
+    """A receiver cannot send a webhook on to another address."""
+    with serving(redirect("/elsewhere")) as server:
+        assert post(LOCAL, server.url()).status == 302
+    assert len(server.heads) == 1
+
+
+@pytest.mark.parametrize("answers", [["127.0.0.1"], [PUBLIC, "10.0.0.7"], [METADATA]])
+def test_webhook_to_a_private_name_is_refused(answers: list[str]):
+    """A webhook passes the same check of every address as a download."""
+    with serving(answer(b"")) as server, pytest.raises(Refused, match=r"^the address is not allowed$"):
+        post(Guard(resolve=resolver_of(answers)), server.url(host="hook.example"))
+    assert server.heads == []
+
+
+def test_webhook_to_a_private_address_is_refused():
+    """A literal address out of bounds is refused before a connection."""
+    with serving(answer(b"")) as server, pytest.raises(Refused):
+        post(Guard(), server.url())
+    assert server.heads == []
+
+
+def test_webhook_to_a_name_resolves_once():
+    """The checked address is the one connected to, and the name stays in the Host header."""
+    guard = Guard(allow_private=True, resolve=resolver_of(["127.0.0.1"], [METADATA]))
+    with serving(answer(b"")) as server:
+        assert post(guard, server.url(host="hook.example")).status == 200
+    assert b"host: hook.example:" in server.heads[0].lower()
+
+
+def test_webhook_answer_is_cut_at_the_limit():
+    """An endless answer costs no more than the limit."""
+    with serving(chunked_without_end) as server:
+        assert post(LOCAL, server.url(), limit_bytes=10).body == b"x" * 10
+
+
+@pytest.mark.parametrize("script", [silent, dripping_head, dripping_body])
+def test_slow_webhook_receiver_meets_the_deadline(script: Script):
+    """A receiver that drips is given up at the deadline."""
+    with (
+        serving(script) as server,
+        pytest.raises(Unreachable, match=r"no complete answer .* within 0\.2 seconds"),
+    ):
+        post(LOCAL, server.url(), timeout_s=0.2, limit_bytes=10_000)
+
+
+def test_webhook_to_a_closed_port_is_unreachable():
+    """No connection is reported as such."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(Unreachable, match="no connection"):
+        post(LOCAL, f"http://127.0.0.1:{port}/")
+
+
+def test_webhook_with_a_slow_resolver_meets_the_deadline():
+    """The wait for a name counts as well."""
+    answered = threading.Event()
+
+    def resolve(_host: str, _port: int) -> list[str]:
+        answered.wait()
+        return [PUBLIC]
+
+    with pytest.raises(Unreachable, match=r"no complete answer .* within 0\.1 seconds"):
+        post(Guard(resolve=resolve), "http://hook.example/", timeout_s=0.1)
+    answered.set()
