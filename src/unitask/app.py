@@ -45,9 +45,7 @@ class Services:
         database = await open_database(settings.database)
         catalogue = Catalogue.load()
         artifacts = Artifacts(database, clock, LocalStore(settings.data / "files"), settings.base_url)
-        tasks = Tasks(
-            database=database, clock=clock, catalogue=catalogue, artifacts=artifacts, rules=_rules(settings)
-        )
+        tasks = Tasks(database=database, clock=clock, catalogue=catalogue, artifacts=artifacts, rules=_rules(settings))
         await tasks.open()
         return cls(
             settings=settings,

@@ -18,9 +18,7 @@ class WrongSetting(UnitaskError):
 class Settings(BaseSettings):
     """`UNITASK_DATA` and so on. Times in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="UNITASK_", frozen=True, extra="ignore", validate_default=True
-    )
+    model_config = SettingsConfigDict(env_prefix="UNITASK_", frozen=True, extra="ignore", validate_default=True)
 
     data: Path = Field(Path("unitask-data"), description="Folder of the database and the files.")
     database_url: str = Field(
@@ -29,9 +27,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for a free one.")
-    public_url: str = Field(
-        "", description="Address under which clients reach this server; output URLs begin with it."
-    )
+    public_url: str = Field("", description="Address under which clients reach this server; output URLs begin with it.")
     api_key: SecretStr | None = Field(None, min_length=8, description="Presets the first API key.")
     secret: SecretStr | None = Field(
         None,
@@ -64,11 +60,7 @@ class Settings(BaseSettings):
     @field_validator("engines", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return (
-            tuple(name.strip() for name in value.split(",") if name.strip())
-            if isinstance(value, str)
-            else value
-        )
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
     @field_validator("database_url")
     @classmethod
@@ -112,7 +104,7 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{host}:{self.port}"
 
     def key_secret(self) -> str:
-        """The installation's secret; made at the first start and kept beside the database, readable by its owner only."""
+        """Read the installation's secret; it is made at the first start, in a file that only its owner can read."""
         if self.secret is not None:
             return self.secret.get_secret_value()
         path = self.data / "secret"

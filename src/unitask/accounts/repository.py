@@ -56,13 +56,9 @@ async def read(database: Database, account_id: int) -> Account | None:
     return _account(rows[0]) if rows else None
 
 
-async def add_key(
-    tx: Transaction, *, account_id: int, key_hash: str, hint: str, name: str, now: int
-) -> int | None:
+async def add_key(tx: Transaction, *, account_id: int, key_hash: str, hint: str, name: str, now: int) -> int | None:
     """Add a key; None if this very key exists already."""
-    row = await tx.fetch_one(
-        SQL.add_key, account_id=account_id, key_hash=key_hash, hint=hint, name=name, now=now
-    )
+    row = await tx.fetch_one(SQL.add_key, account_id=account_id, key_hash=key_hash, hint=hint, name=name, now=now)
     return row["id"] if row else None
 
 

@@ -62,9 +62,7 @@ class Accounts:
         async def work(tx: Transaction) -> int | None:
             found = await repository.find_named(tx, account)
             account_id = (
-                found.id
-                if found
-                else await repository.add(tx, name=account, unlimited=True, task_limit=None, now=now)
+                found.id if found else await repository.add(tx, name=account, unlimited=True, task_limit=None, now=now)
             )
             return await repository.add_key(
                 tx, account_id=account_id, key_hash=self._hash(secret), hint=secret[-4:], name=name, now=now

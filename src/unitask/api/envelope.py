@@ -22,9 +22,7 @@ def success(data: Any, headers: dict[str, str] | None = None) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
-def failure(
-    status: int, message: str, *, data: Any = None, headers: dict[str, str] | None = None
-) -> Response:
+def failure(status: int, message: str, *, data: Any = None, headers: dict[str, str] | None = None) -> Response:
     """Answer an error; the code in the body mirrors the HTTP status."""
     body = orjson.dumps({"code": status, "data": data, "message": message})
     return Response(body, status, media_type="application/json", headers=headers)

@@ -29,9 +29,7 @@ async def _read(request: Request, message: type[Message]) -> Message:
     try:
         return message.model_validate_json(await body(request))
     except ValidationError as error:
-        raise InvalidRequest(
-            f"invalid request: {error.errors(include_url=False, include_input=False)}"
-        ) from error
+        raise InvalidRequest(f"invalid request: {error.errors(include_url=False, include_input=False)}") from error
 
 
 def _answer(message: BaseModel) -> Response:
@@ -55,9 +53,7 @@ async def claim(request: Request) -> Response:
     """Give a worker tasks; waits for them."""
     ask = await _read(request, protocol.ClaimRequest)
     unitask = services(request)
-    found = await unitask.tasks.claim(
-        worker_id=ask.worker_id, engines=ask.engines, most=ask.most, wait_s=ask.wait_s
-    )
+    found = await unitask.tasks.claim(worker_id=ask.worker_id, engines=ask.engines, most=ask.most, wait_s=ask.wait_s)
     return _answer(protocol.ClaimAnswer(tasks=[_claimed(work, unitask) for work in found]))
 
 
@@ -66,16 +62,12 @@ async def beat(request: Request) -> Response:
     sign = await _read(request, protocol.BeatRequest)
     progress = [Progress(one.task_id, one.attempt, one.progress, one.note) for one in sign.progress]
     unitask = services(request)
-    held = await unitask.tasks.beat(
-        worker_id=sign.worker_id, name=sign.name, engines=sign.engines, progress=progress
-    )
+    held = await unitask.tasks.beat(worker_id=sign.worker_id, name=sign.name, engines=sign.engines, progress=progress)
     answer = [
         protocol.HeldTask(task_id=one.task_id, attempt=one.attempt, cancel_requested=one.cancel_requested)
         for one in held
     ]
-    return _answer(
-        protocol.BeatAnswer(held=answer, files_url=unitask.artifacts.files_url, next_in_s=_NEXT_BEAT_S)
-    )
+    return _answer(protocol.BeatAnswer(held=answer, files_url=unitask.artifacts.files_url, next_in_s=_NEXT_BEAT_S))
 
 
 async def upload(request: Request) -> Response:
@@ -85,9 +77,7 @@ async def upload(request: Request) -> Response:
     extension = request.path_params["extension"]
     if extension not in CONTENT_TYPES:
         raise InvalidRequest(f"invalid request: no content type is known for .{extension}")
-    file = await unitask.artifacts.store(
-        request.stream(), extension=extension, limit_bytes=_UPLOAD_LIMIT_BYTES
-    )
+    file = await unitask.artifacts.store(request.stream(), extension=extension, limit_bytes=_UPLOAD_LIMIT_BYTES)
     faults.point("upload.before_publish")
     try:
         await unitask.tasks.add_output(

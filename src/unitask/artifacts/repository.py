@@ -51,9 +51,7 @@ async def find(database: Database, path: str, now: int) -> Artifact | None:
 
 async def publish(tx: Transaction, outputs: Sequence[tuple[str, int, int]]) -> None:
     """Keep the outputs of (task, attempt) until the given time; those of a lost attempt go soon."""
-    rows = [
-        {"task_id": task_id, "attempt": attempt, "expires_at": until} for task_id, attempt, until in outputs
-    ]
+    rows = [{"task_id": task_id, "attempt": attempt, "expires_at": until} for task_id, attempt, until in outputs]
     if rows:
         await tx.execute(SQL.publish_outputs, rows=rows)
 

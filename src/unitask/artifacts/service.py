@@ -55,9 +55,7 @@ class Artifacts:
     def as_input(self, file: StoredFile, account_id: int) -> Artifact:
         """Make a stored file an input: kept as long as an upload."""
         now = self._clock.now_us()
-        return Artifact(
-            new_id(now), account_id, None, None, ArtifactKind.INPUT, file, now, now + INPUT_KEEP_US
-        )
+        return Artifact(new_id(now), account_id, None, None, ArtifactKind.INPUT, file, now, now + INPUT_KEEP_US)
 
     async def add_output(self, file: StoredFile, *, account_id: int, task_id: str, attempt: int) -> None:
         """Write down a file that an attempt made; it is published when the attempt settles."""

@@ -1,7 +1,7 @@
 """Movements of points between the books of an account.
 
-Every row of the ledger moves points from one book to another, so every row sums to zero. `available` and `held` are books
-of the account; `used` is what it has paid for work; `outside` is where points come from.
+Every row of the ledger moves points from one book to another, so every row sums to zero. `available` and `held`
+are books of the account; `used` is what it has paid for work; `outside` is where points come from.
 """
 
 from dataclasses import dataclass

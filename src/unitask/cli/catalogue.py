@@ -18,12 +18,8 @@ def levels_line(catalogue: Catalogue, orders: Orders) -> str:
     names: dict[str, list[str]] = defaultdict(list)
     for product in catalogue:
         recipe = orders.choice(product).recipe
-        names[f"{recipe.level} (engine {recipe.engine})" if recipe else "cannot be made here"].append(
-            product.title
-        )
-    return "\n".join(
-        f"  {level}: {', '.join(dict.fromkeys(titles))}" for level, titles in sorted(names.items())
-    )
+        names[f"{recipe.level} (engine {recipe.engine})" if recipe else "cannot be made here"].append(product.title)
+    return "\n".join(f"  {level}: {', '.join(dict.fromkeys(titles))}" for level, titles in sorted(names.items()))
 
 
 def _as_json(product: Product, choice: Choice) -> dict[str, Any]:
@@ -53,10 +49,6 @@ def catalogue(*, as_json: bool) -> None:
         click.echo(orjson.dumps(listing, option=orjson.OPT_INDENT_2))
         return
     for product, choice in products:
-        made = (
-            f"{choice.recipe.level} by {choice.recipe.engine}"
-            if choice.recipe
-            else f"not here: {choice.missing}"
-        )
+        made = f"{choice.recipe.level} by {choice.recipe.engine}" if choice.recipe else f"not here: {choice.missing}"
         price = f"${usd(product.price.points_per_unit):g} per {product.price.unit}"
         click.echo(f"{product.model:28} {product.task_type:18} {price:32} {made}")

@@ -43,9 +43,7 @@ def _settings(settings: Settings) -> None:
 def _troubles(settings: Settings) -> list[str]:
     troubles = []
     if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
-        troubles.append(
-            f"SQLite is {sqlite3.sqlite_version}, 3.38 or newer is needed: use a newer Python build"
-        )
+        troubles.append(f"SQLite is {sqlite3.sqlite_version}, 3.38 or newer is needed: use a newer Python build")
     try:
         wrong = asyncio.run(check(settings.database))
     except Exception as error:  # noqa: BLE001 - whatever keeps the database away is what the operator wants to read
@@ -57,9 +55,7 @@ def _troubles(settings: Settings) -> list[str]:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < _DISK_NEEDED:
-        troubles.append(
-            f"only {free // 2**20} MiB are free for {settings.data}: make room or set UNITASK_DATA"
-        )
+        troubles.append(f"only {free // 2**20} MiB are free for {settings.data}: make room or set UNITASK_DATA")
     return troubles
 
 
@@ -83,9 +79,7 @@ def _products(settings: Settings) -> list[str]:
 def doctor() -> None:
     """Show the effective settings, and what is missing with how to get it."""
     settings = Settings.load()
-    click.echo(
-        f"Unitask {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}\n"
-    )
+    click.echo(f"Unitask {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}\n")
     _settings(settings)
     troubles = [*_products(settings), *_troubles(settings)]
     click.echo("\nTroubles" if troubles else "\nNo troubles found.")

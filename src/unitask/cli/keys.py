@@ -31,9 +31,7 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option(
-    "--account", default=DEFAULT_ACCOUNT, show_default=True, help="Account that the key speaks for."
-)
+@click.option("--account", default=DEFAULT_ACCOUNT, show_default=True, help="Account that the key speaks for.")
 @click.option("--name", default="", help="What the key is for.")
 def add(account: str, name: str) -> None:
     """Make a new key and show it, this once."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 
@@ -50,7 +49,7 @@ async def _work(api_url: str, token: str, options: Options, *, embedded: bool) -
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
     if embedded:
-        loop.add_reader(sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 1) or stop.set())
+        loop.add_reader(sys.stdin.fileno(), stop.set)
     client = ApiClient(api_url, token)
     try:
         await Worker(client, options).run(stop)

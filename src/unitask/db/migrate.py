@@ -1,5 +1,6 @@
 """Bringing a database to the schema of this release, with Alembic."""
 
+import contextlib
 import sqlite3
 from importlib.resources import files
 from pathlib import Path
@@ -21,9 +22,8 @@ def upgrade(url: str) -> None:
     if url.startswith("sqlite:///"):
         path = url.removeprefix("sqlite:///")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with sqlite3.connect(path) as connection:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("pragma journal_mode=wal")
-        connection.close()
     config = Config()
     config.set_main_option("script_location", str(files("unitask.db") / "migrations"))
     config.attributes["url"] = _sqlalchemy_url(url)
@@ -39,17 +39,7 @@ async def check(url: str) -> str | None:
 async def _version(url: str) -> str | None:
     query = "select version_num from alembic_version"
     if url.startswith("sqlite:///"):
-        path = url.removeprefix("sqlite:///")
-        if not Path(path).exists():
-            return None
-        connection = sqlite3.connect(path)
-        try:
-            row = connection.execute(query).fetchone()
-        except sqlite3.OperationalError:
-            row = None
-        finally:
-            connection.close()
-        return row[0] if row else None
+        return _sqlite_version(url.removeprefix("sqlite:///"), query)
     import asyncpg  # noqa: PLC0415 - only where PostgreSQL is used
 
     client = await asyncpg.connect(url, timeout=10)
@@ -60,3 +50,14 @@ async def _version(url: str) -> str | None:
     finally:
         await client.close()
     return version
+
+
+def _sqlite_version(path: str, query: str) -> str | None:
+    if not Path(path).exists():
+        return None
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        try:
+            row = connection.execute(query).fetchone()
+        except sqlite3.OperationalError:
+            return None
+    return row[0] if row else None

@@ -107,9 +107,7 @@ class PostgresDatabase:
                     raise
                 log.info("transaction runs again", extra={"attempt": attempt})
             except _LOST as error:
-                raise Unavailable(
-                    "the database is not reachable at present; try again in a moment"
-                ) from error
+                raise Unavailable("the database is not reachable at present; try again in a moment") from error
         raise AssertionError
 
     async def fetch(self, statement: Statement, **parameters: Any) -> list[Row]:
@@ -157,13 +155,12 @@ class PostgresDatabase:
 
     async def _listen_once(self) -> None:
         connection = await asyncpg.connect(self._url, timeout=10)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
         try:
             for channel, listeners in self._listeners.items():
-                await connection.add_listener(
-                    channel, lambda *_, heard=tuple(listeners): [call() for call in heard]
-                )
-            while not connection.is_closed():
-                await asyncio.sleep(_RELISTEN_S)
+                await connection.add_listener(channel, lambda *_, heard=tuple(listeners): [call() for call in heard])
+            await lost.wait()
         finally:
             connection.terminate()
 

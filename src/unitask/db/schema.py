@@ -1,9 +1,11 @@
-"""The schema, once for both databases. Times are microseconds since the epoch, money is points, documents are JSON text.
+"""The schema, once for both databases.
+
+Times are microseconds since the epoch, money is points, documents are JSON text.
 
 This module is read by migrations and tests only: hot statements are hand-written text in each domain's `queries.sql`.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -40,7 +42,7 @@ _Id = Uuid(as_uuid=False).with_variant(Text, "sqlite")
 _Document = JSON().with_variant(Text, "sqlite")
 
 
-def _narrow(fill: int) -> dict[str, object]:
+def _narrow(fill: int) -> dict[str, Any]:
     """Leave room in each page, so that updates stay in their page and dead rows go without a vacuum."""
     return {"postgresql_with": {"fillfactor": fill, "autovacuum_vacuum_scale_factor": 0.02}}
 

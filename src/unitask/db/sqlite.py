@@ -1,8 +1,9 @@
 """SQLite: one writer thread that commits in groups, readers beside it.
 
-A transaction is an ordinary coroutine that awaits only its own statements. The writer thread drives it to the end without
-an event loop, so a use case costs one hop between threads, however many statements it has. All transactions that wait
-when the thread is free share one commit, each in a savepoint of its own: one that fails takes no other with it.
+A transaction is an ordinary coroutine that awaits only its own statements. The writer thread drives it to the end
+without an event loop, so a use case costs one hop between threads, however many statements it has. All transactions
+that wait when the thread is free share one commit, each in a savepoint of its own: one that fails takes no other
+with it.
 """
 
 import asyncio
@@ -164,7 +165,7 @@ class SqliteDatabase:
         self._writer.execute("savepoint one")
         try:
             order.result = _drive(cast("Coroutine[Any, Any, Any]", order.work(transaction)))
-        except Exception as error:  # noqa: BLE001 - handed to the caller, whatever it is
+        except Exception as error:
             order.error = error
             if not self._writer.in_transaction:
                 raise sqlite3.OperationalError(f"the transaction was lost: {error}") from error

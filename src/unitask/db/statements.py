@@ -7,8 +7,8 @@
     -- name: insert_tasks [postgres]
     insert ... from json_to_recordset(:rows) ...
 
-Where the two dialects differ, the two texts stand side by side under one name. Parameters are named; `rows` is always a
-list of objects, passed as one JSON text, so that a statement takes any number of rows in one round trip.
+Where the two dialects differ, the two texts stand side by side under one name. Parameters are named; `rows` is always
+a list of objects, passed as one JSON text, so that a statement takes any number of rows in one round trip.
 """
 
 import re

@@ -104,7 +104,7 @@ class _Stream(httpcore.NetworkStream):
         stream = self._inner.start_tls(ssl_context, server_hostname, self._deadline.left_s())
         return _Stream(stream, self._deadline)
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the signature of httpcore
+    def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 

@@ -85,9 +85,7 @@ def sniff(head: bytes) -> Sniffed | None:
 
     A container that may hold pictures counts as video, whatever is in it.
     """
-    extension = (
-        _by_prefix(head) or _riff(head) or _iso(head) or _ebml(head) or _bmp(head) or _mpeg_audio(head)
-    )
+    extension = _by_prefix(head) or _riff(head) or _iso(head) or _ebml(head) or _bmp(head) or _mpeg_audio(head)
     if extension is None:
         return None
     content_type = CONTENT_TYPES[extension]
@@ -117,9 +115,7 @@ def decode_inline(text: str, limit_bytes: int) -> bytes:
     try:
         return binascii.a2b_base64(data + b"=" * (-len(data) % 4), strict_mode=True)
     except binascii.Error as error:
-        raise BadInline(
-            "is neither a URL nor valid base64; send an http(s) URL, a data URI or base64"
-        ) from error
+        raise BadInline("is neither a URL nor valid base64; send an http(s) URL, a data URI or base64") from error
 
 
 def _base64_part(text: str) -> bytes:

@@ -225,9 +225,7 @@ class Poster:
 
 
 def _core_url(target: httpx.URL) -> httpcore.URL:
-    return httpcore.URL(
-        scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
-    )
+    return httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
 
 
 def _host(target: httpx.URL) -> tuple[str, str]:
@@ -280,8 +278,6 @@ def _reported(timeout_s: float) -> Iterator[None]:
             raise Unreachable("no TLS connection to the address; check its certificate", error) from error
         raise Unreachable("no connection to the server of the address could be made", error) from error
     except (httpcore.TimeoutException, TimeoutError) as error:
-        raise Unreachable(
-            f"no complete answer from the address within {timeout_s:g} seconds", error
-        ) from error
+        raise Unreachable(f"no complete answer from the address within {timeout_s:g} seconds", error) from error
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         raise Unreachable("the server of the address gave no complete and valid answer", error) from error

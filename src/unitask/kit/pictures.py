@@ -29,7 +29,7 @@ def read_image(path: Path, *, limit_side_px: int, limit_pixels: int) -> "Image":
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(path, formats=FORMATS)
+            image: Image.Image = Image.open(path, formats=FORMATS)
             width, height = image.size
             if max(width, height) > limit_side_px or width * height > limit_pixels:
                 raise MediaFailure(

@@ -49,9 +49,7 @@ async def add(tx: Transaction, tickets: Sequence[Ticket]) -> None:
         await tx.execute(SQL.add_tickets, rows=rows)
 
 
-async def claim(
-    tx: Transaction, *, worker_id: str, lanes: Sequence[Lane], most: int, now: int
-) -> list[Claimed]:
+async def claim(tx: Transaction, *, worker_id: str, lanes: Sequence[Lane], most: int, now: int) -> list[Claimed]:
     """Give the oldest ready tasks of these lanes to a worker."""
     rows = [asdict(lane) for lane in lanes]
     found = await tx.fetch(SQL.claim, rows=rows, worker_id=worker_id, most=most, now=now)
@@ -61,9 +59,7 @@ async def claim(
     ]
 
 
-async def lock_attempts(
-    tx: Transaction, attempts: Iterable[tuple[str, int]]
-) -> dict[tuple[str, int], Ticket]:
+async def lock_attempts(tx: Transaction, attempts: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Ticket]:
     """Lock the tasks whose current attempt this is; those that were lost are not in the answer."""
     rows = [{"task_id": task_id, "attempt": attempt} for task_id, attempt in attempts]
     found = _tickets(await tx.fetch(SQL.lock_attempts, rows=rows))
@@ -117,9 +113,7 @@ async def beat(
     tx: Transaction, *, worker_id: str, name: str, engines: Sequence[str], now: int, lease_until: int
 ) -> None:
     """Renew a worker's lease, and with it the lease of all it holds."""
-    await tx.execute(
-        SQL.beat, id=worker_id, name=name, engines=list(engines), now=now, lease_until=lease_until
-    )
+    await tx.execute(SQL.beat, id=worker_id, name=name, engines=list(engines), now=now, lease_until=lease_until)
 
 
 async def note_progress(tx: Transaction, progress: Sequence[Progress]) -> None:

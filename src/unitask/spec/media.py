@@ -23,9 +23,7 @@ class Media:
     limit_side_px: int = 4096
     limit_pixels: int = 4096 * 4096
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Say in the JSON schema that this text stands for a file."""
         return {
             **handler(schema),

@@ -1,7 +1,7 @@
 """What workers and the API say to each other, over HTTP with a worker token.
 
-A worker claims by long poll, renews all it holds with one heartbeat, uploads files, settles. `attempt` is the fencing token: the
-API refuses whatever comes from an attempt that was taken from its worker.
+A worker claims by long poll, renews all it holds with one heartbeat, uploads files, settles. `attempt` is the fencing
+token: the API refuses whatever comes from an attempt that was taken from its worker.
 """
 
 from typing import Any

@@ -67,9 +67,7 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
     await repository.end(tx, [_ending(one) for one in decided if one.effects.dequeue], now)
     await ledger.add(tx, [entry for one in decided for entry in _entries(one)], now)
     await accounts.change(tx, sum_changes([(one.step.ticket.account_id, one.effects) for one in decided]))
-    await webhooks.owe(
-        tx, [_due(one) for one in decided if one.effects.notify and one.step.ticket.has_webhook], now
-    )
+    await webhooks.owe(tx, [_due(one) for one in decided if one.effects.notify and one.step.ticket.has_webhook], now)
     return Advanced(
         {one.step.ticket.task_id: one.status for one in decided},
         frozenset(account.id for account in locked.values() if account.staged_tasks),

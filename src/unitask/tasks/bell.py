@@ -5,7 +5,7 @@ import contextlib
 
 
 class Bell:
-    """Wakes everyone who waits. A ring that nobody hears is lost; whoever waits looks again by himself after a while."""
+    """Wakes everyone who waits. A ring that nobody hears is lost: whoever waits looks again after a while."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()

@@ -120,9 +120,7 @@ async def _replay(
     """Answer repeated orders with the task of the first one, or with why that one was refused."""
     if not replays:
         return {}
-    refused = {
-        orders[index].task_id: answer for index, answer in answers.items() if isinstance(answer, UnitaskError)
-    }
+    refused = {orders[index].task_id: answer for index, answer in answers.items() if isinstance(answer, UnitaskError)}
     tasks = await repository.find_many(tx, set(replays.values()) - set(refused))
     return {index: refused.get(task_id) or tasks[task_id] for index, task_id in replays.items()}
 

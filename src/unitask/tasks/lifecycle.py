@@ -103,7 +103,7 @@ class IllegalTransition(Exception):
     """The event cannot happen in this status; the caller did not look at the row it locked."""
 
 
-def apply(task: Standing, event: Event) -> tuple[Status, Effects]:
+def apply(task: Standing, event: Event) -> tuple[Status, Effects]:  # noqa: PLR0911 - a table of transitions
     """Decide what an event makes of a task."""
     match (task.status, event):
         case (None, Accepted(has_slot=True)):
@@ -116,9 +116,7 @@ def apply(task: Standing, event: Event) -> tuple[Status, Effects]:
             return Status.PROCESSING, Effects()
         case (Status.PROCESSING, Completed(charge_points=charge)):
             release = task.price_points - charge
-            return Status.COMPLETED, Effects(
-                capture=charge, release=release, active=-1, dequeue=True, notify=True
-            )
+            return Status.COMPLETED, Effects(capture=charge, release=release, active=-1, dequeue=True, notify=True)
         case (Status.PROCESSING, Failed(retry=True)):
             return Status.PENDING, Effects(requeue=True)
         case (Status.PROCESSING, Abandoned(attempts_left=left)) if left > 0:

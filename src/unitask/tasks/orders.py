@@ -31,8 +31,8 @@ class WebhookConfig(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    endpoint: str = Field("", max_length=2048)
-    secret: str = Field("", max_length=512)
+    endpoint: str = Field(default="", max_length=2048)
+    secret: str = Field(default="", max_length=512)
 
 
 class Config(BaseModel):
@@ -40,7 +40,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    service_mode: str = Field("", max_length=32)
+    service_mode: str = Field(default="", max_length=32)
     webhook_config: WebhookConfig = Field(default_factory=WebhookConfig)
 
 
@@ -140,7 +140,7 @@ class Orders:
             raise InvalidInput(f"invalid request: config.webhook_config.endpoint: {error}") from error
 
     async def _take_in_media(self, inputs: Input, account_id: int) -> tuple[Artifact, ...]:
-        """Store files that came inside the body and put their references in place; check the addresses of the others."""
+        """Store files that came inside the body, put their references in place; check the addresses of others."""
         taken: list[Artifact] = []
         try:
             for value in media_values(inputs):
@@ -204,9 +204,7 @@ def _parse(raw: bytes) -> TaskRequest:
     if b"\\u0000" in raw:
         raise InvalidRequest("invalid request: texts must not contain the NUL character (\\u0000)")
     if not isinstance(body, dict):
-        raise InvalidRequest(
-            "invalid request: the body must be a JSON object with model, task_type and input"
-        )
+        raise InvalidRequest("invalid request: the body must be a JSON object with model, task_type and input")
     try:
         return TaskRequest.model_validate(body)
     except ValidationError as error:
@@ -220,7 +218,5 @@ def _idempotency(key: str | None, raw: bytes, now: int) -> Idempotency | None:
     if not key:
         return None
     if len(key) > _KEY_LENGTH or not key.isprintable():
-        raise InvalidRequest(
-            f"invalid request: Idempotency-Key must be at most {_KEY_LENGTH} printable characters"
-        )
+        raise InvalidRequest(f"invalid request: Idempotency-Key must be at most {_KEY_LENGTH} printable characters")
     return Idempotency(key, hashlib.sha256(raw).hexdigest(), now + IDEMPOTENCY_KEEP_US)

@@ -195,7 +195,7 @@ class Tasks:
         await self._artifacts.add_output(file, account_id=account_id, task_id=task_id, attempt=attempt)
 
     async def settle(self, outcome: Outcome) -> bool:
-        """End an attempt; False if it was lost. A slot that came free is given to a staged task in a second transaction."""
+        """End an attempt; False if it was lost. A second transaction gives the free slot to a staged task."""
         settled = await self._settles.submit(outcome)
         faults.point("settle.after_commit")
         if settled.waiting_account is not None:
@@ -210,11 +210,7 @@ class Tasks:
             account = (await accounts.lock(tx, [account_id]))[account_id]
             if account.staged_tasks == 0 or not account.has_slot:
                 return 0
-            free = (
-                account.staged_tasks
-                if account.task_limit is None
-                else account.task_limit - account.active_tasks
-            )
+            free = account.staged_tasks if account.task_limit is None else account.task_limit - account.active_tasks
             staged = await queue.lock_staged(tx, account_id=account_id, most=min(free, _SWEEP))
             await advance(tx, [Step(ticket, Promoted()) for ticket in staged], now)
             faults.point("promote.before_commit")

@@ -1,4 +1,4 @@
-"""Settle: what a worker reports becomes status, money, published files and owed webhooks, if the attempt is still its own."""
+"""Settle: what a worker reports becomes status, money, files and owed webhooks, if the attempt is still its own."""
 
 from dataclasses import dataclass
 
@@ -35,9 +35,7 @@ class Settling:
         self._catalogue = catalogue
         self._max_attempts = max_attempts
 
-    async def settle(
-        self, tx: Transaction, outcomes: list[Outcome], now: int
-    ) -> list[Settled | UnitaskError]:
+    async def settle(self, tx: Transaction, outcomes: list[Outcome], now: int) -> list[Settled | UnitaskError]:
         """Settle attempts; an attempt that its worker no longer holds comes to nothing."""
         held = await queue.lock_attempts(tx, {(one.task_id, one.attempt) for one in outcomes})
         steps: dict[str, Step] = {}
@@ -75,9 +73,7 @@ class Settling:
 
     def _step(self, ticket: Ticket, outcome: Outcome) -> Step:
         event = self._event(ticket, outcome)
-        level = next(
-            (one.level for one in self._product(ticket).recipes if one.engine == ticket.engine), None
-        )
+        level = next((one.level for one in self._product(ticket).recipes if one.engine == ticket.engine), None)
         log = outcome.failure.raw_message if outcome.failure else None
         return Step(
             ticket,

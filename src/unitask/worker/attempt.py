@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How an engine process reaches files: `files_url` is how clients name stored files, `own_files_url` how we read them."""
+    """How an engine process reaches files: clients name stored ones by `files_url`, we read them by `own_files_url`."""
 
     files_url: str
     own_files_url: str
@@ -56,9 +56,7 @@ def failed(task: protocol.ClaimedTask, message: str, **details: object) -> proto
     return protocol.SettleRequest(task_id=task.task_id, attempt=task.attempt, failure=failure)
 
 
-async def run(
-    attempt: Attempt, engine: EngineProcess, client: ApiClient, reach: Reach
-) -> protocol.SettleRequest:
+async def run(attempt: Attempt, engine: EngineProcess, client: ApiClient, reach: Reach) -> protocol.SettleRequest:
     """Run an attempt in an engine process; the process may be dead afterwards."""
     scratch = Path(tempfile.mkdtemp(prefix="unitask-"))
     task = attempt.task
@@ -82,9 +80,7 @@ async def run(
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
-async def _within_limits(
-    attempt: Attempt, engine: EngineProcess, client: ApiClient
-) -> protocol.SettleRequest:
+async def _within_limits(attempt: Attempt, engine: EngineProcess, client: ApiClient) -> protocol.SettleRequest:
     """Wait for the end, the deadline or a cancel that is not obeyed, whichever comes first."""
     task = attempt.task
     listening = asyncio.create_task(_listen(attempt, engine, client), name=f"listen-{task.task_id}")
@@ -99,9 +95,7 @@ async def _within_limits(
         if cancelled in done:
             return failed(task, "the task was cancelled", raw_message="the engine was killed after a cancel")
         limit = round(task.seconds_left)
-        return failed(
-            task, f"the engine did not finish within {limit} s", raw_message="attempt deadline passed"
-        )
+        return failed(task, f"the engine did not finish within {limit} s", raw_message="attempt deadline passed")
     finally:
         for side_task in (listening, cancelled):
             side_task.cancel()

@@ -10,25 +10,22 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import BinaryIO, TypeVar
 
 from unitask.catalogue import Catalogue
 from unitask.engines import installed
 from unitask.kit import faults
-from unitask.kit.errors import Cancelled, EngineFailure, TaskFailure
+from unitask.kit.errors import EngineFailure, TaskFailure
 from unitask.kit.process import die_with_parent, limit_memory
 from unitask.spec.product import Product
 from unitask.worker import messages
 from unitask.worker.job import ChildJob
-
-Message = TypeVar("Message")
 
 
 class Parent:
     """The other end of the socket; one thread listens, so that a cancel is heard while an engine works."""
 
     def __init__(self, connection: socket.socket) -> None:
-        self._stream: BinaryIO = connection.makefile("rwb")
+        self._stream = connection.makefile("rwb")
         self.runs: queue.SimpleQueue[messages.Run] = queue.SimpleQueue()
         self.saved: queue.SimpleQueue[messages.Saved] = queue.SimpleQueue()
         self.cancelled = threading.Event()
@@ -61,17 +58,15 @@ def _run(parent: Parent, catalogue: Catalogue, order: messages.Run) -> messages.
         job.choose_seed(inputs)
         output = installed()[order.engine].run(product, inputs, job)
         faults.point("run.finished")
-    except Cancelled as error:
-        return _broke(error, job)
     except TaskFailure as error:
         return _broke(error, job)
     except MemoryError:
-        failure = EngineFailure(_out_of_memory(product), raw_message=traceback.format_exc(limit=-3))
+        failure = EngineFailure(_out_of_memory(product), raw_message="MemoryError")
         return _broke(failure, job, spent=True)
     except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the task's failure
         failure = EngineFailure(
             f"the engine {order.engine} failed: {type(error).__name__}; the operator's log says more",
-            raw_message=traceback.format_exc(limit=-8),
+            raw_message=f"{type(error).__name__}: {error}"[:500],
         )
         traceback.print_exc()
         return _broke(failure, job)

@@ -1,7 +1,8 @@
 """The worker's side of the protocol with the API."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -48,12 +49,7 @@ class ApiClient:
         """Send a file that an attempt made; gives its reference."""
         url = f"{protocol.PREFIX}/tasks/{task_id}/{attempt}/files/{extension}"
         with path.open("rb") as file:
-
-            async def chunks():  # type: ignore[no-untyped-def] # noqa: ANN202 - httpx types it
-                while chunk := file.read(_CHUNK):
-                    yield chunk
-
-            answer = await self._request("PUT", url, content=chunks(), timeout=_UPLOAD_TIMEOUT_S)
+            answer = await self._request("PUT", url, content=_chunks(file), timeout=_UPLOAD_TIMEOUT_S)
         return _understood(answer, protocol.UploadAnswer).reference
 
     async def close(self) -> None:
@@ -83,6 +79,11 @@ class ApiClient:
         if answer.is_error:
             raise Rejected(f"the API answered {answer.status_code}: {answer.text[:300]}")
         return answer
+
+
+async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
 
 
 def _understood(answer: httpx.Response, kind: type[Answer]) -> Answer:

@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from unitask.engines import installed
@@ -59,15 +59,13 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until asked to stop."""
-        self._idle = [
-            await EngineProcess.start(self._options.memory_bytes) for _ in range(self._options.slots)
-        ]
+        self._idle = [await EngineProcess.start(self._options.memory_bytes) for _ in range(self._options.slots)]
         await self._first_beat(stop)
-        side = [
+        side: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._beat_forever(), name="heartbeat"),
             asyncio.create_task(self._claim_forever(), name="claim"),
         ]
-        waiting = asyncio.create_task(stop.wait(), name="stop")
+        waiting: asyncio.Task[Any] = asyncio.create_task(stop.wait(), name="stop")
         try:
             await asyncio.wait({*side, waiting}, return_when=asyncio.FIRST_COMPLETED)
             for task in side:

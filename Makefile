@@ -1,0 +1,50 @@
+# Every command a person needs. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check format bench-core clean
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: .venv/run.stamp ## Start a throw-away server, make two pictures, save them under demo-output/
+	$(BIN)/python scripts/demo.py
+
+up: .venv/run.stamp ## Serve in the foreground: API, worker, SQLite and files in ./unitask-data
+	$(BIN)/unitask up
+
+test: .venv/dev.stamp ## Run all tests, on SQLite and on PostgreSQL (which comes as a wheel)
+	$(BIN)/pytest -n auto
+
+check: .venv/dev.stamp ## Format, lint, types, layers, then all tests: what CI runs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) test
+
+format: .venv/dev.stamp ## Put the code into the house format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-core: .venv/dev.stamp ## Measure the core against its floors, on SQLite and PostgreSQL
+	$(BIN)/python bench/core.py
+
+clean: ## Remove the virtual environment and what the tools left behind
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-output
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "This Python cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements/run.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements/run.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: requirements/dev.txt .venv/run.stamp
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@

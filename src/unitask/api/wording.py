@@ -1,0 +1,88 @@
+"""Statuses, levels, refusals and prices in words: said once, for the OpenAPI document and the reference page alike."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from unitask.kit.money import usd
+from unitask.spec.product import Level, Product
+from unitask.tasks.model import Status
+
+STATUSES: Final[dict[Status, str]] = {
+    Status.PENDING: "Accepted, and waits for a worker. Its price is frozen.",
+    Status.STAGED: "Accepted, and waits until one of the account's running tasks has ended; then it is pending.",
+    Status.PROCESSING: "A worker makes it; meta.progress says how far it is.",
+    Status.COMPLETED: "Made. output holds the result, and the price is charged.",
+    Status.FAILED: "Ended without a result, or was cancelled. error.message says why; nothing is charged.",
+}
+LEVELS: Final[dict[Level, str]] = {
+    "full": "the model itself makes it",
+    "basic": "a real result of your own media, by classical algorithms instead of the model",
+    "preview": "a labelled stand-in of the right size, length and format; no model runs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An HTTP status other than 200: when it comes, and what to change."""
+
+    status: int
+    when: str
+    change: str
+
+
+REFUSALS: Final = {
+    refusal.status: refusal
+    for refusal in (
+        Refusal(
+            400,
+            "The body is not JSON, no product has this model and task_type, or a field is wrong.",
+            "Read the message: it names the field and what the field may hold, or the nearest name.",
+        ),
+        Refusal(401, "The API key is missing, wrong or revoked.", "Send a valid key as X-API-Key."),
+        Refusal(402, "The balance does not cover the price.", "Top up the account."),
+        Refusal(
+            404,
+            "There is nothing under this address, or not in this account.",
+            "Check the id. Files are deleted after a time: download them before.",
+        ),
+        Refusal(409, "The task has ended and cannot be cancelled.", "Nothing; read the task instead."),
+        Refusal(413, "The body is too large.", "Send large media by URL instead of base64."),
+        Refusal(
+            422,
+            "The Idempotency-Key was used with another body.",
+            "Use a new key for a new order; send the very same body to repeat one.",
+        ),
+        Refusal(
+            429,
+            "As many tasks wait as the account may have waiting.",
+            "Wait as many seconds as Retry-After says, then send the request again.",
+        ),
+        Refusal(500, "Something broke here.", "Try again later; the operator's log says more."),
+        Refusal(
+            503,
+            "No engine here can make this product, or the server cannot work at present.",
+            "Read the message: it says what the operator has to install or set. Else try again later.",
+        ),
+    )
+}
+
+
+def dollars(points: int) -> str:
+    """Write points as dollars, all digits that count and at least two: `$0.0015`, `$0.10`."""
+    whole, _, fraction = f"{usd(points):,.7f}".partition(".")
+    return f"${whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def price(product: Product) -> str:
+    """Write the price rule: `15,000 points ($0.0015) per image`."""
+    points = product.price.points_per_unit
+    return f"{points:,} points ({dollars(points)}) per {product.price.unit}"
+
+
+def limits(product: Product) -> str:
+    """Write how long an attempt takes and how long the outputs stay."""
+    days = "1 day" if product.keep_days == 1 else f"{product.keep_days} days"
+    return (
+        f"Usually takes about {product.expected_s:g} s and is ended after {product.limit_s} s; "
+        f"outputs are kept for {days}"
+    )

@@ -1,0 +1,75 @@
+"""The client's pictures as arrays: fetched under the field's limits, decoded, brought to a size."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from unitask.engines.preview.chance import Floats, Pixels
+from unitask.kit.errors import TaskFailure
+from unitask.kit.pictures import read_image
+from unitask.spec.engine import Job
+from unitask.spec.media import media_values
+from unitask.spec.product import Input
+
+DEFAULT_PX: Final = 1024
+
+
+def fetch(inputs: Input, job: Job, path: str) -> Pixels:
+    """Read the picture of the media field at `path` (`image`, `control_net_settings[0].control_image`).
+
+    Gives (height, width, 3), or (height, width, 4) where the file has transparency.
+
+    Raises:
+        MediaFailure: unreachable, not a picture, or larger than the field allows.
+        TaskFailure: the field is empty.
+
+    """
+    value = next((item for item in media_values(inputs) if item.path == f"input.{path}"), None)
+    if value is None:
+        raise TaskFailure(f"`{path}` is empty: give a URL or a base64 picture")
+    media = value.media
+    file = job.fetch(value.source, media)
+    image = read_image(file, limit_side_px=media.limit_side_px, limit_pixels=media.limit_pixels)
+    return np.asarray(image, np.uint8)
+
+
+def opaque(picture: Pixels) -> Pixels:
+    """Lay a transparent picture on white; gives (height, width, 3)."""
+    if picture.shape[2] == 3:  # noqa: PLR2004 - the number of channels
+        return picture
+    alpha = picture[..., 3:].astype(np.uint16)
+    return ((picture[..., :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
+
+
+def cover(picture: Pixels, width: int, height: int) -> Pixels:
+    """Scale until width x height is covered, and cut the middle out."""
+    rows, columns = picture.shape[:2]
+    if (columns, rows) == (width, height):
+        return picture.copy()
+    scale = max(width / columns, height / rows)
+    wide, high = max(width, round(columns * scale)), max(height, round(rows * scale))
+    scaled = resize(picture, wide, high)
+    left, top = (wide - width) // 2, (high - height) // 2
+    return np.ascontiguousarray(scaled[top : top + height, left : left + width])
+
+
+def resize(picture: Pixels, width: int, height: int) -> Pixels:
+    """Scale to exactly this size, whatever that does to the proportions."""
+    smaller = width * height < picture.shape[0] * picture.shape[1]
+    kind = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=kind), np.uint8)
+
+
+def blend(first: Pixels, second: Pixels, share: Floats | float) -> Pixels:
+    """Go from `first` (share 0) to `second` (share 1); `share` is one number or (height, width)."""
+    if not isinstance(share, np.ndarray):
+        return np.asarray(cv2.addWeighted(first, 1 - share, second, share, 0), np.uint8)
+    low, high = first.astype(np.float32), second.astype(np.float32)
+    return (low + (high - low) * share[..., None] + 0.5).astype(np.uint8)
+
+
+def asked_size(inputs: Input, default: tuple[int, int]) -> tuple[int, int]:
+    """The input's width and height if it gives both, else `default` (width, height)."""
+    width, height = inputs.width, inputs.height  # type: ignore[attr-defined] - every input that comes here has both
+    return (width, height) if width and height else default

