@@ -19,10 +19,11 @@ def resolver_of(*answers: list[str]) -> Callable[[str, int], list[str]]:
 
 
 class LoopbackBackend(httpcore.SyncBackend):
-    """Notes the address it was asked for and connects to loopback: the public internet, for a test."""
+    """Notes what it was asked for and connects to loopback: the public internet, for a test."""
 
     def __init__(self, *, dead: tuple[str, ...] = ()) -> None:
         self.asked: list[str] = []
+        self.timeouts_s: list[float | None] = []
         self.dead = dead
 
     def connect_tcp(
@@ -35,6 +36,7 @@ class LoopbackBackend(httpcore.SyncBackend):
     ):
         """Connect to loopback, unless the address is one of the dead."""
         self.asked.append(host)
+        self.timeouts_s.append(timeout)
         if host in self.dead:
             raise httpcore.ConnectTimeout
         return super().connect_tcp("127.0.0.1", port, timeout, local_address, socket_options)

@@ -9,6 +9,10 @@ IMAGE_OUTPUT = {"image_url": "unitask-artifact:2026/11/21/made.png", "image_urls
 ENGINES = ("cpu", "preview")
 
 
+async def _never() -> bool:
+    return False
+
+
 class HandWorker:
     """Claims, beats and settles when told to."""
 
@@ -23,7 +27,7 @@ class HandWorker:
 
     async def claim(self, most: int = 1) -> list[Work]:
         await self.beat()
-        return await self._tasks.claim(worker_id=self.id, engines=self._engines, most=most, wait_s=0)
+        return await self._tasks.claim(worker_id=self.id, engines=self._engines, most=most, wait_s=0, gone=_never)
 
     async def complete(self, work: Work, output: dict[str, Any] | None = None, **details: Any) -> bool:
         return await self._tasks.settle(Outcome(work.task_id, work.attempt, output=output or IMAGE_OUTPUT, **details))

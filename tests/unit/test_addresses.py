@@ -232,6 +232,9 @@ REFUSED_URLS = [
     "http://metadata/",
     "http://metadata.goog/",
     "http://instance-data/latest/",
+    "http://instance-data.ec2.internal/latest/",
+    "http://metadata.azure.internal/metadata/instance",
+    "http://metadata.tencentyun.com/latest/",
     "http://100.100.100.200/latest/meta-data/",
     "http://168.63.129.16/machine",
 ]
@@ -275,9 +278,7 @@ def test_metadata_address_stays_refused_in_development(text: str):
     assert not is_allowed(ip_address(text), allow_private=True)
 
 
-@pytest.mark.parametrize(
-    "network", [*REFUSED_V4_NETWORKS, *REFUSED_V6_NETWORKS, "8.0.0.0/8", "2606:4700::/32"]
-)
+@pytest.mark.parametrize("network", [*REFUSED_V4_NETWORKS, *REFUSED_V6_NETWORKS, "8.0.0.0/8", "2606:4700::/32"])
 def test_what_passes_is_global_for_the_standard_library_too(network: str):
     """Nothing that the standard library calls not global passes at the edges of any range."""
     first, last = ip_network(network)[0], ip_network(network)[-1]

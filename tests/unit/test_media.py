@@ -15,13 +15,7 @@ def ftyp(brand: bytes, *others: bytes) -> bytes:
 
 def ebml(document: bytes, *, padding: bytes = b"") -> bytes:
     """Write the head of a Matroska file."""
-    return (
-        b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01"
-        + padding
-        + b"\x42\x82"
-        + bytes([0x80 | len(document)])
-        + document
-    )
+    return b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01" + padding + b"\x42\x82" + bytes([0x80 | len(document)]) + document
 
 
 HEADS = [

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +108,13 @@ def test_rebinding_name_reaches_the_checked_address(into: Path):
     assert b"\r\nhost: rebind.example:%d\r\n" % server.port in server.heads[0].lower()
 
 
+def test_ipv6_host_keeps_its_brackets(into: Path):
+    """The Host header of a literal IPv6 address is written as in the URL."""
+    with serving(answer(b"x")) as server:
+        fetch(Guard(backend=LoopbackBackend()), server.url(host="[2606:4700::1111]"), into)
+    assert b"\r\nhost: [2606:4700::1111]:%d\r\n" % server.port in server.heads[0].lower()
+
+
 def test_name_that_turns_private_is_refused_at_the_next_hop(into: Path):
     """A redirect to the same name resolves and checks it again."""
     guard = Guard(resolve=resolver_of([PUBLIC], ["127.0.0.1"]), backend=LoopbackBackend())
@@ -116,12 +124,14 @@ def test_name_that_turns_private_is_refused_at_the_next_hop(into: Path):
 
 
 def test_dead_address_gives_way_to_the_next(into: Path):
-    """Where the first address of a name does not answer, the next one is tried."""
+    """Where the first address of a name does not answer, the next one is tried in the time that it was left."""
     backend = LoopbackBackend(dead=("93.184.216.1",))
     guard = Guard(resolve=resolver_of(["93.184.216.1", PUBLIC]), backend=backend)
     with serving(answer(b"x")) as server:
-        fetch(guard, server.url(host="media.example"), into)
+        fetch(guard, server.url(host="media.example"), into, timeout_s=5)
     assert backend.asked == ["93.184.216.1", PUBLIC]
+    first_s, second_s = backend.timeouts_s
+    assert first_s <= 2.5 < second_s <= 5
 
 
 def test_name_with_many_dead_addresses_is_given_up(into: Path):
@@ -244,11 +254,13 @@ def test_compressed_body_is_refused(into: Path):
 @pytest.mark.parametrize("script", [silent, dripping_head, dripping_body, dripping_notices])
 def test_slow_answer_meets_the_deadline(into: Path, script: Script):
     """A byte now and then does not win time: the deadline is for the whole download."""
+    began_s = time.monotonic()
     with (
         serving(script) as server,
         pytest.raises(Unreachable, match=r"no complete answer .* within 0\.2 seconds"),
     ):
         fetch(LOCAL, server.url(), into, timeout_s=0.2)
+    assert time.monotonic() - began_s < 2
     assert not into.exists()
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from unitask import __version__
 from unitask.api.openapi_schemas import answers, ref, sample_task
-from unitask.api.product_schemas import ProductSchemas, Schema, lifted, request, simplest
+from unitask.api.product_schemas import ProductSchemas, Schema, lift, request, simplest
 from unitask.api.wording import REFUSALS, limits, price
 from unitask.catalogue import Catalogue
 from unitask.spec.product import Product
@@ -34,7 +34,7 @@ _OPEN: Final[list[Json]] = []
 def document(catalogue: Catalogue, base_url: str) -> Json:
     """Build the document; `base_url` is where clients reach this server."""
     schemas = ProductSchemas.of(catalogue)
-    _, of_config = lifted([Config], "", "validation")
+    _, of_config = lift([Config], "", "validation")
     return {
         "openapi": "3.1.0",
         "info": {"title": "Unitask", "version": __version__, "description": _ABOUT},

@@ -1,5 +1,6 @@
 """The JSON schemas of what the API answers: the envelope, the task object and refusals, as `api.envelope` builds them."""
 
+from collections.abc import Iterable
 from typing import Any, Final, get_args
 
 from unitask.api.product_schemas import COMPONENTS, ProductSchemas, Schema
@@ -17,7 +18,7 @@ def ref(name: str) -> Schema:
     return {"$ref": f"{COMPONENTS}{name}"}
 
 
-def closed(properties: dict[str, Schema], description: str) -> Schema:
+def complete(properties: dict[str, Schema], description: str) -> Schema:
     """Describe an object whose keys are always all there."""
     return {
         "type": "object",
@@ -37,11 +38,11 @@ def answers(schemas: ProductSchemas) -> dict[str, Schema]:
         },
         "TaskMeta": _meta(),
         "TaskError": _error(),
-        "TaskAnswer": closed(
+        "TaskAnswer": complete(
             {"code": {"const": 200}, "data": ref("Task"), "message": {"const": "success"}},
             "The envelope of every answer that went well.",
         ),
-        "Refusal": closed(
+        "Refusal": complete(
             {
                 "code": {"type": "integer", "minimum": 400, "description": "Mirrors the HTTP status."},
                 "data": {
@@ -52,20 +53,20 @@ def answers(schemas: ProductSchemas) -> dict[str, Schema]:
             },
             "The envelope of every answer that did not go well.",
         ),
-        "RefusedTask": closed(
+        "RefusedTask": complete(
             {"task_id": {"const": ""}, "status": {"const": Status.FAILED}, "error": ref("TaskError")},
             "An order that was not accepted; nothing of it is stored.",
         ),
     }
 
 
-def _distinct(references: Any) -> list[Schema]:
+def _distinct(references: Iterable[Schema]) -> list[Schema]:
     return [{"$ref": name} for name in dict.fromkeys(each["$ref"] for each in references)]
 
 
 def _task() -> Schema:
     meanings = "\n".join(f"- `{status}`: {meaning}" for status, meaning in STATUSES.items())
-    return closed(
+    return complete(
         {
             "task_id": {**_TEXT, "format": "uuid"},
             "model": _TEXT,
@@ -102,12 +103,12 @@ def _time(what: str) -> Schema:
 def _meta() -> Schema:
     points: Schema = {"type": "integer", "minimum": 0}
     levels = "; ".join(f"`{level}`: {meaning}" for level, meaning in LEVELS.items())
-    return closed(
+    return complete(
         {
             "created_at": _time("the order was accepted"),
             "started_at": _time("a worker began"),
             "ended_at": _time("the task ended"),
-            "usage": closed(
+            "usage": complete(
                 {
                     "type": {"const": "point"},
                     "frozen": {**points, "description": "Held until the task ends: the most it can cost."},
@@ -130,7 +131,7 @@ def _meta() -> Schema:
 
 
 def _error() -> Schema:
-    return closed(
+    return complete(
         {
             "code": {"type": "integer", "description": "0: no error. 10000: the task failed or was cancelled."},
             "raw_message": {**_TEXT, "description": "What the engine said."},

@@ -41,8 +41,8 @@ class ProductSchemas:
     def of(cls, products: Iterable[Product]) -> Self:
         """Collect the schemas of these products; classes of one name in two modules stay apart."""
         listed = list(products)
-        takes, of_inputs = lifted([product.input for product in listed], "Input.", "validation")
-        gives, of_outputs = lifted([product.output for product in listed], "Output.", "serialization")
+        takes, of_inputs = lift([product.input for product in listed], "Input.", "validation")
+        gives, of_outputs = lift([product.output for product in listed], "Output.", "serialization")
         return cls(
             names=_names(listed),
             inputs={product.key: takes[product.input] for product in listed},
@@ -58,7 +58,7 @@ class ProductSchemas:
         return {**self.definitions[schema["$ref"].removeprefix(COMPONENTS)], **beside}
 
 
-def lifted(
+def lift(
     models: Iterable[type[BaseModel]], prefix: str, mode: Literal["validation", "serialization"]
 ) -> tuple[dict[type[BaseModel], Schema], dict[str, Schema]]:
     """Give a reference for each model, and by prefixed name the schemas of all models that these lead to."""

@@ -10,9 +10,9 @@ from unitask.tasks.model import Status
 STATUSES: Final[dict[Status, str]] = {
     Status.PENDING: "Accepted, and waits for a worker. Its price is frozen.",
     Status.STAGED: "Accepted, and waits until one of the account's running tasks has ended; then it is pending.",
-    Status.PROCESSING: "A worker makes it; meta.progress says how far it is.",
-    Status.COMPLETED: "Made. output holds the result, and the price is charged.",
-    Status.FAILED: "Ended without a result, or was cancelled. error.message says why; nothing is charged.",
+    Status.PROCESSING: "A worker makes it; `meta.progress` says how far it is.",
+    Status.COMPLETED: "Made. `output` holds the result, and the price is charged.",
+    Status.FAILED: "Ended without a result, or was cancelled. `error.message` says why; the price is given back.",
 }
 LEVELS: Final[dict[Level, str]] = {
     "full": "the model itself makes it",
@@ -35,10 +35,10 @@ REFUSALS: Final = {
     for refusal in (
         Refusal(
             400,
-            "The body is not JSON, no product has this model and task_type, or a field is wrong.",
+            "The body is not JSON, no product has this `model` and `task_type`, or a field is wrong.",
             "Read the message: it names the field and what the field may hold, or the nearest name.",
         ),
-        Refusal(401, "The API key is missing, wrong or revoked.", "Send a valid key as X-API-Key."),
+        Refusal(401, "The API key is missing, wrong or revoked.", "Send a valid key as `X-API-Key`."),
         Refusal(402, "The balance does not cover the price.", "Top up the account."),
         Refusal(
             404,
@@ -49,13 +49,13 @@ REFUSALS: Final = {
         Refusal(413, "The body is too large.", "Send large media by URL instead of base64."),
         Refusal(
             422,
-            "The Idempotency-Key was used with another body.",
+            "The `Idempotency-Key` was used with another body.",
             "Use a new key for a new order; send the very same body to repeat one.",
         ),
         Refusal(
             429,
             "As many tasks wait as the account may have waiting.",
-            "Wait as many seconds as Retry-After says, then send the request again.",
+            "Wait as many seconds as `Retry-After` says, then send the request again.",
         ),
         Refusal(500, "Something broke here.", "Try again later; the operator's log says more."),
         Refusal(

@@ -53,7 +53,9 @@ async def claim(request: Request) -> Response:
     """Give a worker tasks; waits for them."""
     ask = await _read(request, protocol.ClaimRequest)
     unitask = services(request)
-    found = await unitask.tasks.claim(worker_id=ask.worker_id, engines=ask.engines, most=ask.most, wait_s=ask.wait_s)
+    found = await unitask.tasks.claim(
+        worker_id=ask.worker_id, engines=ask.engines, most=ask.most, wait_s=ask.wait_s, gone=request.is_disconnected
+    )
     return _answer(protocol.ClaimAnswer(tasks=[_claimed(work, unitask) for work in found]))
 
 

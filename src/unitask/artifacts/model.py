@@ -1,11 +1,20 @@
 """Artifacts: stored files and the references to them."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 PREFIX: Final = "unitask-artifact:"
 """A reference in a stored document: `unitask-artifact:2026/11/21/<random>.png`. Becomes a URL when it is shown."""
+
+
+_NAME: Final = re.compile(r"\d{4}/\d{2}/\d{2}/[0-9a-f]{32}\.[a-z0-9]{1,8}")
+
+
+def is_stored_name(path: str) -> bool:
+    """Whether a text has the form of a path in the store, and so cannot lead anywhere else."""
+    return _NAME.fullmatch(path) is not None
 
 
 class ArtifactKind(StrEnum):

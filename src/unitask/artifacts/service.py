@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from unitask.artifacts import repository
-from unitask.artifacts.model import PREFIX, Artifact, ArtifactKind, StoredFile
+from unitask.artifacts.model import PREFIX, Artifact, ArtifactKind, StoredFile, is_stored_name
 from unitask.artifacts.store import LocalStore
 from unitask.db import Database
 from unitask.kit.clock import SECOND_US, Clock
@@ -91,8 +91,9 @@ class Artifacts:
     def own_path(self, source: str) -> str | None:
         """Tell the path of a file of this store from its URL or reference; None for anything else."""
         for prefix in (self.files_url, PREFIX):
-            if source.startswith(prefix):
-                return source.removeprefix(prefix)
+            name = source.removeprefix(prefix)
+            if name != source and is_stored_name(name):
+                return name
         return None
 
     async def sweep(self) -> int:

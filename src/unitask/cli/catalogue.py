@@ -13,13 +13,18 @@ from unitask.spec.product import Product
 from unitask.tasks.orders import Choice, Orders, choose
 
 
-def levels_line(catalogue: Catalogue, orders: Orders) -> str:
+def levels(catalogue: Catalogue, orders: Orders) -> str:
     """Say in a few lines which products are at which level here."""
-    names: dict[str, list[str]] = defaultdict(list)
+    kinds: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for product in catalogue:
         recipe = orders.choice(product).recipe
-        names[f"{recipe.level} (engine {recipe.engine})" if recipe else "cannot be made here"].append(product.title)
-    return "\n".join(f"  {level}: {', '.join(dict.fromkeys(titles))}" for level, titles in sorted(names.items()))
+        made = f"{recipe.level:8} by {recipe.engine}" if recipe else "cannot be made here"
+        kinds[made][product.family].append(product.task_type)
+    return "\n".join(
+        f"  {made:20} {family}: {', '.join(dict.fromkeys(task_types))}"
+        for made, families in sorted(kinds.items())
+        for family, task_types in families.items()
+    )
 
 
 def _as_json(product: Product, choice: Choice) -> dict[str, Any]:

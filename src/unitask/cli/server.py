@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from unitask.api import create_app
 from unitask.app import Services
-from unitask.cli.catalogue import levels_line
+from unitask.cli.catalogue import levels
 from unitask.db.migrate import upgrade
 from unitask.kit import log
 from unitask.kit.errors import Unavailable
@@ -81,6 +81,7 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
             asked = asyncio.create_task(server.asked_to_end.wait(), name="asked-to-end")
             await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
             asked.cancel()
+        services.tasks.stop_waiting()
         server.should_exit = True
         await serving
     finally:
@@ -92,7 +93,7 @@ def _greet(services: Services, first_key: str | None) -> None:
     click.echo(f"Unitask listens on {settings.base_url}  (reference: {settings.base_url}/docs)")
     if first_key:
         click.echo(f"API key, shown this once: {first_key}")
-    click.echo(levels_line(services.catalogue, services.orders))
+    click.echo(f"Products and who makes them here:\n{levels(services.catalogue, services.orders)}")
 
 
 @contextlib.asynccontextmanager

@@ -15,7 +15,7 @@ from unitask.engines import installed
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import InvalidInput, InvalidRequest, Unavailable
 from unitask.kit.ids import new_id
-from unitask.kit.media import BadInline, decode_inline, is_url, sniff
+from unitask.kit.media import HEAD_BYTES, BadInline, decode_inline, is_url, sniff
 from unitask.kit.net import Guard, Refused
 from unitask.spec.media import MediaValue, media_values
 from unitask.spec.product import Input, Product, Recipe
@@ -169,7 +169,7 @@ class Orders:
             content = decode_inline(value.source, value.media.limit_bytes)
         except BadInline as error:
             raise InvalidInput(f"invalid request: {value.path} {error}") from error
-        found = sniff(content[:64])
+        found = sniff(content[:HEAD_BYTES])
         if found is None or found.kind != value.media.kind:
             phrase = (
                 "failed to get input audio"

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,6 +59,7 @@ class Tasks:
         self._rules = rules
         self._settling = Settling(catalogue, rules.max_attempts)
         self._bell = Bell()
+        self._closing = False
         self._creates: Group[Order, Task] = Group(database, self._create_many)
         self._settles: Group[Outcome, Settled] = Group(database, self._settle_many)
 
@@ -124,20 +125,30 @@ class Tasks:
         await self.promote(caller.account_id)
         return await self.get(task_id, caller)
 
-    async def claim(self, *, worker_id: str, engines: Sequence[str], most: int, wait_s: float) -> list[Work]:
-        """Give a worker up to `most` tasks that its engines can make; waits up to `wait_s` seconds for one."""
+    async def claim(
+        self, *, worker_id: str, engines: Sequence[str], most: int, wait_s: float, gone: Callable[[], Awaitable[bool]]
+    ) -> list[Work]:
+        """Give a worker up to `most` tasks that its engines can make; waits up to `wait_s` seconds for one.
+
+        `gone` tells that the worker hung up: a task claimed for nobody would wait for the end of a lease.
+        """
         lanes = self._lanes(frozenset(engines))
         until = time.monotonic() + wait_s
-        while True:
+        while not self._closing and not await gone():
             ring = self._bell.listen()
             found = await self._claim_now(worker_id, lanes, most)
             left = until - time.monotonic()
+            if len(found) == most:
+                await self._database.notify(WORK)
             if found or left <= 0:
-                break
+                return found
             await heard(ring, min(_POLL_S, left))
-        if len(found) == most:
-            await self._database.notify(WORK)
-        return found
+        return []
+
+    def stop_waiting(self) -> None:
+        """Send the workers that wait for tasks away: the server is about to end."""
+        self._closing = True
+        self._bell.ring()
 
     async def _claim_now(self, worker_id: str, lanes: Sequence[Lane], most: int) -> list[Work]:
         now = self._clock.now_us()

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import httpx
 
+from unitask.artifacts.model import is_stored_name
 from unitask.kit.errors import Cancelled, EngineFailure, MediaFailure
 from unitask.kit.media import HEAD_BYTES, sniff
 from unitask.kit.net import Guard, Refused, Unreachable
@@ -68,12 +69,14 @@ class ChildJob:
         path = self._new_path("input")
         timeout_s = max(1.0, min(_FETCH_TIMEOUT_S, self.seconds_left))
         try:
-            if source.startswith(self._order.files_url):
-                self._fetch_own(source.removeprefix(self._order.files_url), path, timeout_s)
+            name = source.removeprefix(self._order.files_url)
+            if name != source and is_stored_name(name):
+                self._fetch_own(name, path, media.limit_bytes, timeout_s)
             else:
                 self._guard.download(source, path, limit_bytes=media.limit_bytes, timeout_s=timeout_s)
         except (Refused, Unreachable) as error:
-            raise MediaFailure(f"{_PHRASES[media.kind]}: {error}") from error
+            raw_message = error.raw_message if isinstance(error, Unreachable) else ""
+            raise MediaFailure(f"{_PHRASES[media.kind]}: {error}", raw_message=raw_message) from error
         with path.open("rb") as file:
             found = sniff(file.read(HEAD_BYTES))
         if found is None or found.kind != media.kind:
@@ -81,18 +84,22 @@ class ChildJob:
             raise MediaFailure(f"{_PHRASES[media.kind]}: the address must lead to {media.kind} data, {seen}")
         return path
 
-    def _fetch_own(self, name: str, into: Path, timeout_s: float) -> None:
-        """Read a file of our own store from the API itself, however clients reach it."""
+    def _fetch_own(self, name: str, into: Path, limit_bytes: int, timeout_s: float) -> None:
+        """Read a file of our own store from the API itself, which the worker trusts, however clients reach it."""
+        size = 0
         try:
             with (
                 httpx.Client(trust_env=False, timeout=timeout_s) as client,
                 client.stream("GET", self._order.own_files_url + name) as answer,
+                into.open("wb") as file,
             ):
-                if answer.is_error:
+                if not answer.is_success:
                     raise Unreachable("the file is not there; it may have expired")
-                with into.open("wb") as file:
-                    for chunk in answer.iter_bytes():
-                        file.write(chunk)
+                for chunk in answer.iter_bytes():
+                    size += len(chunk)
+                    if size > limit_bytes:
+                        raise Unreachable(f"the file is larger than {limit_bytes} bytes; send a smaller one")
+                    file.write(chunk)
         except httpx.HTTPError as error:
             raise Unreachable("the store did not answer") from error
 

@@ -60,3 +60,11 @@ def step(low: float, high: float, value: Floats) -> Floats:
     share = np.clip((value - low) / (high - low), 0, 1)
     result: Floats = (share * share * (3 - 2 * share)).astype(np.float32)
     return result
+
+
+def moved(values: Floats, down: int, right: int) -> Floats:
+    """Shift (height, width) by whole pixels, either way; the rim is repeated."""
+    rows = np.clip(np.arange(values.shape[0]) - down, 0, values.shape[0] - 1)
+    columns = np.clip(np.arange(values.shape[1]) - right, 0, values.shape[1] - 1)
+    result: Floats = values[rows][:, columns]
+    return result

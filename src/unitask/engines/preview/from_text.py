@@ -29,13 +29,11 @@ def txt2img(inputs: Any, job: Job) -> Output:
 def txt2img_lora(inputs: Any, job: Job) -> Output:
     """One picture in the style of the LoRA."""
     width, height = inputs.width or DEFAULT_PX, inputs.height or DEFAULT_PX
-    job.progress(0.05, "reading")
-    extra = lora.example_pictures(inputs, job)
-    job.progress(0.2, "painting")
+    job.progress(0.05, "painting")
     picture = painted(inputs, width, height, job.seed)
     job.progress(0.6, "styling")
     picture = lora.apply(picture, inputs, job.seed)
-    reference = store(job, picture, Label(inputs.prompt, job.seed, extra))
+    reference = store(job, picture, Label(inputs.prompt, job.seed))
     job.progress(1.0)
     return Output(ImageResult.of(reference))
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from unitask.engines.preview.canvas import Canvas, curved, oval
-from unitask.engines.preview.chance import Floats, dice, fractal, profile, step
+from unitask.engines.preview.chance import Floats, dice, fractal, moved, profile, step
 from unitask.engines.preview.colours import RGB, dim, mix, times
 from unitask.engines.preview.light import Light
 
@@ -38,8 +38,8 @@ def _range(canvas: Canvas, light: Light, rng: np.random.Generator, line: Floats,
     size = (canvas.height, canvas.width)
     rough = fractal(size, rng, octaves=6, cells=6)
     # The slope of the noise stands in for the slope of the rock: the sides that face the light are brighter.
-    slope = rough - np.roll(rough, (-canvas.width // 120 - 1, -canvas.width // 160 - 1), axis=(0, 1))
-    face = 0.96 + np.clip(slope * 3.2, -0.30, 0.34)
+    slope = rough - moved(rough, -canvas.width // 120 - 1, -canvas.width // 160 - 1)
+    face = 0.96 + np.clip(slope * 2.6, -0.26, 0.28)
     below(canvas, line, colour, face)
     if snow_px:
         depth = np.arange(canvas.height, dtype=np.float32)[:, None] - line[None, :]

@@ -7,8 +7,7 @@ import numpy as np
 
 from unitask.engines.preview import styles, words
 from unitask.engines.preview.chance import Floats, Pixels, dice, fractal
-from unitask.engines.preview.sources import blend, fetch
-from unitask.spec.engine import Job
+from unitask.engines.preview.sources import blend
 
 _TEXTURES: Final = ("dots", "hatching", "weave", "scanlines", "paper", "rings")
 
@@ -18,12 +17,6 @@ def apply(picture: Pixels, inputs: Any, seed: int) -> Pixels:
     for setting in (inputs.lora_settings or [])[:1]:
         picture = grade(picture, setting.lora_type, setting.lora_strength, seed)
     return picture
-
-
-def example_pictures(inputs: Any, job: Job) -> list[Pixels]:
-    """The LoRA's own picture, where the client sent one: it is echoed in the strip."""
-    settings = (inputs.lora_settings or [])[:1]
-    return [fetch(inputs, job, "lora_settings[0].lora_image") for setting in settings if setting.lora_image]
 
 
 def grade(picture: Pixels, name: str, strength: float, seed: int) -> Pixels:

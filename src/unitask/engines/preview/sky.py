@@ -4,17 +4,9 @@ import cv2
 import numpy as np
 
 from unitask.engines.preview.canvas import Canvas, oval
-from unitask.engines.preview.chance import Floats, dice, fractal, step
+from unitask.engines.preview.chance import Floats, dice, fractal, moved, step
 from unitask.engines.preview.colours import RGB, dim, mix
 from unitask.engines.preview.light import Light
-
-
-def paint_sky(canvas: Canvas, light: Light, seed: int, horizon_px: int) -> None:
-    """Fill the whole canvas with the gradient; clouds and stars end at the horizon."""
-    gradient(canvas, light.sky, horizon_px)
-    if light.dark:
-        stars(canvas, seed, horizon_px, density=0.0006)
-    clouds(canvas, light, seed, horizon_px)
 
 
 def gradient(canvas: Canvas, stops: tuple[RGB, RGB, RGB], horizon_px: int) -> None:
@@ -32,7 +24,7 @@ def clouds(canvas: Canvas, light: Light, seed: int, horizon_px: int) -> None:
     edge = 0.86 - 0.62 * light.clouds
     body = step(edge - 0.12, edge + 0.20, noise)
     reach = max(2, canvas.width // 90)
-    towards_sun = np.roll(noise, (reach, reach), axis=(0, 1))
+    towards_sun = moved(noise, reach, reach)
     lit = np.clip(0.62 + (noise - towards_sun) * 3.0, 0, 1)
     bright, shaded = mix(light.sun, light.ambient, 0.6), mix(light.haze, light.sky[1], 0.35)
     if light.dark:
@@ -62,12 +54,13 @@ def stars(canvas: Canvas, seed: int, horizon_px: int, *, density: float) -> None
 
 def sun(canvas: Canvas, light: Light, x: float, y: float, radius: float) -> None:
     """The sun, or by night the moon with its seas; centre and radius in pixels."""
-    canvas.glow(x, y, radius * 7, light.sun, 0.55)
-    canvas.glow(x, y, radius * 2.6, light.sun, 0.75)
+    canvas.glow(x, y, radius * 8, light.sun, 0.6)
+    canvas.glow(x, y, radius * 3.2, light.sun, 0.85)
     if light.dark:
         _moon(canvas, x, y, radius)
     else:
-        canvas.fill(oval(x, y, radius, radius), mix(light.sun, (1.0, 0.98, 0.9), 0.5))
+        canvas.fill(oval(x, y, radius, radius), mix(light.sun, (1.0, 1.0, 0.95), 0.6))
+        canvas.glow(x, y, radius * 1.5, (1.0, 1.0, 0.96), 0.9)
     canvas.cover[:] = 0
 
 

@@ -73,3 +73,12 @@ def asked_size(inputs: Input, default: tuple[int, int]) -> tuple[int, int]:
     """The input's width and height if it gives both, else `default` (width, height)."""
     width, height = inputs.width, inputs.height  # type: ignore[attr-defined] - every input that comes here has both
     return (width, height) if width and height else default
+
+
+def within(picture: Pixels, largest_px: int) -> Pixels:
+    """The picture itself, or a smaller copy with at most this many pixels."""
+    height, width = picture.shape[:2]
+    scale = (largest_px / (width * height)) ** 0.5
+    if scale >= 1:
+        return picture
+    return resize(picture, max(1, int(width * scale)), max(1, int(height * scale)))

@@ -6,7 +6,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from unitask.engines.preview.chance import Floats, Pixels, dice, fractal
+from unitask.engines.preview.chance import Floats, Pixels, dice, fractal, moved
 from unitask.engines.preview.sources import resize
 
 _WORKING_SIDE_PX: Final = 720
@@ -105,7 +105,7 @@ def oil(picture: Pixels, seed: int) -> Pixels:
         painted[wins] = (total / (count[..., None] + 1e-6))[wins]
     painted = np.asarray(cv2.medianBlur(np.clip(painted, 0, 255).astype(np.uint8), 5), np.float32)
     bristle = fractal((small.shape[0], small.shape[1]), dice(seed, "bristle"), octaves=2, cells=120, stretch=0.28) - 0.5
-    relief = bristle - np.roll(bristle, (1, 1), axis=(0, 1))
+    relief = bristle - moved(bristle, 1, 1)
     return _back(np.clip(painted * 1.04 + relief[..., None] * 60 + bristle[..., None] * 18, 0, 255).astype(np.uint8), picture)
 
 

@@ -67,7 +67,7 @@ def road(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: RGB |
     """Asphalt that runs to the horizon, with a broken line and a kerb."""
     rng = dice(seed, "road")
     asphalt = times(colour or (0.34, 0.35, 0.39), light.ambient)
-    side = times((0.55, 0.56, 0.56), light.ambient)
+    side = times((0.46, 0.62, 0.32), light.ambient)
     line = np.full(canvas.width, horizon_px, np.float32)
     below(canvas, line, side, 0.9 + 0.2 * fractal((canvas.height, canvas.width), rng, cells=30, octaves=3))
     centre, bottom = canvas.width * 0.5, float(canvas.height)

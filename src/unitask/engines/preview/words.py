@@ -51,6 +51,8 @@ _PHRASES: Final = {
     "under the sea": "underwater",
     "coral reef": "underwater",
     "living room": "room",
+    "village": "houses",
+    "ice cube": "cube",
     "high quality": "quality",
 }
 _OWN_COLOURS: Final = {
@@ -132,7 +134,7 @@ _EMPTY: Final = frozenset(
     "photo photograph photorealistic realistic realism picture image illustration art artwork style cinematic lighting "
     "light beautiful pretty lovely nice cute scene view wide shot close background foreground render rendering "
     "colorful colourful trending sitting standing running walking flying sleeping looking playing made make wearing "
-    "holding riding as like while across against along around inside".split(),
+    "holding riding as like while across against along around inside sailing".split(),
 )
 _MOST_FIGURES: Final = 7
 
@@ -246,8 +248,9 @@ class _Clause:
             self._figure(found, plural=find(word) is None)
         elif singular in _WORN and self._mine:
             self._dress()
-        elif word == "sky":
+        elif singular == "sky":
             self._wish.sky = self._take_colour() or self._wish.sky
+            _add(self._wish.places, "sky")
         elif not self._setting(word, singular) and word not in _EMPTY:
             self._wish.unknown.append(word)
 

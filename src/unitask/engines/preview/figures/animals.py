@@ -156,7 +156,7 @@ def _muzzle(pen: Pen, look: Look, beast: Beast, belly: RGB) -> None:
     pen.blob([(-wide, 0.655), (0, 0.662), (wide, 0.655), (0, 0.655 - wide * 1.1)], nose, "ball")
     low = 0.655 - wide
     for side in (-1, 1):
-        pen.line([(0, low), (side * 0.012, low - 0.03), (side * 0.05, low - 0.035)], 0.01, _DARK, end=0.005)
+        pen.line([(0, low), (side * 0.02, low - 0.036), (side * 0.062, low - 0.022)], 0.010, _DARK, end=0.006)
         if beast.whiskers:
             for lift in (-0.025, 0.005, 0.035):
                 path = [(side * 0.08, 0.605 + lift * 0.4), (side * 0.2, 0.61 + lift), (side * 0.31, 0.59 + lift * 1.8)]

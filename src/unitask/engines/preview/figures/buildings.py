@@ -125,8 +125,7 @@ def tent(pen: Pen, look: Look) -> None:
     pen.shape([(-0.26, 0), (-0.06, 0.74), (-0.30, 0.30)], look.shade(1.12), "flat")
 
 
-@figure("tower", "skyscraper-tower", "eiffel", "temple", "pagoda", "church", "cathedral", height=0.68, width=0.6,
-        stance="back", colours="maroon")  # fmt: skip
+@figure("pagoda", "temple", "shrine", height=0.68, width=0.6, stance="back", colours="maroon")
 def pagoda(pen: Pen, look: Look) -> None:
     """A tower of five roofs."""
     pen.shadow(0, 0.34)
@@ -141,3 +140,51 @@ def pagoda(pen: Pen, look: Look) -> None:
         knots = [(-half - 0.12, eave + 0.045), (-half, eave), (half, eave), (half + 0.12, eave + 0.045), (half * 0.6, eave + 0.075)]
         pen.blob([*knots, (-half * 0.6, eave + 0.075)], look.main, "down")
     pen.line([(0, 0.90), (0, 1.0)], 0.02, NAMED["gold"], end=0.006)
+
+
+@figure("tower", "skyscraper", "office", "hotel", height=0.72, width=0.5, stance="back", home="city", colours="azure silver")
+def tower(pen: Pen, look: Look) -> None:
+    """A tower of glass with a mast."""
+    frame = look.other(mix(look.main, (0.25, 0.30, 0.40), 0.55))
+    pen.shadow(0, 0.28)
+    pen.line([(0, 0.86), (0, 1.0)], 0.018, frame, end=0.006)
+    for half, low, high in ((0.19, 0.0, 0.60), (0.145, 0.58, 0.78), (0.09, 0.76, 0.88)):
+        pen.box(0, low, half * 2, high - low, frame)
+        floors, columns = round((high - low) / 0.042), round(half * 2 / 0.075)
+        for floor in range(floors):
+            for column in range(columns):
+                lit = look.dark and bool(look.rng.integers(2))
+                glass = _LAMP if lit else mix(look.shade(0.75 + 0.5 * ((floor + 2 * column) % 5) / 4), _GLASS, 0.35)
+                x = (column + 0.5) / columns * half * 1.84 - half * 0.92
+                pen.box(x, low + 0.008 + 0.042 * floor, half * 1.62 / columns, 0.031, glass, "flat", lit=lit)
+    pen.shape([(-0.19, 0.60), (-0.05, 0.60), (-0.19, 0.22)], (1.0, 1.0, 1.0), "flat", alpha=0.13)
+    pen.box(0, 0, 0.10, 0.05, _LAMP if look.dark else dim(_GLASS, 0.6), lit=look.dark)
+
+
+@figure("church", "cathedral", "chapel", height=0.64, width=0.9, stance="back", colours="cream beige")
+def church(pen: Pen, look: Look) -> None:
+    """A church with a steeple."""
+    roof = look.other((0.38, 0.36, 0.42))
+    pen.shadow(0, 0.5)
+    pen.box(0.14, 0, 0.58, 0.36, look.main)
+    pen.shape([(-0.20, 0.34), (0.48, 0.34), (0.40, 0.56), (-0.16, 0.56)], roof, "down")
+    pen.box(-0.24, 0, 0.25, 0.58, look.shade(1.02))
+    pen.shape([(-0.39, 0.57), (-0.09, 0.57), (-0.24, 0.92)], roof, "side")
+    pen.line([(-0.24, 0.91), (-0.24, 1.0)], 0.014, NAMED["gold"])
+    pen.line([(-0.275, 0.965), (-0.205, 0.965)], 0.014, NAMED["gold"])
+    pen.box(-0.24, 0, 0.11, 0.18, _WOOD, soft=0.05)
+    pen.oval(-0.24, 0.46, 0.045, 0.045, (0.96, 0.95, 0.90))
+    for x in (0.02, 0.17, 0.32):
+        pen.box(x, 0.10, 0.065, 0.17, _LAMP if look.dark else (0.30, 0.42, 0.62), "down", soft=0.032, lit=look.dark)
+
+
+@figure("door", "gate", "portal", height=0.60, width=0.5, home="room", colours="wooden teal")
+def door(pen: Pen, look: Look) -> None:
+    """A panelled door in its frame."""
+    pen.box(0, 0, 0.50, 1.0, look.other((0.93, 0.91, 0.86)), soft=0.01)
+    pen.box(0, 0, 0.42, 0.95, look.main, soft=0.005)
+    for x in (-0.095, 0.095):
+        for low, high in ((0.08, 0.40), (0.48, 0.88)):
+            pen.box(x, low, 0.145, high - low, look.shade(0.78), "down")
+            pen.box(x, low + 0.018, 0.11, high - low - 0.036, look.shade(1.08), "down")
+    pen.oval(0.165, 0.44, 0.022, 0.022, NAMED["gold"], "ball")

@@ -109,11 +109,11 @@ def _enlist(dress: Dress, height: float, colours: str, *names: str) -> None:
     figure(*names, height=height, width=0.5, colours=colours)(_person(dress))
 
 
-_enlist(Dress(), 0.66, "teal navy maroon green", "man", "person", "human", "guy", "hero", "soldier", "farmer", "doctor", "father")
+_enlist(Dress(), 0.66, "teal navy maroon green", "man", "person", "human", "guy", "soldier", "farmer", "doctor", "father")
 _enlist(Dress("long", skirt=True), 0.66, "crimson violet teal coral", "woman", "lady", "mother", "dancer", "witch")
 _enlist(Dress("long", skirt=True), 0.54, "pink coral yellow", "girl", "daughter")
 _enlist(Dress(), 0.52, "green blue orange", "boy", "child", "kid", "son")
-_enlist(Dress(cape=True), 0.68, "blue", "superhero", "superheroine", "supergirl")
+_enlist(Dress(cape=True), 0.68, "blue", "superhero", "superheroine", "supergirl", "hero", "heroine")
 _enlist(Dress("long", skirt=True, hat="crown"), 0.64, "purple", "queen", "princess")
 _enlist(Dress(hat="crown"), 0.66, "crimson", "king", "prince", "knight")
 _enlist(Dress("none", hat="pointed", beard=True), 0.60, "indigo", "wizard", "mage", "sorcerer", "gnome")

@@ -108,7 +108,7 @@ def bicycle(pen: Pen, look: Look) -> None:
     pen.oval(-0.02, 0.34, 0.07, 0.07, (0.55, 0.57, 0.6), "ball")
 
 
-@figure("boat", "sailboat", "yacht", "sailing", "dinghy", "canoe", height=0.48, width=0.9, stance="water", home="water",
+@figure("boat", "sailboat", "yacht", "dinghy", "canoe", height=0.48, width=0.9, stance="water", home="water",
         colours="red navy teal")  # fmt: skip
 def boat(pen: Pen, look: Look) -> None:
     """A sailing boat."""

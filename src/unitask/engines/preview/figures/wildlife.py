@@ -229,7 +229,7 @@ def sheep(pen: Pen, look: Look) -> None:
         pen.oval(0.45 + side * 0.055, 0.678, 0.015, 0.018, BLACK, "flat")
 
 
-@figure("elephant", "mammoth", height=0.60, width=1.3, colours="grey")
+@figure("elephant", "mammoth", height=0.60, width=1.55, colours="grey")
 def elephant(pen: Pen, look: Look) -> None:
     """An elephant with its trunk curled."""
     skin = mix(look.main, (0.60, 0.62, 0.68), 0.3)
