@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 from support.clock import ManualClock
 
-from unitask.api import create_app
+from unitask.api import Application
 from unitask.app import Services
 from unitask.db.migrate import upgrade
 from unitask.settings import Settings
@@ -99,7 +99,7 @@ async def services(settings: Settings, clock: ManualClock) -> AsyncIterator[Serv
 @pytest.fixture
 async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a good key, speaking to the application without a socket."""
-    transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(Application(services), raise_app_exceptions=False)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://unitask.test", headers={"X-API-Key": API_KEY}
     ) as opened:

@@ -19,3 +19,9 @@ def cat(**changes: Any) -> dict[str, Any]:
 def raw(body: dict[str, Any]) -> bytes:
     """A body as it is sent."""
     return json.dumps(body).encode()
+
+
+def cutout(image: str, **changes: Any) -> dict[str, Any]:
+    """An order that reads a picture."""
+    order = {"model": "Qubico/image-toolkit", "task_type": "background-remove", "input": {"image": image}}
+    return {**order, **changes}

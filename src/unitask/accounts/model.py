@@ -17,10 +17,6 @@ class Account:
     active_tasks: int
     staged_tasks: int
 
-    def covers(self, points: int) -> bool:
-        """Whether the balance covers a quote."""
-        return self.unlimited or self.available_points >= points
-
     @property
     def has_slot(self) -> bool:
         """Whether one more task may run now."""
@@ -31,6 +27,7 @@ class Account:
 class Change:
     """What one transaction does to one account: sums to add to its columns."""
 
+    id: int
     available_points: int = 0
     held_points: int = 0
     used_points: int = 0

@@ -1,7 +1,6 @@
 """Accounts and keys between rows and model."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 
 from unitask.accounts.model import Account, Caller, Change, Key
 from unitask.db import Database, Queries, Row, Transaction
@@ -29,11 +28,10 @@ async def lock(tx: Transaction, account_ids: Iterable[int]) -> dict[int, Account
     return {row["id"]: _account(row) for row in rows}
 
 
-async def change(tx: Transaction, changes: Mapping[int, Change]) -> None:
-    """Add to balances and counters."""
-    rows = [{"id": account_id, **asdict(changes[account_id])} for account_id in sorted(changes)]
-    if rows:
-        await tx.execute(SQL.change_accounts, rows=rows)
+async def change(tx: Transaction, changes: Sequence[Change]) -> None:
+    """Add to balances and counters; at most one change for each account."""
+    if changes:
+        await tx.execute(SQL.change_accounts, rows=list(changes))
 
 
 async def add(tx: Transaction, *, name: str, unlimited: bool, task_limit: int | None, now: int) -> int:

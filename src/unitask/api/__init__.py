@@ -1,5 +1,5 @@
 """The HTTP door: turns requests into use cases and results into the wire's JSON."""
 
-from unitask.api.application import create_app
+from unitask.api.application import Application
 
-__all__ = ["create_app"]
+__all__ = ["Application"]

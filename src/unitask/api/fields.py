@@ -35,13 +35,15 @@ def fields(schema: Schema, schemas: ProductSchemas) -> list[Field]:
 
 
 def _fields(schema: Schema, schemas: ProductSchemas, within: str, around: tuple[str, ...]) -> Iterator[Field]:
-    for name, field in schema.get("properties", {}).items():
+    required = schema.get("required", [])
+    # Stable, so that what must be sent comes first and the rest keeps its order.
+    for name, field in sorted(schema.get("properties", {}).items(), key=lambda item: item[0] not in required):
         kinds = _kinds(field)
         yield Field(
             within=within,
             name=name,
             type=" or ".join(dict.fromkeys(_type(kind, schemas) for kind in kinds)),
-            required=name in schema.get("required", []),
+            required=name in required,
             nullable=any(kind.get("type") == "null" for kind in field.get("anyOf", [])),
             default=_default(field),
             allowed="; ".join(filter(None, (_allowed(schemas.resolve(kind)) for kind in kinds))),
@@ -71,8 +73,8 @@ def _type(schema: Schema, schemas: ProductSchemas) -> str:
     if "x-media" in whole:
         return f"{whole['x-media']} file"
     if "items" in whole:
-        return f"list of {' or '.join(_type(kind, schemas) for kind in _kinds(whole['items']))}"
-    return str(whole.get("type", "any"))
+        return f"list of {' or '.join(f'{_type(kind, schemas)}s' for kind in _kinds(whole['items']))}"
+    return str(whole.get("type", "value"))
 
 
 def _default(schema: Schema) -> str:

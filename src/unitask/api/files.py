@@ -2,9 +2,8 @@
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Route
 
-from unitask.api.requests import services
+from unitask.api.requests import route, services
 
 
 async def download(request: Request) -> Response:
@@ -23,4 +22,4 @@ async def download(request: Request) -> Response:
     return FileResponse(path, media_type=artifact.file.content_type, headers=headers)
 
 
-ROUTES = [Route("/files/{path:path}", download, methods=["GET"])]
+ROUTES = [route("GET", "/files/{path:path}", download)]

@@ -2,10 +2,9 @@
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from unitask import __version__
-from unitask.api.requests import services
+from unitask.api.requests import route, services
 from unitask.kit.errors import UnitaskError
 from unitask.queue import repository as queue
 
@@ -24,4 +23,4 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": "ready", "queue": counts})
 
 
-ROUTES = [Route("/healthz", healthz), Route("/readyz", readyz)]
+ROUTES = [route("GET", "/healthz", healthz), route("GET", "/readyz", readyz)]

@@ -12,9 +12,7 @@ class Html(str):
 
 def tag(name: str, *children: str, **attributes: str) -> Html:
     """Build an element; `class_` and `data_words` become `class` and `data-words`."""
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items()
-    )
+    written = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items())
     return Html(f"<{name}{written}>{join(children)}</{name}>")
 
 

@@ -102,7 +102,7 @@ def _time(what: str) -> Schema:
 
 def _meta() -> Schema:
     points: Schema = {"type": "integer", "minimum": 0}
-    levels = "; ".join(f"`{level}`: {meaning}" for level, meaning in LEVELS.items())
+    levels = " ".join(f"`{level}`: {meaning}" for level, meaning in LEVELS.items())
     return complete(
         {
             "created_at": _time("the order was accepted"),
@@ -118,7 +118,7 @@ def _meta() -> Schema:
             ),
             "is_using_private_pool": {"const": False},
             "engine": {"type": ["string", "null"], "description": "What made it; null until a worker began."},
-            "engine_level": {"enum": [*get_args(Level), None], "description": f"How real it is. {levels}."},
+            "engine_level": {"enum": [*get_args(Level), None], "description": f"How real it is. {levels}"},
             "progress": {"type": "number", "minimum": 0, "maximum": 1},
             "warnings": {
                 "type": "array",

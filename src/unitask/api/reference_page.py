@@ -45,8 +45,9 @@ def page(catalogue: Catalogue, orders: Orders, base_url: str) -> str:
         statuses=_table(("Status", "Meaning"), [[tag("code", s), prose(m)] for s, m in STATUSES.items()]),
         levels=_table(("Level", "Meaning"), [[_level(name), text] for name, text in LEVELS.items()]),
         errors=_table(
-            ("Status", "When", "What to change"),
+            ("Status", "When", "Change"),
             [[tag("code", str(r.status)), prose(r.when), prose(r.change)] for r in REFUSALS.values()],
+            "plain folds",
         ),
         navigation=join(_menu(name, group, schemas, choices) for name, group in families),
         products=join(_family(name, group, schemas, choices, base_url) for name, group in families),
@@ -83,9 +84,7 @@ def _words(product: Product) -> str:
     return " ".join((product.title, product.model, product.task_type, product.family)).lower()
 
 
-def _menu(
-    family: str, products: list[Product], schemas: ProductSchemas, choices: dict[str, Choice]
-) -> Html:
+def _menu(family: str, products: list[Product], schemas: ProductSchemas, choices: dict[str, Choice]) -> Html:
     entries = []
     for product in products:
         recipe = choices[product.key].recipe
@@ -141,11 +140,12 @@ def _facts(product: Product, choice: Choice) -> Html:
         ("Model", tag("code", product.model)),
         ("Task type", tag("code", product.task_type)),
         ("Price", price(product)),
-        ("Made here", _maker(choice)),
-        ("Time", f"about {product.expected_s:g} s, ended after {product.limit_s} s"),
+        ("Time", f"about {product.expected_s:g}\u00a0s, ended after {product.limit_s}\u00a0s"),
         ("Outputs kept", days),
     ]
-    return tag("dl", *(tag("div", tag("dt", term), tag("dd", what)) for term, what in facts), class_="facts")
+    shown = [tag("div", tag("dt", term), tag("dd", what)) for term, what in facts]
+    maker = tag("div", tag("dt", "Made here"), tag("dd", _maker(choice)), class_="maker" if choice.recipe else "wide")
+    return tag("dl", *shown, maker, class_="facts")
 
 
 def _maker(choice: Choice) -> Html:
@@ -167,10 +167,8 @@ def _example(base_url: str, product: Product, number: int) -> Html:
 
 
 def _inputs(rows: list[Field]) -> Html:
-    cells = [
-        [_name(row), row.type, _default(row), _allowed(row), prose(row.description)] for row in rows
-    ]
-    return _table(("Field", "Type", "Default", "Allowed", "Meaning"), cells, "fields")
+    cells = [[_name(row), row.type, _default(row), _allowed(row), prose(row.description)] for row in rows]
+    return _table(("Field", "Type", "Default", "Allowed", "Meaning"), cells, "fields folds")
 
 
 def _outputs(rows: list[Field]) -> Html:
@@ -178,7 +176,8 @@ def _outputs(rows: list[Field]) -> Html:
         [_name(row, marked=False), f"{row.type}{' or null' if row.nullable else ''}", prose(row.description)]
         for row in rows
     ]
-    return _table(("Field", "Type", "Meaning"), cells, "fields")
+    columns = 3 if any(row.description for row in rows) else 2
+    return _table(("Field", "Type", "Meaning")[:columns], [line[:columns] for line in cells], "fields folds")
 
 
 def _name(row: Field, *, marked: bool = True) -> Html:

@@ -1,18 +1,44 @@
 """What every route asks of a request: who sends it, and a body of bounded size."""
 
 import hmac
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from unitask.accounts.model import Caller
+from unitask.api.errors import answer
 from unitask.app import Services
 from unitask.kit.errors import BodyTooLarge, Unauthorized
 
 
+class Endpoint:
+    """A handler as an ASGI application: what it raises becomes an answer."""
+
+    def __init__(self, handler: Callable[[Request], Awaitable[Response]]) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request = Request(scope, receive)
+        try:
+            response = await self._handler(request)
+        except Exception as error:  # noqa: BLE001 - answered, and logged where nobody foresaw it
+            response = answer(request, error)
+        await response(scope, receive, send)
+
+
+def route(method: str, path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
+    """Bind a handler to a method and a path."""
+    return Route(path, Endpoint(handler), methods=[method])
+
+
 def services(request: Request) -> Services:
     """Find the services of this application."""
-    return cast("Services", request.app.state.services)
+    return cast("Services", request.app.services)
 
 
 async def caller(request: Request) -> Caller:

@@ -2,10 +2,9 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from unitask.api.envelope import success, task_object
-from unitask.api.requests import body, caller, services
+from unitask.api.requests import body, caller, route, services
 
 
 async def create(request: Request) -> Response:
@@ -41,8 +40,8 @@ async def cancel(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/api/v1/task", create, methods=["POST"]),
-    Route("/api/v1/task/{task_id}", get, methods=["GET"]),
-    Route("/api/v1/task/{task_id}", cancel, methods=["DELETE"]),
-    Route("/api/v1/task/{task_id}/cancel", cancel, methods=["POST"]),
+    route("POST", "/api/v1/task", create),
+    route("GET", "/api/v1/task/{task_id}", get),
+    route("DELETE", "/api/v1/task/{task_id}", cancel),
+    route("POST", "/api/v1/task/{task_id}/cancel", cancel),
 ]

@@ -15,9 +15,9 @@ STATUSES: Final[dict[Status, str]] = {
     Status.FAILED: "Ended without a result, or was cancelled. `error.message` says why; the price is given back.",
 }
 LEVELS: Final[dict[Level, str]] = {
-    "full": "the model itself makes it",
-    "basic": "a real result of your own media, by classical algorithms instead of the model",
-    "preview": "a labelled stand-in of the right size, length and format; no model runs",
+    "full": "The model itself makes it.",
+    "basic": "A real result, made of your own media by classical algorithms instead of the model.",
+    "preview": "A labelled stand-in of the right size, length and format; no model runs.",
 }
 
 

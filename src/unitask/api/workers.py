@@ -6,9 +6,8 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from unitask.api.requests import body, require_worker, services
+from unitask.api.requests import body, require_worker, route, services
 from unitask.app import Services
 from unitask.kit import faults
 from unitask.kit.clock import SECOND_US
@@ -113,12 +112,8 @@ async def settle(request: Request) -> Response:
 
 
 ROUTES = [
-    Route(f"{protocol.PREFIX}/claim", claim, methods=["POST"]),
-    Route(f"{protocol.PREFIX}/beat", beat, methods=["POST"]),
-    Route(
-        f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}",
-        upload,
-        methods=["PUT"],
-    ),
-    Route(f"{protocol.PREFIX}/settle", settle, methods=["POST"]),
+    route("POST", f"{protocol.PREFIX}/claim", claim),
+    route("POST", f"{protocol.PREFIX}/beat", beat),
+    route("PUT", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}", upload),
+    route("POST", f"{protocol.PREFIX}/settle", settle),
 ]

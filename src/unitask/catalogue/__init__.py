@@ -184,7 +184,11 @@ def _known_within(model: type[BaseModel] | None, value: object, at: str, warning
     if model is None:
         return value
     if isinstance(value, list):
-        return [_known_within(model, item, f"{at}[{index}]", warnings) for index, item in enumerate(value)]
+        # One level: lists in lists would let the client choose the depth.
+        return [
+            _known(model, item, f"{at}[{index}]", warnings) if isinstance(item, Mapping) else item
+            for index, item in enumerate(value)
+        ]
     return _known(model, value, at, warnings) if isinstance(value, Mapping) else value
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import platform
 import shutil
-import sqlite3
 import sys
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,7 +17,6 @@ from unitask.engines import installed
 from unitask.settings import Settings
 from unitask.tasks.orders import choose
 
-_SQLITE_NEEDED: Final = (3, 38)
 _DISK_NEEDED: Final = 2**30
 
 
@@ -42,8 +40,6 @@ def _settings(settings: Settings) -> None:
 
 def _troubles(settings: Settings) -> list[str]:
     troubles = []
-    if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
-        troubles.append(f"SQLite is {sqlite3.sqlite_version}, 3.38 or newer is needed: use a newer Python build")
     try:
         wrong = asyncio.run(check(settings.database))
     except Exception as error:  # noqa: BLE001 - whatever keeps the database away is what the operator wants to read
@@ -79,7 +75,7 @@ def _products(settings: Settings) -> list[str]:
 def doctor() -> None:
     """Show the effective settings, and what is missing with how to get it."""
     settings = Settings.load()
-    click.echo(f"Unitask {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}\n")
+    click.echo(f"Unitask {__version__}, Python {platform.python_version()}\n")
     _settings(settings)
     troubles = [*_products(settings), *_troubles(settings)]
     click.echo("\nTroubles" if troubles else "\nNo troubles found.")

@@ -16,7 +16,7 @@ import click
 import uvicorn
 from pydantic import SecretStr
 
-from unitask.api import create_app
+from unitask.api import Application
 from unitask.app import Services
 from unitask.cli.catalogue import levels
 from unitask.db.migrate import upgrade
@@ -66,10 +66,11 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
     try:
         _greet(services, await services.first_key())
         config = uvicorn.Config(
-            create_app(services),
+            Application(services),
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             ws="none",
             timeout_keep_alive=75,
             timeout_graceful_shutdown=int(_STOP_S),

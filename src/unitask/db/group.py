@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class Group(Generic[Item, Result]):
-    """Joins calls. `work` gets all items at once and answers each with a result or with the error for its caller."""
+    """Joins calls. `work` gets all items at once and answers each with a result or with the error for its caller.
+
+    Two groups at a time: while the database commits one, the other is made ready.
+    """
 
     def __init__(
         self,
@@ -26,19 +29,24 @@ class Group(Generic[Item, Result]):
         work: Callable[[Transaction, list[Item]], Awaitable[list[Result | UnitaskError]]],
         *,
         limit: int = 64,
+        side_by_side: int = 2,
     ) -> None:
         self._database = database
         self._work = work
         self._limit = limit
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._free = side_by_side
+        self._flushing: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: Item) -> Result:
         """Run the use case for this item; returns when it is durable."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush(), name="group-commit")
+        if self._free:
+            self._free -= 1
+            flushing = asyncio.create_task(self._flush(), name="group-commit")
+            self._flushing.add(flushing)
+            flushing.add_done_callback(self._flushing.discard)
         return await future
 
     async def _flush(self) -> None:
@@ -47,7 +55,7 @@ class Group(Generic[Item, Result]):
                 group, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
                 await self._commit(group)
         finally:
-            self._flushing = None
+            self._free += 1
 
     async def _commit(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

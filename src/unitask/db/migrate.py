@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 HEAD: Final = "0001"
+_SQLITE_NEEDED: Final = (3, 38)
 _UPGRADE: Final = "the database has schema {found}, this release needs {head}: run `unitask migrate`"
 
 
@@ -32,6 +33,8 @@ def upgrade(url: str) -> None:
 
 async def check(url: str) -> str | None:
     """Say what is wrong with the schema, or None when it is this release's."""
+    if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
+        return f"SQLite is {sqlite3.sqlite_version}, 3.38 or newer is needed: use a newer build of Python"
     found = await _version(url)
     return None if found == HEAD else _UPGRADE.format(found=found or "none", head=HEAD)
 

@@ -119,6 +119,7 @@ queue = Table(
     Column("priority", SmallInteger, nullable=False, server_default=text("0")),
     Column("state", String(10), nullable=False),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("given_back", Integer, nullable=False, server_default=text("0")),
     Column("worker_id", String(64)),
     Column("price_points", BigInteger, nullable=False),
     Column("has_webhook", Boolean, nullable=False),

@@ -33,8 +33,8 @@ class Statement:
 
 
 def bind(value: Any) -> Any:
-    """Turn lists and objects into JSON text; everything else goes to the driver as it is."""
-    return orjson.dumps(value).decode() if isinstance(value, list | dict | tuple) else value
+    """Turn lists, also of dataclasses, into JSON text; everything else goes to the driver as it is."""
+    return orjson.dumps(value).decode() if isinstance(value, list) else value
 
 
 def _statement(name: str, sqlite: str, postgres: str) -> Statement:

@@ -1,10 +1,11 @@
 """Time as integers: microseconds since the epoch, UTC."""
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 SECOND_US: Final = 1_000_000
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, written as Z
 ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 
 
@@ -20,6 +21,4 @@ def rfc3339(time_us: int | None) -> str:
     """Write a time as the wire does; a time not reached yet is the year 1."""
     if time_us is None:
         return ZERO_TIME
-    whole, micro = divmod(time_us, SECOND_US)
-    stamp = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{stamp}.{micro:06d}Z" if micro else f"{stamp}Z"
+    return (_EPOCH + timedelta(microseconds=time_us)).isoformat() + "Z"

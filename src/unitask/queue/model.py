@@ -14,7 +14,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One live task. `attempt` is the fencing token: it grows with every claim, and only its holder may settle."""
+    """One live task. `attempt` is the fencing token: it grows with every claim, and only its holder may settle.
+
+    `given_back` attempts ended because a worker was stopped; they do not count against the task.
+    """
 
     task_id: str
     account_id: int
@@ -27,6 +30,7 @@ class Ticket:
     deadline: int
     attempt_deadline: int | None = None
     cancel_requested: bool = False
+    given_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,12 @@ where task_id in (select value from json_each(:rows))
 update queue set state = 'ready', worker_id = null, attempt_deadline = null, progress = 0, note = ''
 where task_id in (select value::uuid from json_array_elements_text(:rows::json))
 
+-- name: uncount [sqlite]
+update queue set given_back = given_back + 1 where task_id in (select value from json_each(:rows))
+-- name: uncount [postgres]
+update queue set given_back = given_back + 1
+where task_id in (select value::uuid from json_array_elements_text(:rows::json))
+
 -- name: request_cancel
 update queue set cancel_requested = true where task_id = :task_id
 

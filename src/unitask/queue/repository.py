@@ -1,7 +1,6 @@
 """The queue between rows and model. Locks come in the order of task ids."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from unitask.db import Database, Queries, Row, Transaction
@@ -23,6 +22,7 @@ def _ticket(row: Row) -> Ticket:
         deadline=row["deadline"],
         attempt_deadline=row["attempt_deadline"],
         cancel_requested=bool(row["cancel_requested"]),
+        given_back=row["given_back"],
     )
 
 
@@ -32,27 +32,13 @@ def _tickets(rows: Iterable[Row]) -> list[Ticket]:
 
 async def add(tx: Transaction, tickets: Sequence[Ticket]) -> None:
     """Put new tasks in the queue."""
-    rows = [
-        {
-            "task_id": ticket.task_id,
-            "account_id": ticket.account_id,
-            "product": ticket.product,
-            "engine": ticket.engine,
-            "state": ticket.state,
-            "price_points": ticket.price_points,
-            "has_webhook": ticket.has_webhook,
-            "deadline": ticket.deadline,
-        }
-        for ticket in tickets
-    ]
-    if rows:
-        await tx.execute(SQL.add_tickets, rows=rows)
+    if tickets:
+        await tx.execute(SQL.add_tickets, rows=list(tickets))
 
 
 async def claim(tx: Transaction, *, worker_id: str, lanes: Sequence[Lane], most: int, now: int) -> list[Claimed]:
     """Give the oldest ready tasks of these lanes to a worker."""
-    rows = [asdict(lane) for lane in lanes]
-    found = await tx.fetch(SQL.claim, rows=rows, worker_id=worker_id, most=most, now=now)
+    found = await tx.fetch(SQL.claim, rows=list(lanes), worker_id=worker_id, most=most, now=now)
     return [
         Claimed(row["task_id"], row["attempt"], row["engine"], row["attempt_deadline"])
         for row in sorted(found, key=lambda row: str(row["task_id"]))
@@ -104,6 +90,12 @@ async def make_ready(tx: Transaction, task_ids: Sequence[str]) -> None:
         await tx.execute(SQL.make_ready, rows=list(task_ids))
 
 
+async def uncount(tx: Transaction, task_ids: Sequence[str]) -> None:
+    """Do not count the attempts that these tasks have just had."""
+    if task_ids:
+        await tx.execute(SQL.uncount, rows=list(task_ids))
+
+
 async def request_cancel(tx: Transaction, task_id: str) -> None:
     """Ask the worker that holds a task to stop; it hears of it with its next heartbeat."""
     await tx.execute(SQL.request_cancel, task_id=task_id)
@@ -119,7 +111,7 @@ async def beat(
 async def note_progress(tx: Transaction, progress: Sequence[Progress]) -> None:
     """Write down how far attempts are."""
     if progress:
-        await tx.execute(SQL.note_progress, rows=[asdict(one) for one in progress])
+        await tx.execute(SQL.note_progress, rows=list(progress))
 
 
 async def held_by(tx: Transaction, worker_id: str) -> list[Held]:

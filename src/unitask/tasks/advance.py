@@ -1,7 +1,6 @@
 """Carry out what the lifecycle decides: one set of statements for any number of tasks and any mix of events."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -60,6 +59,7 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
     locked = await accounts.lock(tx, {one.step.ticket.account_id for one in decided})
     await queue.remove(tx, [one.step.ticket.task_id for one in decided if one.effects.dequeue])
     await queue.make_ready(tx, [one.step.ticket.task_id for one in decided if one.effects.requeue])
+    await queue.uncount(tx, [one.step.ticket.task_id for one in decided if one.effects.uncount])
     for one in decided:
         if one.effects.ask_worker:
             await queue.request_cancel(tx, one.step.ticket.task_id)
@@ -74,17 +74,17 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
     )
 
 
-def sum_changes(effects: Sequence[tuple[int, Effects]]) -> dict[int, Change]:
+def sum_changes(effects: Iterable[tuple[int, Effects]]) -> list[Change]:
     """Add up what transitions do to the balances and counters of their accounts."""
-    changes: dict[int, Change] = defaultdict(Change)
+    changes: dict[int, Change] = {}
     for account_id, one in effects:
-        change = changes[account_id]
+        change = changes.setdefault(account_id, Change(account_id))
         change.available_points += one.release - one.hold
         change.held_points += one.hold - one.capture - one.release
         change.used_points += one.capture
         change.active_tasks += one.active
         change.staged_tasks += one.staged
-    return {account_id: change for account_id, change in changes.items() if change != Change()}
+    return [change for change in changes.values() if change != Change(change.id)]
 
 
 def _decide(step: Step) -> _Decided:

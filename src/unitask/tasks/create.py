@@ -1,7 +1,7 @@
 """Create: idempotency key, hold, task and queue row in one transaction, for a whole group of orders at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import orjson
 
@@ -24,58 +24,58 @@ from unitask.tasks.model import Order, Status, Task
 RETRY_AFTER_S = 10
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Accepted:
     order: Order
     task: Task
     effects: Effects
 
 
-@dataclass(slots=True)
-class _Group:
-    """What the orders of one transaction come to, while it is being decided."""
+class _Room:
+    """What an account has left while the orders of one transaction are admitted one after another."""
 
-    accounts: dict[int, Account]
-    staged_limit: int
-    accepted: list[_Accepted] = field(default_factory=list)
+    def __init__(self, account: Account, staged_limit: int) -> None:
+        self._account = account
+        self._staged_limit = staged_limit
+        self._available = account.available_points
+        self._active = account.active_tasks
+        self._staged = account.staged_tasks
 
-    def admit(self, order: Order) -> Task:
-        """Accept an order against the balance and slots that the orders before it left."""
-        account = self.accounts[order.caller.account_id]
-        if not account.covers(order.price_points):
+    def admit(self, order: Order) -> _Accepted:
+        """Accept an order, or say why not."""
+        account = self._account
+        price = order.price_points
+        if not account.unlimited and self._available < price:
             raise InsufficientCredits(
-                f"insufficient credits: the task costs {order.price_points} points (${usd(order.price_points):.4f}), "
-                f"available are {account.available_points}; top up the account"
+                f"insufficient credits: the task costs {price} points (${usd(price):.4f}), "
+                f"available are {self._available}; top up the account"
             )
-        if not account.has_slot and account.staged_tasks >= self.staged_limit:
+        has_slot = account.task_limit is None or self._active < account.task_limit
+        if not has_slot and self._staged >= self._staged_limit:
             raise TooManyTasks(
-                f"too many tasks: {account.active_tasks} run or wait and {account.staged_tasks} are staged; "
-                "wait until some have ended",
+                f"too many tasks: {self._active} run or wait and {self._staged} are staged; wait until some have ended",
                 retry_after_s=RETRY_AFTER_S,
             )
-        status, effects = apply(Standing(None, order.price_points), Accepted(account.has_slot))
-        self.accounts[account.id] = replace(
-            account,
-            available_points=account.available_points - effects.hold,
-            active_tasks=account.active_tasks + effects.active,
-            staged_tasks=account.staged_tasks + effects.staged,
-        )
-        task = _task(order, status)
-        self.accepted.append(_Accepted(order, task, effects))
-        return task
+        status, effects = apply(Standing(None, price), Accepted(has_slot))
+        self._available -= effects.hold
+        self._active += effects.active
+        self._staged += effects.staged
+        return _Accepted(order, _task(order, status), effects)
 
 
 async def create(tx: Transaction, orders: list[Order], staged_limit: int) -> list[Task | UnitaskError]:
     """Turn orders into tasks; each is answered with its task or with the reason why not."""
     now = orders[0].now
-    group = _Group(await accounts.lock(tx, {order.caller.account_id for order in orders}), staged_limit)
+    locked = await accounts.lock(tx, {order.caller.account_id for order in orders})
+    rooms = {account.id: _Room(account, staged_limit) for account in locked.values()}
+    accepted: list[_Accepted] = []
     kept = await repository.keep_keys(tx, _first_of_each_key(orders), now)
     owners = {key.task_id for key in kept.values()}
     answers: dict[int, Task | UnitaskError] = {}
     replays: dict[int, str] = {}
     for index, order in enumerate(orders):
         if order.idempotency is None or order.task_id in owners:
-            answers[index] = _admit(group, order)
+            answers[index] = _admit(rooms[order.caller.account_id], order, accepted)
             continue
         key = kept[order.caller.account_id, order.idempotency.key]
         if key.body_hash == order.idempotency.body_hash:
@@ -84,7 +84,7 @@ async def create(tx: Transaction, orders: list[Order], staged_limit: int) -> lis
             answers[index] = IdempotencyMismatch(
                 "this Idempotency-Key was used with another body; use a new key for a new order"
             )
-    await _write(tx, group, now)
+    await _write(tx, accepted, now)
     answers |= await _replay(tx, replays, orders, answers)
     refused = [
         order.task_id
@@ -96,11 +96,12 @@ async def create(tx: Transaction, orders: list[Order], staged_limit: int) -> lis
     return [answers[index] for index in range(len(orders))]
 
 
-def _admit(group: _Group, order: Order) -> Task | UnitaskError:
+def _admit(room: _Room, order: Order, accepted: list[_Accepted]) -> Task | UnitaskError:
     try:
-        return group.admit(order)
+        accepted.append(room.admit(order))
     except UnitaskError as error:
         return error
+    return accepted[-1].task
 
 
 def _first_of_each_key(orders: Sequence[Order]) -> list[Order]:
@@ -125,16 +126,13 @@ async def _replay(
     return {index: refused.get(task_id) or tasks[task_id] for index, task_id in replays.items()}
 
 
-async def _write(tx: Transaction, group: _Group, now: int) -> None:
-    accepted = group.accepted
-    await repository.add(tx, [(one.order, one.task) for one in accepted])
+async def _write(tx: Transaction, accepted: list[_Accepted], now: int) -> None:
+    await repository.add(tx, [one.task for one in accepted])
     await queue.add(tx, [_ticket(one) for one in accepted])
     await ledger.add(
-        tx,
-        [Entry(one.task.account_id, one.task.id, Kind.HOLD, one.effects.hold) for one in accepted],
-        now,
+        tx, [Entry(one.task.account_id, one.task.id, Kind.HOLD, one.effects.hold) for one in accepted], now
     )
-    await accounts.change(tx, sum_changes([(one.task.account_id, one.effects) for one in accepted]))
+    await accounts.change(tx, sum_changes((one.task.account_id, one.effects) for one in accepted))
     await artifacts.add(tx, [artifact for one in accepted for artifact in one.order.artifacts])
 
 
@@ -142,6 +140,7 @@ def _task(order: Order, status: Status) -> Task:
     return Task(
         id=order.task_id,
         account_id=order.caller.account_id,
+        api_key_id=order.caller.api_key_id,
         model=order.model,
         task_type=order.task_type,
         status=status,

@@ -6,6 +6,7 @@
     completed       processing           -> completed
     failed          processing           -> failed, or pending when it is worth another attempt
     abandoned       processing           -> pending, or failed after too many attempts
+    given back      processing           -> pending; the attempt does not count
     cancelled       pending, staged      -> failed; processing stays until its worker has stopped
     overdue         any that is not final -> failed
 
@@ -53,10 +54,15 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """The worker died, hung or gave the task back; `attempts_left` of the number allowed."""
+    """The worker died or hung; `attempts_left` of the number allowed."""
 
     attempts_left: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """The worker was stopped and did nothing wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +77,15 @@ class Overdue:
     after_s: int
 
 
-Event = Accepted | Promoted | Claimed | Completed | Failed | Abandoned | CancelRequested | Overdue
+Event = Accepted | Promoted | Claimed | Completed | Failed | Abandoned | GivenBack | CancelRequested | Overdue
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What a transition owes the rest of the system; points, and changes of the account's counters."""
+    """What a transition owes the rest of the system; points, and changes of the account's counters.
+
+    `uncount`: the attempt that ends is not one of those the task may have.
+    """
 
     hold: int = 0
     capture: int = 0
@@ -85,6 +94,7 @@ class Effects:
     staged: int = 0
     enqueue: bool = False
     requeue: bool = False
+    uncount: bool = False
     dequeue: bool = False
     ask_worker: bool = False
     notify: bool = False
@@ -117,8 +127,8 @@ def apply(task: Standing, event: Event) -> tuple[Status, Effects]:  # noqa: PLR0
         case (Status.PROCESSING, Completed(charge_points=charge)):
             release = task.price_points - charge
             return Status.COMPLETED, Effects(capture=charge, release=release, active=-1, dequeue=True, notify=True)
-        case (Status.PROCESSING, Failed(retry=True)):
-            return Status.PENDING, Effects(requeue=True)
+        case (Status.PROCESSING, Failed(retry=True) | GivenBack()):
+            return Status.PENDING, Effects(requeue=True, uncount=isinstance(event, GivenBack))
         case (Status.PROCESSING, Abandoned(attempts_left=left)) if left > 0:
             return Status.PENDING, Effects(requeue=True)
         case (Status.PROCESSING, CancelRequested()):

@@ -84,6 +84,7 @@ class Task:
 
     id: str
     account_id: int
+    api_key_id: int
     model: str
     task_type: str
     status: Status

@@ -201,7 +201,7 @@ def _parse(raw: bytes) -> TaskRequest:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"invalid request: the body is not JSON: {error}") from error
-    if b"\\u0000" in raw:
+    if b"\\u0000" in raw and _has_nul(raw):
         raise InvalidRequest("invalid request: texts must not contain the NUL character (\\u0000)")
     if not isinstance(body, dict):
         raise InvalidRequest("invalid request: the body must be a JSON object with model, task_type and input")
@@ -212,6 +212,11 @@ def _parse(raw: bytes) -> TaskRequest:
         path = ".".join(str(part) for part in first["loc"])
         what = f"{path} is required" if first["type"] == "missing" else f"{path}: {first['msg']}"
         raise InvalidRequest(f"invalid request: {what}") from error
+
+
+def _has_nul(raw: bytes) -> bool:
+    """Find an escaped NUL in JSON; after an escaped backslash the same six characters are a text about it."""
+    return b"\\u0000" in raw.replace(b"\\\\", b"")
 
 
 def _idempotency(key: str | None, raw: bytes, now: int) -> Idempotency | None:

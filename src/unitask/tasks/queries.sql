@@ -62,6 +62,7 @@ from json_each(:rows) r where true
 on conflict (account_id, key) do update
   set body_hash = excluded.body_hash, task_id = excluded.task_id, expires_at = excluded.expires_at
   where idempotency.expires_at <= :now
+returning account_id, key, body_hash, task_id
 -- name: keep_keys [postgres]
 insert into idempotency (account_id, key, body_hash, task_id, expires_at)
 select account_id, key, body_hash, task_id, expires_at
@@ -69,6 +70,7 @@ from json_to_recordset(:rows::json) as r(account_id bigint, key text, body_hash 
 on conflict (account_id, key) do update
   set body_hash = excluded.body_hash, task_id = excluded.task_id, expires_at = excluded.expires_at
   where idempotency.expires_at <= :now
+returning idempotency.account_id, idempotency.key, idempotency.body_hash, idempotency.task_id
 
 -- name: find_keys [sqlite]
 select i.* from json_each(:rows) r cross join idempotency i

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from unitask.db import Database, Queries, Row, Transaction
 from unitask.queue.model import Claimed
@@ -48,6 +47,7 @@ def _task(row: Row) -> Task:
     return Task(
         id=row["id"],
         account_id=row["account_id"],
+        api_key_id=row["api_key_id"],
         model=row["model"],
         task_type=row["task_type"],
         status=Status(row["status"]),
@@ -69,26 +69,10 @@ def _task(row: Row) -> Task:
     )
 
 
-async def add(tx: Transaction, tasks: Sequence[tuple[Order, Task]]) -> None:
+async def add(tx: Transaction, tasks: Sequence[Task]) -> None:
     """Insert new tasks."""
-    rows = [
-        {
-            "id": task.id,
-            "account_id": task.account_id,
-            "api_key_id": order.caller.api_key_id,
-            "model": task.model,
-            "task_type": task.task_type,
-            "status": task.status,
-            "input": task.input,
-            "config": task.config,
-            "warnings": task.warnings,
-            "price_points": task.price_points,
-            "created_at": task.created_at,
-        }
-        for order, task in tasks
-    ]
-    if rows:
-        await tx.execute(SQL.add_tasks, rows=rows)
+    if tasks:
+        await tx.execute(SQL.add_tasks, rows=list(tasks))
 
 
 async def find(database: Database, task_id: str, account_id: int) -> Task | None:
@@ -106,8 +90,7 @@ async def start(tx: Transaction, claimed: Sequence[Claimed], now: int) -> list[W
     """Write down that attempts began; gives what their worker needs, in the order of `claimed`."""
     if not claimed:
         return []
-    rows = [{"task_id": one.task_id, "attempt": one.attempt, "engine": one.engine} for one in claimed]
-    found = {row["id"]: row for row in await tx.fetch(SQL.start_tasks, rows=rows, now=now)}
+    found = {row["id"]: row for row in await tx.fetch(SQL.start_tasks, rows=list(claimed), now=now)}
     return [_work(found[one.task_id], one) for one in claimed]
 
 
@@ -125,28 +108,14 @@ def _work(row: Row, claimed: Claimed) -> Work:
 
 async def move(tx: Transaction, moves: Sequence[Move]) -> None:
     """Change statuses that are not final."""
-    rows = [{"id": move.id, "status": move.status, "log": move.log} for move in moves]
-    if rows:
-        await tx.execute(SQL.move_tasks, rows=rows)
+    if moves:
+        await tx.execute(SQL.move_tasks, rows=list(moves))
 
 
 async def end(tx: Transaction, endings: Sequence[Ending], now: int) -> None:
     """Write final statuses."""
-    rows: list[dict[str, Any]] = [
-        {
-            "id": ending.id,
-            "status": ending.status,
-            "output": ending.output,
-            "error": ending.error,
-            "warnings": ending.warnings,
-            "logs": ending.logs,
-            "level": ending.level,
-            "charged_points": ending.charged_points,
-        }
-        for ending in endings
-    ]
-    if rows:
-        await tx.execute(SQL.end_tasks, rows=rows, now=now)
+    if endings:
+        await tx.execute(SQL.end_tasks, rows=list(endings), now=now)
 
 
 async def keep_keys(tx: Transaction, orders: Sequence[Order], now: int) -> dict[tuple[int, str], KeptKey]:
@@ -170,12 +139,14 @@ async def keep_keys(tx: Transaction, orders: Sequence[Order], now: int) -> dict[
     )
     if not rows:
         return {}
-    await tx.execute(SQL.keep_keys, rows=rows, now=now)
-    kept = [
-        KeptKey(row["account_id"], row["key"], row["body_hash"], row["task_id"])
-        for row in await tx.fetch(SQL.find_keys, rows=rows)
-    ]
+    kept = [_kept(row) for row in await tx.fetch(SQL.keep_keys, rows=rows, now=now)]
+    if len(kept) < len(rows):
+        kept = [_kept(row) for row in await tx.fetch(SQL.find_keys, rows=rows)]
     return {(one.account_id, one.key): one for one in kept}
+
+
+def _kept(row: Row) -> KeptKey:
+    return KeptKey(row["account_id"], row["key"], row["body_hash"], row["task_id"])
 
 
 async def drop_keys(tx: Transaction, task_ids: Sequence[str]) -> None:

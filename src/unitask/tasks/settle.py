@@ -14,7 +14,7 @@ from unitask.queue import repository as queue
 from unitask.queue.model import Ticket
 from unitask.spec.product import Product
 from unitask.tasks.advance import Step, advance
-from unitask.tasks.lifecycle import Abandoned, Completed, Event, Failed
+from unitask.tasks.lifecycle import Abandoned, Completed, Event, Failed, GivenBack
 from unitask.tasks.model import CANCELLED, Failure, Outcome, Status
 
 _DAY_US = 24 * 3600 * SECOND_US
@@ -38,11 +38,11 @@ class Settling:
     async def settle(self, tx: Transaction, outcomes: list[Outcome], now: int) -> list[Settled | UnitaskError]:
         """Settle attempts; an attempt that its worker no longer holds comes to nothing."""
         held = await queue.lock_attempts(tx, {(one.task_id, one.attempt) for one in outcomes})
-        steps: dict[str, Step] = {}
-        for one in outcomes:
-            ticket = held.get((one.task_id, one.attempt))
-            if ticket is not None:
-                steps[one.task_id] = self._step(ticket, one)
+        # `pop`: of two reports of one attempt, the first counts.
+        tickets = [held.pop((one.task_id, one.attempt), None) for one in outcomes]
+        steps = {
+            ticket.task_id: self._step(ticket, one) for ticket, one in zip(tickets, outcomes, strict=True) if ticket
+        }
         advanced = await advance(tx, list(steps.values()), now)
         await artifacts.publish(
             tx,
@@ -58,15 +58,17 @@ class Settling:
                 ticket is not None,
                 ticket.account_id if ticket and ticket.account_id in advanced.waiting else None,
             )
-            for ticket in (held.get((one.task_id, one.attempt)) for one in outcomes)
+            for ticket in tickets
         ]
 
     def abandon(self, ticket: Ticket, reason: str) -> Step:
         """Decide about a task whose worker is gone."""
         if ticket.cancel_requested:
             return Step(ticket, Failed(CANCELLED))
-        left = self._max_attempts - ticket.attempt
-        return Step(ticket, Abandoned(left, reason), log=f"attempt {ticket.attempt}: {reason}")
+        return Step(ticket, Abandoned(self._attempts_left(ticket), reason), log=f"attempt {ticket.attempt}: {reason}")
+
+    def _attempts_left(self, ticket: Ticket) -> int:
+        return self._max_attempts + ticket.given_back - ticket.attempt
 
     def _product(self, ticket: Ticket) -> Product:
         return self._catalogue.by_key(ticket.product)
@@ -91,8 +93,8 @@ class Settling:
         if ticket.cancel_requested:
             return Failed(CANCELLED)
         if outcome.given_back:
-            return Abandoned(max(1, self._max_attempts - ticket.attempt), failure.message)
-        return Failed(failure, retry=outcome.retryable and ticket.attempt < self._max_attempts)
+            return GivenBack()
+        return Failed(failure, retry=outcome.retryable and self._attempts_left(ticket) > 0)
 
     def _completed(self, ticket: Ticket, outcome: Outcome) -> Event:
         product = self._product(ticket)

@@ -36,7 +36,7 @@ def fractal(
         grid = rng.random((rows, columns), np.float32)
         total += _enlarged(grid, width, height) * 0.55**octave
     low, high = float(total.min()), float(total.max())
-    return (total - low) / (high - low)
+    return (total - low) / max(high - low, 1e-6)
 
 
 def _enlarged(grid: Floats, width: int, height: int) -> Floats:

@@ -15,7 +15,7 @@ _POSE_NOTE: Final = "openpose follows the outline of the figure: the preview eng
 
 def canny(picture: Pixels) -> Pixels:
     """Thin edges, 0 or 255; the thresholds follow the picture's contrast."""
-    grey = np.asarray(cv2.GaussianBlur(_grey(picture), (5, 5), 1.2), np.uint8)
+    grey = np.asarray(cv2.GaussianBlur(_grey(picture), (0, 0), 1.3 * max(min(picture.shape[:2]) / 512, 0.5)), np.uint8)
     slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     high = float(np.clip(np.percentile(slope, 94), 40, 220))
     return np.asarray(cv2.Canny(grey, high * 0.45, high), np.uint8)
@@ -41,16 +41,29 @@ def depth(picture: Pixels) -> Pixels:
 
 
 def outline(picture: Pixels) -> Pixels:
-    """Edges of whatever differs from the border of the picture, 0 to 255."""
+    """Edges of the largest thing in the middle that differs from the border of the picture, 0 to 255."""
+    figure = _figure(picture)
+    thick = max(3, round(min(figure.shape) / 220))
+    edge = cv2.morphologyEx(figure, cv2.MORPH_GRADIENT, np.ones((thick, thick), np.uint8))
+    return np.maximum(np.asarray(edge, np.uint8), np.asarray(cv2.bitwise_and(canny(picture), figure), np.uint8))
+
+
+def _figure(picture: Pixels) -> Pixels:
+    """Where the largest thing in the middle is: 0 or 255."""
+    height, width = picture.shape[:2]
     lab = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB), np.float32)
-    rim = max(1, min(picture.shape[:2]) // 20)
+    rim = max(1, min(height, width) // 20)
     border = np.concatenate([lab[:rim].reshape(-1, 3), lab[:, :rim].reshape(-1, 3), lab[:, -rim:].reshape(-1, 3)])
     away = np.sqrt(((lab - np.median(border, axis=0)) ** 2).sum(axis=2))
-    away = np.asarray(cv2.GaussianBlur(away, (0, 0), max(min(away.shape) / 90, 0.5)), np.float32)
-    scaled = (away / max(float(away.max()), 1.0) * 255).astype(np.uint8)
-    _, figure = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    edge = cv2.morphologyEx(figure, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
-    return np.maximum(np.asarray(edge, np.uint8), np.asarray(cv2.bitwise_and(canny(picture), figure), np.uint8))
+    across = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    down = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    near_middle = np.exp(-1.3 * across**2 - 0.7 * down**2)
+    likely = np.asarray(cv2.GaussianBlur(away * near_middle, (0, 0), max(min(height, width) / 40, 0.5)), np.float32)
+    scaled = (likely / max(float(likely.max()), 1.0) * 255).astype(np.uint8)
+    _, mask = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(np.asarray(mask, np.uint8))
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])) if len(stats) > 1 else -1
+    return np.where(labels == largest, 255, 0).astype(np.uint8)
 
 
 def _grey(picture: Pixels) -> Pixels:

@@ -5,11 +5,11 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from unitask.engines.preview import moods, scene
+from unitask.engines.preview import moods
 from unitask.engines.preview.chance import Floats, Pixels, step
 from unitask.engines.preview.from_text import painted
 from unitask.engines.preview.result import store
-from unitask.engines.preview.sources import blend, fetch, opaque, resize, within
+from unitask.engines.preview.sources import blend, fetch, opaque, resize, workable
 from unitask.engines.preview.strip import Label
 from unitask.kit.errors import TaskFailure
 from unitask.spec.engine import Job, Output
@@ -18,7 +18,8 @@ from unitask.spec.product import ImageResult
 WHITE_FROM: Final = 250
 _SMALLEST_SHARE: Final = 0.0002
 _SMALLEST_PX: Final = 16
-_WORKING_PX: Final = 360_000
+_WORKING_PX: Final = 120_000
+_SCENES_PAINTED: Final = 3
 
 
 def inpaint(inputs: Any, job: Job) -> Output:
@@ -55,25 +56,31 @@ def region(picture: Pixels) -> Pixels:
 
 
 def _fill(picture: Pixels, mask: Pixels, inputs: Any, seed: int) -> None:
-    """Paint the scene into the box round the region, fading into its surroundings along the rim; in place."""
-    left, top, width, height = cv2.boundingRect(mask)
-    box = np.s_[top : top + height, left : left + width]
-    inside = mask[box].astype(bool)
-    outside = opaque(picture)[mask == 0]
-    new = painted(inputs, width, height, seed)
-    if len(outside):
-        sample = outside[:: max(1, len(outside) // 20_000)][None]
-        new = moods.like(new, np.ascontiguousarray(sample), 0.25)
-        away = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), np.float32)[box]
+    """Run the surroundings into the region, then paint the scene into each of its largest parts; in place."""
+    whole = opaque(picture)
+    filled = _smeared(whole, mask)
+    around = whole[mask == 0]
+    sample = np.ascontiguousarray(around[:: max(1, len(around) // 20_000)][None])
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:_SCENES_PAINTED]
+    for part in largest:
+        left, top, width, height = (int(value) for value in stats[part][:4])
+        box = np.s_[top : top + height, left : left + width]
+        new = painted(inputs, width, height, seed)
+        if sample.size:
+            new = moods.like(new, sample, 0.25)
+        inside = np.pad((labels[box] == part).astype(np.uint8), 1)
+        away = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 5), np.float32)[1:-1, 1:-1]
         rim = max(min(width, height) * 0.07, 2.0)
-        new = blend(_smeared(opaque(picture), mask)[box], new, step(0.0, rim, away))
-    picture[box][..., :3][inside] = new[inside]
-    picture[box][..., 3:][inside] = 255
+        filled[box] = blend(filled[box], new, step(0.0, rim, away))
+    inside_all = mask.astype(bool)
+    picture[..., :3][inside_all] = filled[inside_all]
+    picture[..., 3:][inside_all] = 255
 
 
 def _smeared(picture: Pixels, mask: Pixels) -> Pixels:
     """Let the colours round the region run into it."""
-    small = within(picture, _WORKING_PX).astype(np.float32)
+    small = workable(picture, _WORKING_PX).astype(np.float32)
     height, width = small.shape[:2]
     # A pixel that is partly white would run in as white: the hole is taken a little larger.
     hole = cv2.dilate(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA), np.ones((5, 5), np.uint8))
@@ -129,10 +136,10 @@ def _continued(
     mirror = cv2.copyMakeBorder(
         picture, top, height - top - high, left, width - left - wide, cv2.BORDER_REFLECT_101 if min(wide, high) > 1 else cv2.BORDER_REPLICATE
     )
-    small = within(np.asarray(mirror, np.uint8), scene.LARGEST_PX)
-    scale = small.shape[1] / width
-    away = _distance((small.shape[1], small.shape[0]), [side * scale for side in place])
-    reach = max(min(wide, high) * scale * 0.55, 4.0)
+    small = workable(np.asarray(mirror, np.uint8))
+    wider, higher = small.shape[1] / width, small.shape[0] / height
+    away = _distance((small.shape[1], small.shape[0]), [left * wider, top * higher, wide * wider, high * higher])
+    reach = max(min(wide * wider, high * higher) * 0.55, 4.0)
     softly = blend(small, _blurred(small), step(0.0, reach * 0.5, away))
     new = moods.like(painted(inputs, small.shape[1], small.shape[0], seed), picture, 0.45)
     return resize(blend(softly, new, step(reach * 0.12, reach, away) * 0.85), width, height)

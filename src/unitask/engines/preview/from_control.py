@@ -2,16 +2,17 @@
 
 from typing import Any, Final
 
-from unitask.engines.preview import control, lora, scene
+from unitask.engines.preview import control, lora
 from unitask.engines.preview.from_picture import transformed
 from unitask.engines.preview.from_text import painted
 from unitask.engines.preview.result import store
-from unitask.engines.preview.sources import asked_size, cover, fetch, opaque, resize, within
+from unitask.engines.preview.sources import asked_size, cover, fetch, opaque, resize, workable
 from unitask.engines.preview.strip import Label
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
 
 _USUAL_STRENGTH: Final = 0.6
+_LARGEST_MAP_PX: Final = 4096 * 4096
 
 
 def controlnet(inputs: Any, job: Job) -> Output:
@@ -29,9 +30,9 @@ def controlnet(inputs: Any, job: Job) -> Output:
     read, note = control.MAPS[setting.control_type]
     if note:
         job.warn(note)
-    control_map = read(cover(opaque(guide), *size))
+    control_map = resize(read(workable(cover(opaque(guide), *size), _LARGEST_MAP_PX)), *size)
     job.progress(0.45, "painting")
-    base = within(cover(opaque(first), *size), scene.LARGEST_PX)
+    base = workable(cover(opaque(first), *size))
     height, width = base.shape[:2]
     picture = transformed(base, inputs, job.seed) if given else painted(inputs, width, height, job.seed)
     strength = _USUAL_STRENGTH if setting.control_strength is None else setting.control_strength

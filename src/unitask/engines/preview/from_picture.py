@@ -11,7 +11,7 @@ from unitask.engines.preview.canvas import Canvas
 from unitask.engines.preview.chance import Floats, Pixels, step
 from unitask.engines.preview.from_text import painted
 from unitask.engines.preview.result import store
-from unitask.engines.preview.sources import DEFAULT_PX, asked_size, blend, cover, fetch, opaque, resize, within
+from unitask.engines.preview.sources import DEFAULT_PX, asked_size, blend, cover, fetch, opaque, resize, workable
 from unitask.engines.preview.strip import Label
 from unitask.engines.preview.words import Wish
 from unitask.spec.engine import Job, Output
@@ -76,7 +76,7 @@ def kontext(inputs: Any, job: Job) -> Output:
 
 
 def _base(given: Pixels, size: tuple[int, int]) -> Pixels:
-    return within(cover(opaque(given), *size), scene.LARGEST_PX)
+    return workable(cover(opaque(given), *size))
 
 
 def transformed(base: Pixels, inputs: Any, seed: int) -> Pixels:

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from unitask.engines.preview import lora, scene, styles, words
 from unitask.engines.preview.chance import Pixels
 from unitask.engines.preview.result import store
-from unitask.engines.preview.sources import DEFAULT_PX
+from unitask.engines.preview.sources import DEFAULT_PX, resize, roomy
 from unitask.engines.preview.strip import Label
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
@@ -30,9 +28,9 @@ def txt2img_lora(inputs: Any, job: Job) -> Output:
     """One picture in the style of the LoRA."""
     width, height = inputs.width or DEFAULT_PX, inputs.height or DEFAULT_PX
     job.progress(0.05, "painting")
-    picture = painted(inputs, width, height, job.seed)
+    picture = painted(inputs, *roomy(width, height), job.seed)
     job.progress(0.6, "styling")
-    picture = lora.apply(picture, inputs, job.seed)
+    picture = resize(lora.apply(picture, inputs, job.seed), width, height)
     reference = store(job, picture, Label(inputs.prompt, job.seed))
     job.progress(1.0)
     return Output(ImageResult.of(reference))
@@ -41,5 +39,5 @@ def txt2img_lora(inputs: Any, job: Job) -> Output:
 def painted(inputs: Any, width: int, height: int, seed: int) -> Pixels:
     """Paint the prompt's scene at exactly this size, in the style that the prompt names."""
     wish = words.read(inputs.prompt, inputs.negative_prompt)
-    picture = scene.paint(wish, width, height, seed).rgb
-    return np.ascontiguousarray(styles.apply(picture, wish.styles, seed))
+    picture = scene.paint(wish, *roomy(width, height), seed).rgb
+    return resize(styles.apply(picture, wish.styles, seed), width, height)

@@ -47,7 +47,7 @@ def _textured(picture: Pixels, name: str) -> Pixels:
     kind = _TEXTURES[int(rng.integers(len(_TEXTURES)))]
     pitch = float(rng.uniform(5, 11)) * max(min(picture.shape[:2]) / 768, 0.5)
     surface = _surface(kind, (picture.shape[0], picture.shape[1]), pitch, rng)
-    return np.clip(picture * (1 - 0.26 * surface[..., None]), 0, 255).astype(np.uint8)
+    return np.clip(picture * (1 - 0.20 * surface[..., None]), 0, 255).astype(np.uint8)
 
 
 def _surface(kind: str, size: tuple[int, int], pitch: float, rng: np.random.Generator) -> Floats:
@@ -63,6 +63,6 @@ def _surface(kind: str, size: tuple[int, int], pitch: float, rng: np.random.Gene
     elif kind == "rings":
         wave = np.sin(np.hypot(xx - size[1] * 0.5, yy - size[0] * 0.4) * 2 * np.pi / (pitch * 1.6))
     else:
-        wave = fractal(size, rng, octaves=4, cells=90) * 2.6 - 1.3
+        wave = fractal(size, rng, octaves=2, cells=min(size) / pitch * 2.5) * 2.4 - 1.2
     result: Floats = np.clip(wave * 0.8 + 0.2, 0, 1).astype(np.float32)
     return result

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-import cv2
 import numpy as np
 
 from unitask.engines.preview import abstract, land, sky, town, weather
@@ -15,12 +14,10 @@ from unitask.engines.preview.figures.registry import Look
 from unitask.engines.preview.layout import Spot, Stage, arrange
 from unitask.engines.preview.light import Light, light_of
 from unitask.engines.preview.pen import Pen
+from unitask.engines.preview.sources import resize, roomy
 from unitask.engines.preview.words import Wish
 
 Ground = Callable[[Canvas, Light, int, int, RGB | None], None]
-
-LARGEST_PX: Final = 2_400_000
-"""A picture with more pixels than this is painted smaller and enlarged: memory stays modest."""
 
 _BEHIND: Final[dict[str, Ground]] = {"mountains": land.mountains, "city": town.city}
 _GROUNDS: Final[dict[str, Ground]] = {
@@ -46,8 +43,7 @@ class Painting:
 
 def paint(wish: Wish, width: int, height: int, seed: int) -> Painting:
     """Paint the wish at exactly width x height pixels. The same wish, size and seed give the same picture."""
-    shrink = min(1.0, (LARGEST_PX / (width * height)) ** 0.5)
-    canvas = Canvas(max(1, round(width * shrink)), max(1, round(height * shrink)))
+    canvas = Canvas(*roomy(width, height))
     if wish.has_scene:
         _Scene(wish, canvas, seed).paint()
     else:
@@ -55,10 +51,7 @@ def paint(wish: Wish, width: int, height: int, seed: int) -> Painting:
     _finish(canvas, seed)
     rgb = (np.clip(canvas.rgb, 0, 1) * 255 + 0.5).astype(np.uint8)
     cover = (np.clip(canvas.cover, 0, 1) * 255 + 0.5).astype(np.uint8)
-    if shrink < 1:
-        rgb = np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
-        cover = np.asarray(cv2.resize(cover, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-    return Painting(rgb, cover)
+    return Painting(resize(rgb, width, height), resize(cover, width, height))
 
 
 def _finish(canvas: Canvas, seed: int) -> None:

@@ -13,6 +13,9 @@ from unitask.spec.media import media_values
 from unitask.spec.product import Input
 
 DEFAULT_PX: Final = 1024
+LARGEST_PX: Final = 2_400_000
+"""A picture with more pixels than this is painted smaller and enlarged: memory stays modest."""
+SHORTEST_SIDE_PX: Final = 48
 
 
 def fetch(inputs: Input, job: Job, path: str) -> Pixels:
@@ -56,6 +59,8 @@ def cover(picture: Pixels, width: int, height: int) -> Pixels:
 
 def resize(picture: Pixels, width: int, height: int) -> Pixels:
     """Scale to exactly this size, whatever that does to the proportions."""
+    if (width, height) == (picture.shape[1], picture.shape[0]):
+        return picture
     smaller = width * height < picture.shape[0] * picture.shape[1]
     kind = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, (width, height), interpolation=kind), np.uint8)
@@ -75,10 +80,13 @@ def asked_size(inputs: Input, default: tuple[int, int]) -> tuple[int, int]:
     return (width, height) if width and height else default
 
 
-def within(picture: Pixels, largest_px: int) -> Pixels:
-    """The picture itself, or a smaller copy with at most this many pixels."""
-    height, width = picture.shape[:2]
-    scale = (largest_px / (width * height)) ** 0.5
-    if scale >= 1:
-        return picture
-    return resize(picture, max(1, int(width * scale)), max(1, int(height * scale)))
+def roomy(width: int, height: int, largest_px: int = LARGEST_PX) -> tuple[int, int]:
+    """The size to work at: with at most this many pixels, and no side so short that nothing can be drawn on it."""
+    scale = min(1.0, (largest_px / (width * height)) ** 0.5)
+    return max(SHORTEST_SIDE_PX, int(width * scale)), max(SHORTEST_SIDE_PX, int(height * scale))
+
+
+def workable(picture: Pixels, largest_px: int = LARGEST_PX) -> Pixels:
+    """The picture itself, or a copy of the size to work at; the result is brought back to its own size at the end."""
+    size = roomy(picture.shape[1], picture.shape[0], largest_px)
+    return picture if size == (picture.shape[1], picture.shape[0]) else resize(picture, *size)

@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.Column("priority", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("given_back", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("worker_id", sa.String(length=64), nullable=True),
         sa.Column("price_points", sa.BigInteger(), nullable=False),
         sa.Column("has_webhook", sa.Boolean(), nullable=False),
