@@ -65,7 +65,8 @@ def _inside(kind: Schema, schemas: ProductSchemas, path: str, around: tuple[str,
 
 def _kinds(schema: Schema) -> list[Schema]:
     """Give what a value may be other than null."""
-    return [kind for kind in schema.get("anyOf", schema.get("oneOf", [schema])) if kind.get("type") != "null"]
+    kinds: list[Schema] = schema.get("anyOf") or schema.get("oneOf") or [schema]
+    return [kind for kind in kinds if kind.get("type") != "null"]
 
 
 def _type(schema: Schema, schemas: ProductSchemas) -> str:

@@ -24,8 +24,8 @@ _IDEMPOTENCY_KEY: Final[Json] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "Your own name for this order. The same key with the same body within 24 hours answers with the same "
-    "task instead of ordering again.",
+    "description": "Your own name for this order. The same key with the same body within 24 hours answers with the "
+    "same task instead of ordering again.",
     "schema": {"type": "string", "maxLength": 255},
 }
 _OPEN: Final[list[Json]] = []

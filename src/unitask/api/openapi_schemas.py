@@ -1,9 +1,9 @@
-"""The JSON schemas of what the API answers: the envelope, the task object and refusals, as `api.envelope` builds them."""
+"""The JSON schemas of what the API answers: envelope, task object and refusals, as `api.envelope` builds them."""
 
 from collections.abc import Iterable
 from typing import Any, Final, get_args
 
-from unitask.api.product_schemas import COMPONENTS, ProductSchemas, Schema
+from unitask.api.product_schemas import COMPONENTS, ProductSchemas, Schema, request
 from unitask.api.wording import LEVELS, STATUSES
 from unitask.kit.clock import ZERO_TIME
 from unitask.spec.product import Level, Product
@@ -79,8 +79,8 @@ def _task() -> Schema:
             },
             "input": {
                 "type": "object",
-                "description": "The input of the request, checked, with defaults filled in, nulls and unknown keys left "
-                "out, and media that came as base64 replaced by URLs.",
+                "description": "The input of the request, checked: defaults filled in, nulls and unknown keys left out, "
+                "media that came as base64 replaced by URLs.",
             },
             "output": ref("TaskOutput"),
             "meta": ref("TaskMeta"),
@@ -150,7 +150,7 @@ def sample_task(product: Product) -> dict[str, Any]:
         "task_type": product.task_type,
         "status": Status.PENDING.value,
         "config": {"service_mode": "", "webhook_config": {"endpoint": "", "secret": ""}},
-        "input": product.examples[0].input,
+        "input": _with_defaults(product),
         "output": None,
         "meta": {
             "created_at": "2026-01-31T12:00:00.250000Z",
@@ -167,3 +167,9 @@ def sample_task(product: Product) -> dict[str, Any]:
         "logs": [],
         "error": NO_ERROR,
     }
+
+
+def _with_defaults(product: Product) -> dict[str, Any]:
+    # Unchecked: a wrong example of some package must not keep the server from starting.
+    inputs = product.input.model_construct(**request(product)["input"])
+    return dict(sorted(inputs.model_dump(mode="json", exclude_none=True, warnings=False).items()))

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel
@@ -62,13 +63,14 @@ def lift(
     models: Iterable[type[BaseModel]], prefix: str, mode: Literal["validation", "serialization"]
 ) -> tuple[dict[type[BaseModel], Schema], dict[str, Schema]]:
     """Give a reference for each model, and by prefixed name the schemas of all models that these lead to."""
+    distinct = list(dict.fromkeys(models))
     references, schema = models_json_schema(
-        [(model, mode) for model in dict.fromkeys(models)],
+        [(model, mode) for model in distinct],
         ref_template=f"{COMPONENTS}{prefix}{{model}}",
         schema_generator=_Untitled,
     )
     definitions = {f"{prefix}{name}": each for name, each in schema.get("$defs", {}).items()}
-    return {model: reference for (model, _), reference in references.items()}, definitions
+    return {model: references[model, mode] for model in distinct}, definitions
 
 
 def _names(products: Iterable[Product]) -> dict[str, str]:
@@ -85,18 +87,20 @@ def _names(products: Iterable[Product]) -> dict[str, str]:
 
 
 def simplest(products: Iterable[Product]) -> Product:
-    """Choose the product whose first example is shortest: the one to show first."""
-    return min((product for product in products if product.examples), key=_length)
+    """Choose the product to show first: the one whose first example is shortest.
+
+    Raises:
+        ValueError: there are no products.
+
+    """
+    return min(products, key=_length)
 
 
-def _length(product: Product) -> int:
-    return len(json.dumps(product.examples[0].input))
+def _length(product: Product) -> float:
+    return len(json.dumps(product.examples[0].input)) if product.examples else inf
 
 
-def request(product: Product, example: int = 0) -> dict[str, Any]:
-    """Build the body that orders an example of a product."""
-    return {
-        "model": product.model,
-        "task_type": product.task_type,
-        "input": product.examples[example].input,
-    }
+def request(product: Product, number: int = 0) -> dict[str, Any]:
+    """Build the body that orders an example of a product; of one without examples, the mere shape."""
+    taken = product.examples[number].input if product.examples else {}
+    return {"model": product.model, "task_type": product.task_type, "input": taken}

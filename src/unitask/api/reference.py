@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from unitask.api.openapi import document
 from unitask.api.reference_page import PAGES, page
+from unitask.api.requests import route
 from unitask.catalogue import Catalogue
 from unitask.tasks.orders import Orders
 
@@ -26,7 +27,7 @@ _ASSETS: Final = {"docs.css": "text/css", "docs.js": "text/javascript", "icon.sv
 def routes(catalogue: Catalogue, orders: Orders, base_url: str) -> list[Route]:
     """Make the documents and the routes that serve them; `base_url` is where clients reach this server."""
     return [
-        Route("/", _to_page),
+        route("GET", "/", _to_page),
         _served("/openapi.json", orjson.dumps(document(catalogue, base_url)), "application/json"),
         _served("/docs", page(catalogue, orders, base_url).encode(), "text/html"),
         *(_served(f"/docs/{name}", (PAGES / name).read_bytes(), kind) for name, kind in _ASSETS.items()),
@@ -46,4 +47,4 @@ def _served(path: str, body: bytes, media_type: str) -> Route:
             return Response(status_code=304, headers=headers)
         return Response(body, media_type=media_type, headers=headers)
 
-    return Route(path, serve)
+    return route("GET", path, serve)

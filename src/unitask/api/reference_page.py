@@ -81,7 +81,7 @@ def _level(name: str | None) -> Html:
 
 
 def _words(product: Product) -> str:
-    return " ".join((product.title, product.model, product.task_type, product.family)).lower()
+    return f"{product.title} {product.model} {product.task_type} {product.family}".lower()
 
 
 def _menu(family: str, products: list[Product], schemas: ProductSchemas, choices: dict[str, Choice]) -> Html:

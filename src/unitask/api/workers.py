@@ -19,6 +19,7 @@ from unitask.tasks.model import Failure, Outcome, Work
 
 _UPLOAD_LIMIT_BYTES = 4 * 2**30
 _NEXT_BEAT_S = 1.0
+_BEATS_A_LEASE = 3
 
 Message = TypeVar("Message", bound=BaseModel)
 
@@ -68,7 +69,8 @@ async def beat(request: Request) -> Response:
         protocol.HeldTask(task_id=one.task_id, attempt=one.attempt, cancel_requested=one.cancel_requested)
         for one in held
     ]
-    return _answer(protocol.BeatAnswer(held=answer, files_url=unitask.artifacts.files_url, next_in_s=_NEXT_BEAT_S))
+    next_in_s = min(_NEXT_BEAT_S, unitask.settings.lease_s / _BEATS_A_LEASE)
+    return _answer(protocol.BeatAnswer(held=answer, files_url=unitask.artifacts.files_url, next_in_s=next_in_s))
 
 
 async def upload(request: Request) -> Response:

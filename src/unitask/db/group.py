@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from unitask.db.database import Database, Transaction
-from unitask.kit.errors import UnitaskError
+from unitask.kit.errors import Unavailable, UnitaskError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,7 +61,7 @@ class Group(Generic[Item, Result]):
         try:
             answers = await self._database.write(lambda tx: self._work(tx, [item for item, _ in group]))
         except Exception as error:
-            if len(group) == 1 or isinstance(error, UnitaskError):
+            if len(group) == 1 or isinstance(error, Unavailable):
                 _refuse(group, error)
                 return
             log.exception("a group failed and is run one by one", extra={"size": len(group)})

@@ -73,7 +73,7 @@ select * from queue where account_id = :account_id and state = 'staged' order by
 for update skip locked
 
 -- name: accounts_with_staged
-select distinct account_id from queue where state = 'staged' limit :most
+select distinct account_id from queue where state = 'staged' and account_id > :after order by account_id limit :most
 
 -- name: remove_tickets [sqlite]
 delete from queue where task_id in (select value from json_each(:rows))

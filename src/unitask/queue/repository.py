@@ -73,9 +73,9 @@ async def lock_staged(tx: Transaction, *, account_id: int, most: int) -> list[Ti
     return _tickets(await tx.fetch(SQL.lock_staged, account_id=account_id, most=most))
 
 
-async def accounts_with_staged(database: Database, *, most: int) -> list[int]:
-    """Find accounts that have staged tasks."""
-    return [row["account_id"] for row in await database.fetch(SQL.accounts_with_staged, most=most)]
+async def accounts_with_staged(database: Database, *, after: int, most: int) -> list[int]:
+    """Find the next accounts that have staged tasks, by their ids."""
+    return [row["account_id"] for row in await database.fetch(SQL.accounts_with_staged, after=after, most=most)]
 
 
 async def remove(tx: Transaction, task_ids: Sequence[str]) -> None:

@@ -36,5 +36,5 @@ class Price:
 
 
 def dollars(amount: str, unit: str = "task", units: Callable[[Any], int] = _one) -> Price:
-    """Write a price as the price list does: `dollars("0.015", per="image", ...)`."""
+    """Write a price as the price list does: `dollars("0.015", "image")`."""
     return Price(points(amount), unit, units)

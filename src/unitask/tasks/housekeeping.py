@@ -11,7 +11,6 @@ from unitask.kit.errors import Unavailable
 from unitask.tasks.service import Tasks
 
 _EVERY_S: Final = 1.0
-_LEASE_S: Final = 10.0
 log = logging.getLogger(__name__)
 
 
@@ -25,7 +24,7 @@ class Housekeeper:
 
     async def round(self) -> None:
         """Do one bounded round, if no other process leads."""
-        if not await self._tasks.lead(self._holder, _LEASE_S):
+        if not await self._tasks.lead(self._holder):
             return
         await self._tasks.reap()
         await self._tasks.promote_all()

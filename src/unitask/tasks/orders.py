@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from unitask.accounts.model import Caller
 from unitask.artifacts.model import Artifact, StoredFile
@@ -22,32 +22,38 @@ from unitask.spec.product import Input, Product, Recipe
 from unitask.tasks.model import Idempotency, Order
 
 IDEMPOTENCY_KEEP_US: Final = 24 * 3600 * SECOND_US
+NOT_SENT: Final = "webhooks are written down but not sent by this version; poll the task"
 _KEY_LENGTH: Final = 255
 _SHORT_NAME: Final = 200
 
 
-class WebhookConfig(BaseModel):
-    """Where to announce the end of the task. Empty texts mean: nowhere."""
+class _Tolerant(BaseModel):
+    """Ignores what it does not know; a null counts as absent."""
 
     model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+
+class WebhookConfig(_Tolerant):
+    """Where to announce the end of the task. Empty texts mean: nowhere."""
 
     endpoint: str = Field(default="", max_length=2048)
     secret: str = Field(default="", max_length=512)
 
 
-class Config(BaseModel):
+class Config(_Tolerant):
     """The part of a request that is not about the media."""
-
-    model_config = ConfigDict(extra="ignore")
 
     service_mode: str = Field(default="", max_length=32)
     webhook_config: WebhookConfig = Field(default_factory=WebhookConfig)
 
 
-class TaskRequest(BaseModel):
+class TaskRequest(_Tolerant):
     """The body of `POST /api/v1/task`."""
-
-    model_config = ConfigDict(extra="ignore")
 
     model: str = Field(max_length=_SHORT_NAME)
     task_type: str = Field(max_length=_SHORT_NAME)
@@ -100,8 +106,11 @@ class Orders:
         inputs, warnings = validate(product, request.input)
         recipe = self._recipe(product)
         config = request.config or Config()
-        self._check_webhook(config.webhook_config.endpoint)
+        if config.webhook_config.endpoint:
+            self._check_webhook(config.webhook_config.endpoint)
+            warnings.append(NOT_SENT)
         now = self._clock.now_us()
+        idempotency = _idempotency(idempotency_key, raw, now)
         return Order(
             task_id=new_id(now),
             caller=caller,
@@ -117,7 +126,7 @@ class Orders:
             has_webhook=bool(config.webhook_config.endpoint),
             now=now,
             deadline=now + self._deadline_us,
-            idempotency=_idempotency(idempotency_key, raw, now),
+            idempotency=idempotency,
         )
 
     def discard(self, order: Order) -> None:
@@ -132,8 +141,6 @@ class Orders:
         return choice.recipe
 
     def _check_webhook(self, endpoint: str) -> None:
-        if not endpoint:
-            return
         try:
             self._guard.check_url(endpoint)
         except Refused as error:
@@ -201,7 +208,7 @@ def _parse(raw: bytes) -> TaskRequest:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"invalid request: the body is not JSON: {error}") from error
-    if b"\\u0000" in raw and _has_nul(raw):
+    if _has_nul(raw):
         raise InvalidRequest("invalid request: texts must not contain the NUL character (\\u0000)")
     if not isinstance(body, dict):
         raise InvalidRequest("invalid request: the body must be a JSON object with model, task_type and input")
@@ -216,7 +223,7 @@ def _parse(raw: bytes) -> TaskRequest:
 
 def _has_nul(raw: bytes) -> bool:
     """Find an escaped NUL in JSON; after an escaped backslash the same six characters are a text about it."""
-    return b"\\u0000" in raw.replace(b"\\\\", b"")
+    return b"\\u0000" in raw and b"\\u0000" in raw.replace(b"\\\\", b"")
 
 
 def _idempotency(key: str | None, raw: bytes, now: int) -> Idempotency | None:

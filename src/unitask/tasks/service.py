@@ -17,7 +17,7 @@ from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Conflict, NotFound, UnitaskError
 from unitask.kit.ids import is_uuid
 from unitask.queue import repository as queue
-from unitask.queue.model import Held, Lane, Progress
+from unitask.queue.model import Held, Lane, Progress, Ticket
 from unitask.tasks import repository
 from unitask.tasks.advance import Step, advance
 from unitask.tasks.bell import Bell, heard
@@ -60,6 +60,7 @@ class Tasks:
         self._settling = Settling(catalogue, rules.max_attempts)
         self._bell = Bell()
         self._closing = False
+        self._promoted_up_to = 0
         self._creates: Group[Order, Task] = Group(database, self._create_many)
         self._settles: Group[Outcome, Settled] = Group(database, self._settle_many)
 
@@ -234,8 +235,9 @@ class Tasks:
         return promoted
 
     async def promote_all(self) -> int:
-        """Promote for every account that has staged tasks: the safety net behind `settle`."""
-        found = await queue.accounts_with_staged(self._database, most=_SWEEP)
+        """Promote for the next accounts that have staged tasks: the safety net behind `settle`."""
+        found = await queue.accounts_with_staged(self._database, after=self._promoted_up_to, most=_SWEEP)
+        self._promoted_up_to = found[-1] if len(found) == _SWEEP else 0
         return sum([await self.promote(account_id) for account_id in found])
 
     async def reap(self) -> int:
@@ -249,7 +251,7 @@ class Tasks:
             abandoned = await queue.lock_abandoned(tx, now=now, grace_us=grace_us, most=_SWEEP)
             steps = [Step(ticket, Overdue(self._rules.deadline_s)) for ticket in overdue]
             steps += [
-                self._settling.abandon(ticket, "the worker stopped answering")
+                self._settling.abandon(ticket, _why_abandoned(ticket, now - grace_us))
                 for ticket in abandoned
                 if ticket.task_id not in late
             ]
@@ -277,10 +279,16 @@ class Tasks:
 
         await self._database.write(work)
 
-    async def lead(self, holder: str, for_s: float) -> bool:
-        """Become or stay the one process that does the housekeeping."""
+    async def lead(self, holder: str) -> bool:
+        """Become or stay the one process that does the housekeeping; it is replaced as late as a silent worker is."""
         now = self._clock.now_us()
-        until = now + int(for_s * SECOND_US)
+        until = now + int(self._rules.lease_s * SECOND_US)
         return await self._database.write(
             lambda tx: queue.take_lease(tx, name="housekeeping", holder=holder, now=now, until=until)
         )
+
+
+def _why_abandoned(ticket: Ticket, latest: int) -> str:
+    if ticket.attempt_deadline is not None and ticket.attempt_deadline <= latest:
+        return "the attempt did not end in time"
+    return "the worker stopped answering"

@@ -54,15 +54,16 @@ class Worker:
         self._id = uuid4().hex
         self._name = f"{platform.node()}:{os.getpid()}"
         self._attempts: dict[tuple[str, int], Attempt] = {}
+        self._unknown: set[tuple[str, int]] = set()
         self._free = asyncio.Semaphore(options.slots)
         self._idle: list[EngineProcess] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until asked to stop."""
         self._idle = [await EngineProcess.start(self._options.memory_bytes) for _ in range(self._options.slots)]
-        await self._first_beat(stop)
+        pause_s = await self._first_beat(stop)
         side: list[asyncio.Task[Any]] = [
-            asyncio.create_task(self._beat_forever(), name="heartbeat"),
+            asyncio.create_task(self._beat_forever(pause_s), name="heartbeat"),
             asyncio.create_task(self._claim_forever(), name="claim"),
         ]
         waiting: asyncio.Task[Any] = asyncio.create_task(stop.wait(), name="stop")
@@ -80,16 +81,15 @@ class Worker:
             for engine in self._idle:
                 await engine.kill()
 
-    async def _first_beat(self, stop: asyncio.Event) -> None:
+    async def _first_beat(self, stop: asyncio.Event) -> float:
         """Become known before the first claim: what an unknown worker holds is taken from it."""
         while not stop.is_set():
             try:
-                await self._beat()
+                return await self._beat()
             except Unavailable as error:
                 log.info("waiting for the API: %s", error)
                 await asyncio.sleep(_RETRY_S)
-            else:
-                return
+        return _RETRY_S
 
     async def _beat(self) -> float:
         known = list(self._attempts.values())
@@ -109,10 +109,27 @@ class Worker:
                 attempt.cancel.set()
             elif held[attempt.name].cancel_requested:
                 attempt.cancel.set()
+        await self._disown(set(held))
         return answer.next_in_s
 
-    async def _beat_forever(self) -> None:
-        pause_s = _RETRY_S
+    async def _disown(self, held: set[tuple[str, int]]) -> None:
+        """Report the attempts that the API counts as ours and that do not run here: the answer to a claim was lost.
+
+        At the second sight only, for the answer may still be on its way.
+        """
+        unknown = held - self._attempts.keys()
+        for task_id, attempt in unknown & self._unknown:
+            failure = protocol.AttemptFailure(
+                message="the worker lost track of the task",
+                raw_message="the answer to a claim was lost",
+                retryable=True,
+            )
+            report = protocol.SettleRequest(task_id=task_id, attempt=attempt, failure=failure)
+            with contextlib.suppress(Unavailable, Rejected):
+                await self._client.settle(report)
+        self._unknown = unknown
+
+    async def _beat_forever(self, pause_s: float) -> None:
         while True:
             await asyncio.sleep(pause_s)
             try:

@@ -1,4 +1,4 @@
-"""Which pixels stand out: the mean of two published measures on a graph of superpixels, times focus.
+"""Which pixels stand out: two published measures on a graph of superpixels, and the focus of the camera.
 
 Superpixels by SLIC (Achanta 2012). First measure: geodesic distance from the border (Wei 2012) and contrast with it.
 Second: robust background detection (Zhu 2014), i.e. boundary connectivity and its quadratic optimisation. All colours
@@ -46,21 +46,25 @@ class Superpixels:
         return 0.35 + 0.65 * near
 
 
-def saliency(rgb: Pixels) -> Pixels:
-    """How much each pixel of an RGB picture belongs to a subject: float (h, w) in 0..1."""
+def saliency(rgb: Pixels) -> tuple[Pixels, Pixels]:
+    """How much each pixel of an RGB picture belongs to a subject: two float (h, w) in 0..1.
+
+    The first is high where both measures are, the second low only where both are.
+    """
     lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     focus = _focus(rgb)
-    apart, connected = [], []
+    apart, unconnected = [], []
     for number in SUPERPIXELS:
         patches = _superpixels(lab, focus, number)
         if len(patches.edges) > 0:
             apart.append(_stretched(_apart(patches) * patches.central)[patches.labels])
-            connected.append(_stretched(_unconnected(patches))[patches.labels])
+            unconnected.append(_stretched(_unconnected(patches))[patches.labels])
     if not apart:
-        return np.zeros(rgb.shape[:2])
-    first = _stretched(np.mean(apart, axis=0) * (0.2 + 0.8 * focus))
-    second = _stretched(np.mean(connected, axis=0))
-    return _stretched(np.sqrt((first + 1e-3) * (second + 1e-3)))
+        return np.zeros(rgb.shape[:2]), np.zeros(rgb.shape[:2])
+    first = np.mean(apart, axis=0)
+    second = _stretched(np.mean(unconnected, axis=0))
+    sharp = _stretched(first * (0.5 + 0.5 * focus))
+    return _stretched(np.sqrt((sharp + 1e-3) * (second + 1e-3))), np.maximum(_stretched(first), second)
 
 
 def _focus(rgb: Pixels) -> Pixels:

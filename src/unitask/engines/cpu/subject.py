@@ -21,8 +21,10 @@ Box = tuple[float, float, float, float]
 FLAT_BORDER: Final = 0.75
 """Share of the border that must fit one smooth backdrop before we believe in it."""
 NEAR_LAB: Final = 4.0
-FAR_LAB: Final = 14.0
-"""Distances in Lab: surely the backdrop, and surely not."""
+OFF_LAB: Final = 6.0
+SHADOW_LAB: Final = 14.0
+"""Distances from the backdrop in Lab: up to which it is the backdrop; from which it is something else; from which it is
+something else although it could be a shadow."""
 
 
 def find_subject(rgb: Pixels) -> Pixels:
@@ -45,33 +47,39 @@ def _backdrop(lab: Pixels) -> tuple[Pixels, Pixels] | None:
     """Fit a smooth backdrop (paper, wall, sky) to the border, if most of the border is one.
 
     The surface is quadratic in x and y for each channel, fitted with Geman-McClure weights so that a subject at the
-    border does not bend it. Returns the backdrop seen from the border, bool (h, w), and the distance of each pixel
-    from the surface in Lab, float32 (h, w).
+    border does not bend it. Returns the backdrop seen from the border and what stands before it, both bool (h, w).
     """
+    frame = border(lab.shape)
+    away = lab - _surface(lab, frame)
+    distance = np.linalg.norm(away, axis=2)
+    if (distance[frame] < NEAR_LAB + 1).mean() < FLAT_BORDER:
+        return None
+    _, parts = cv2.connectedComponents((distance < NEAR_LAB).astype(np.uint8))
+    behind = np.isin(parts, np.unique(parts[frame & (distance < NEAR_LAB)])) & (distance < NEAR_LAB)
+    # A cast shadow darkens and does not tint, so what is only darker must differ more to count as an object.
+    no_shadow = (np.linalg.norm(away[..., 1:], axis=2) > OFF_LAB) | (away[..., 0] > OFF_LAB)
+    return behind, ~behind & (no_shadow | (distance > SHADOW_LAB))
+
+
+def _surface(lab: Pixels, frame: Pixels) -> Pixels:
+    """Fit the smooth surface through the marked pixels: float (h, w, 3)."""
     height, width = lab.shape[:2]
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    frame = border(lab.shape)
-    surface = np.broadcast_to(np.median(lab[frame], axis=0), lab.shape)
+    at, colours = terms[frame], lab[frame]
+    fitted = np.broadcast_to(np.median(colours, axis=0), colours.shape)
     for _ in range(12):
-        error = np.linalg.norm(lab[frame] - surface[frame], axis=1)
-        weight = (1 / (1 + (error / 4) ** 2))[:, None]
-        factors = np.linalg.lstsq(terms[frame] * weight, lab[frame] * weight, rcond=None)[0]
-        surface = terms @ factors
-    distance = np.linalg.norm(lab - surface, axis=2)
-    if (distance[frame] < NEAR_LAB + 1).mean() < FLAT_BORDER:
-        return None
-    near = (distance < NEAR_LAB).astype(np.uint8)
-    _, parts = cv2.connectedComponents(near)
-    at_border = np.unique(parts[border(lab.shape) & (near > 0)])
-    return np.isin(parts, at_border) & (near > 0), distance
+        weight = (1 / (1 + (np.linalg.norm(colours - fitted, axis=1) / NEAR_LAB) ** 2))[:, None]
+        factors = np.linalg.lstsq(at * weight, colours * weight, rcond=None)[0]
+        fitted = at @ factors
+    surface: Pixels = terms @ factors
+    return surface
 
 
 def _seeds(rgb: Pixels) -> Pixels:
     """What GrabCut starts from: uint8 (h, w) of cv2.GC_BGD, GC_FGD, GC_PR_BGD and GC_PR_FGD."""
-    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     seeds = np.full(rgb.shape[:2], cv2.GC_PR_BGD, np.uint8)
-    salient = saliency(rgb)
+    salient, possible = saliency(rgb)
     faces = _faces(rgb)
     if faces:
         body, core = _bodies(faces, rgb.shape[:2])
@@ -80,20 +88,25 @@ def _seeds(rgb: Pixels) -> Pixels:
         seeds[prior < 0.08] = cv2.GC_BGD
         seeds[core] = cv2.GC_FGD
     else:
-        threshold = cv2.threshold((salient * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
+        threshold = _otsu(salient)
         seeds[salient > threshold] = cv2.GC_PR_FGD
         seeds[salient > min(0.95, threshold + 0.4)] = cv2.GC_FGD
-        seeds[salient < threshold * 0.25] = cv2.GC_BGD
-    backdrop = _backdrop(lab)
+        seeds[possible < 0.25 * _otsu(possible)] = cv2.GC_BGD
+    backdrop = _backdrop(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB))
     if backdrop is not None:
-        behind, distance = backdrop
+        behind, before = backdrop
         seeds[behind] = cv2.GC_BGD
-        seeds[~behind & (distance > FAR_LAB)] = cv2.GC_PR_FGD
+        seeds[before] = cv2.GC_PR_FGD
     rim = max(1, int(min(rgb.shape[:2]) * 0.008))
     seeds[:rim] = cv2.GC_BGD
     if not faces:
         seeds[:, :rim] = seeds[:, -rim:] = cv2.GC_BGD
     return seeds
+
+
+def _otsu(values: Pixels) -> float:
+    """Otsu's threshold of values in 0..1."""
+    return float(cv2.threshold((values * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0]) / 255
 
 
 @cache

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unitask.engines.preview.chance import Floats
+from unitask.engines.preview.arrays import Floats
 from unitask.engines.preview.colours import RGB
 
 Points = NDArray[np.float64]
@@ -98,7 +98,7 @@ class Canvas:
 def oval(x: float, y: float, rx: float, ry: float, angle_deg: float = 0.0) -> Points:
     """Corners of an ellipse, fine enough for any size."""
     turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-    return turned(np.stack([np.cos(turn) * rx, np.sin(turn) * ry], axis=1), angle_deg) + (x, y)
+    return turned(np.stack([np.cos(turn) * rx, np.sin(turn) * ry], axis=1), angle_deg) + np.array((x, y))
 
 
 def turned(points: Points, angle_deg: float) -> Points:
@@ -117,9 +117,7 @@ def curved(points: Sequence[tuple[float, float]] | Points, *, closed: bool) -> P
     before, start, end, after = around[:-3], around[1:-2], around[2:-1], around[3:]
     share = np.linspace(0, 1, _CURVE_STEPS, endpoint=False)[None, :, None]
     a, b, c, d = (part[:, None, :] for part in (before, start, end, after))
-    curve = b + 0.5 * share * (
-        c - a + share * (2 * a - 5 * b + 4 * c - d + share * (3 * (b - c) + d - a))
-    )
+    curve = b + 0.5 * share * (c - a + share * (2 * a - 5 * b + 4 * c - d + share * (3 * (b - c) + d - a)))
     flat = curve.reshape(-1, 2)
     return flat if closed else np.concatenate([flat, knots[-1:]])
 

@@ -5,11 +5,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
-
+from unitask.engines.preview.arrays import Floats
 
 def dice(*keys: object) -> np.random.Generator:
     """Give a generator that depends on the keys alone: the same seed and layer draw the same things everywhere."""
@@ -53,18 +50,3 @@ def profile(width: int, rng: np.random.Generator, *, bumps: int, octaves: int = 
         points = rng.random((1, max(2, bumps * 2**octave + 1)), np.float32)
         line += np.asarray(cv2.resize(points, (width, 1), interpolation=kind))[0] * 0.5**octave
     return (line - line.min()) / max(float(line.max() - line.min()), 1e-6)
-
-
-def step(low: float, high: float, value: Floats) -> Floats:
-    """Rise smoothly from 0 at `low` to 1 at `high`."""
-    share = np.clip((value - low) / (high - low), 0, 1)
-    result: Floats = (share * share * (3 - 2 * share)).astype(np.float32)
-    return result
-
-
-def moved(values: Floats, down: int, right: int) -> Floats:
-    """Shift (height, width) by whole pixels, either way; the rim is repeated."""
-    rows = np.clip(np.arange(values.shape[0]) - down, 0, values.shape[0] - 1)
-    columns = np.clip(np.arange(values.shape[1]) - right, 0, values.shape[1] - 1)
-    result: Floats = values[rows][:, columns]
-    return result

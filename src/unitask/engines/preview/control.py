@@ -6,7 +6,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from unitask.engines.preview.chance import Floats, Pixels
+from unitask.engines.preview.arrays import Floats, Pixels, pixels
 from unitask.engines.preview.sources import resize
 
 _DEPTH_NOTE: Final = "the depth map is a guess from brightness and position: the preview engine measures no depth"
@@ -27,7 +27,7 @@ def soft_edge(picture: Pixels) -> Pixels:
     grey = np.asarray(cv2.GaussianBlur(_grey(picture), (0, 0), 1.6 * unit), np.float32)
     slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)).astype(np.float32)
     soft = np.asarray(cv2.GaussianBlur(slope, (0, 0), 1.2 * unit), np.float32)
-    return np.clip(soft / max(float(np.percentile(soft, 98.5)), 1.0) * 255, 0, 255).astype(np.uint8)
+    return pixels(soft / max(float(np.percentile(soft, 98.5)), 1.0) * 255)
 
 
 def depth(picture: Pixels) -> Pixels:
@@ -117,4 +117,4 @@ def _sculpted(scene: Pixels, heights: Floats, accent: Floats, strength: float) -
     mapped = np.stack([np.interp(heights, stops, anchors[:, channel]) for channel in range(3)], axis=2)
     share = strength * (0.62 + 0.2 * accent[..., None])
     mixed = scene + (mapped - scene) * share
-    return np.clip(mixed * (1 + light[..., None] * (0.4 + strength)), 0, 255).astype(np.uint8)
+    return pixels(mixed * (1 + light[..., None] * (0.4 + strength)))

@@ -21,9 +21,7 @@ MAKES: Final = {
 }
 """A recipe's `make` -> `module:function` in this package; the module is imported when it is first wanted."""
 
-WARNING: Final = (
-    "made by the preview engine: a stand-in that follows a few words of the prompt, not the model"
-)
+WARNING: Final = "made by the preview engine: a stand-in that follows a few words of the prompt, not the model"
 
 
 class PreviewEngine:

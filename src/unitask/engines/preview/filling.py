@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from unitask.engines.preview import moods
-from unitask.engines.preview.chance import Floats, Pixels, step
+from unitask.engines.preview.arrays import Floats, Pixels, pixels, step
 from unitask.engines.preview.from_text import painted
 from unitask.engines.preview.result import store
 from unitask.engines.preview.sources import blend, fetch, opaque, resize, workable
@@ -90,7 +90,7 @@ def _smeared(picture: Pixels, mask: Pixels) -> Pixels:
         share = np.asarray(cv2.GaussianBlur(known, (0, 0), spread), np.float32) / spread**2
         colours = np.asarray(cv2.GaussianBlur(small * known[..., None], (0, 0), spread), np.float32) / spread**2
         total, weight = total + colours, weight + share
-    smooth = np.clip(total / weight[..., None], 0, 255).astype(np.uint8)
+    smooth = pixels(total / weight[..., None])
     return resize(smooth, picture.shape[1], picture.shape[0])
 
 
@@ -134,7 +134,12 @@ def _continued(
     left, top, wide, high = place
     width, height = size
     mirror = cv2.copyMakeBorder(
-        picture, top, height - top - high, left, width - left - wide, cv2.BORDER_REFLECT_101 if min(wide, high) > 1 else cv2.BORDER_REPLICATE
+        picture,
+        top,
+        height - top - high,
+        left,
+        width - left - wide,
+        cv2.BORDER_REFLECT_101 if min(wide, high) > 1 else cv2.BORDER_REPLICATE,
     )
     small = workable(np.asarray(mirror, np.uint8))
     wider, higher = small.shape[1] / width, small.shape[0] / height

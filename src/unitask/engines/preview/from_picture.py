@@ -8,7 +8,7 @@ import numpy as np
 
 from unitask.engines.preview import lora, moods, scene, styles, words
 from unitask.engines.preview.canvas import Canvas
-from unitask.engines.preview.chance import Floats, Pixels, step
+from unitask.engines.preview.arrays import Floats, Pixels, step
 from unitask.engines.preview.from_text import painted
 from unitask.engines.preview.result import store
 from unitask.engines.preview.sources import DEFAULT_PX, asked_size, blend, cover, fetch, opaque, resize, workable
@@ -51,7 +51,7 @@ def img2img_lora(inputs: Any, job: Job) -> Output:
 
 
 def redux(inputs: Any, job: Job) -> Output:
-    """The prompt's scene in the palette of the input picture, with that picture framed in a corner."""
+    """Paint the prompt's scene in the palette of the input picture, and frame that picture in a corner."""
     job.progress(0.05, "reading the picture")
     given = fetch(inputs, job, "image")
     width, height = inputs.width or DEFAULT_PX, inputs.height or DEFAULT_PX

@@ -3,7 +3,7 @@
 from typing import Any
 
 from unitask.engines.preview import lora, scene, styles, words
-from unitask.engines.preview.chance import Pixels
+from unitask.engines.preview.arrays import Pixels
 from unitask.engines.preview.result import store
 from unitask.engines.preview.sources import DEFAULT_PX, resize, roomy
 from unitask.engines.preview.strip import Label

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from unitask.engines.preview.canvas import Canvas, curved, oval
-from unitask.engines.preview.chance import Floats, dice, fractal, moved, profile, step
+from unitask.engines.preview.arrays import Floats, moved, step
+from unitask.engines.preview.chance import dice, fractal, profile
 from unitask.engines.preview.colours import RGB, dim, mix, times
 from unitask.engines.preview.light import Light
 
@@ -21,7 +22,7 @@ def below(canvas: Canvas, line: Floats, colour: RGB, tone: Floats | float = 1.0)
 
 
 def mountains(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: RGB | None = None) -> None:
-    """Three ranges, paler with distance; the far ones carry snow."""
+    """Paint three ranges, paler with distance; the far ones carry snow."""
     rng = dice(seed, "mountains")
     rock = colour or (0.36, 0.40, 0.47)
     for rank, (reach, haze) in enumerate(((0.42, 0.52), (0.29, 0.30), (0.15, 0.12))):
@@ -30,11 +31,13 @@ def mountains(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: 
         shape = profile(canvas.width, rng, bumps=3 + 2 * rank, octaves=7)
         line = base - canvas.height * reach * (0.18 + 0.82 * shape)
         snow = (0.0 if rank > 1 else 0.16) * canvas.height
-        _range(canvas, light, rng, line.astype(np.float32), tone, snow)
+        _range(canvas, light, rng, line=line.astype(np.float32), colour=tone, snow_px=snow)
         canvas.tint(light.haze, _mist(canvas, base, 0.10))
 
 
-def _range(canvas: Canvas, light: Light, rng: np.random.Generator, line: Floats, colour: RGB, snow_px: float) -> None:
+def _range(
+    canvas: Canvas, light: Light, rng: np.random.Generator, *, line: Floats, colour: RGB, snow_px: float
+) -> None:
     size = (canvas.height, canvas.width)
     rough = fractal(size, rng, octaves=6, cells=6)
     # The slope of the noise stands in for the slope of the rock: the sides that face the light are brighter.
@@ -58,7 +61,7 @@ def _mist(canvas: Canvas, base_px: float, thickness: float) -> Floats:
 
 
 def meadow(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: RGB | None = None) -> None:
-    """Rolling hills that come nearer, then grass with a few flowers."""
+    """Paint rolling hills that come nearer, then grass with a few flowers."""
     rng = dice(seed, "meadow")
     green = colour or (0.42, 0.66, 0.27)
     far = mix(green, (0.35, 0.55, 0.45), 0.5)
@@ -97,14 +100,16 @@ def _grass(canvas: Canvas, light: Light, rng: np.random.Generator, horizon_px: i
 
 
 def desert(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: RGB | None = None) -> None:
-    """Dunes with a lit and a shaded side."""
+    """Paint dunes with a lit and a shaded side."""
     rng = dice(seed, "desert")
     sand = colour or (0.91, 0.71, 0.44)
     room = canvas.height - horizon_px
     for rank in range(4):
         tone = mix(times(sand, light.ambient), light.haze, 0.38 - 0.12 * rank)
         shape = profile(canvas.width, rng, bumps=2 + (rank < 2), octaves=2, smooth=True)  # noqa: PLR2004
-        line = (horizon_px + room * (0.20 * rank) - canvas.height * (0.05 + 0.03 * rank) * (shape - 0.3)).astype(np.float32)
+        line = (horizon_px + room * (0.20 * rank) - canvas.height * (0.05 + 0.03 * rank) * (shape - 0.3)).astype(
+            np.float32
+        )
         below(canvas, line, tone, _dune_tone(canvas, rng, line))
 
 
@@ -119,7 +124,7 @@ def _dune_tone(canvas: Canvas, rng: np.random.Generator, line: Floats) -> Floats
 
 
 def snow(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: RGB | None = None) -> None:
-    """Snowy hills, bluish in their hollows."""
+    """Paint snowy hills, bluish in their hollows."""
     rng = dice(seed, "snow")
     white = colour or (0.93, 0.96, 1.0)
     room = canvas.height - horizon_px
@@ -131,7 +136,7 @@ def snow(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: RGB |
 
 
 def water(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: RGB | None = None) -> None:
-    """A mirror of what stands above the horizon, broken by waves that grow as they come nearer."""
+    """Mirror what stands above the horizon, in waves that grow as they come nearer."""
     height = canvas.height - horizon_px
     if height < 2 or horizon_px < 2:  # noqa: PLR2004 - no room for a mirror image
         return
@@ -157,7 +162,7 @@ def water(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: RGB 
 
 
 def beach(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: RGB | None = None) -> None:
-    """Sea, a line of foam, and sand in front."""
+    """Paint sea, a line of foam, and sand in front."""
     water(canvas, light, seed, horizon_px, colour)
     rng = dice(seed, "beach")
     room = canvas.height - horizon_px
@@ -172,7 +177,7 @@ def beach(canvas: Canvas, light: Light, seed: int, horizon_px: int, colour: RGB 
 
 
 def underwater(canvas: Canvas, seed: int, colour: RGB | None = None) -> None:
-    """Blue depth with rays from above, weeds, bubbles and a sandy floor."""
+    """Paint a blue depth with rays from above, weeds, bubbles and a sandy floor."""
     rng = dice(seed, "underwater")
     hue = colour or (0.05, 0.45, 0.68)
     rows = np.linspace(0, 1, canvas.height, dtype=np.float32)[:, None]
@@ -189,7 +194,9 @@ def underwater(canvas: Canvas, seed: int, colour: RGB | None = None) -> None:
         radius = canvas.height * rng.uniform(0.003, 0.013)
         x, y = rng.random() * canvas.width, rng.random() * canvas.height * 0.8
         canvas.fill(oval(x, y, radius, radius), (0.80, 0.96, 1.0), "flat", 0.25)
-        canvas.fill(oval(x - radius * 0.3, y - radius * 0.3, radius * 0.35, radius * 0.35), (1.0, 1.0, 1.0), "flat", 0.6)
+        canvas.fill(
+            oval(x - radius * 0.3, y - radius * 0.3, radius * 0.35, radius * 0.35), (1.0, 1.0, 1.0), "flat", 0.6
+        )
     canvas.cover[:] = 0
 
 
@@ -207,6 +214,8 @@ def _weed(canvas: Canvas, rng: np.random.Generator, hue: RGB) -> None:
     foot = canvas.height * rng.uniform(0.88, 1.0)
     sway = tall * rng.uniform(0.08, 0.18)
     colour = mix(((0.16, 0.55, 0.30), (0.85, 0.36, 0.38), (0.92, 0.62, 0.28))[rng.integers(3)], hue, 0.35)
-    spine = curved([(x, foot), (x + sway, foot - tall * 0.35), (x - sway, foot - tall * 0.7), (x, foot - tall)], closed=False)
+    spine = curved(
+        [(x, foot), (x + sway, foot - tall * 0.35), (x - sway, foot - tall * 0.7), (x, foot - tall)], closed=False
+    )
     width = np.linspace(tall * 0.07, tall * 0.01, len(spine))[:, None] * np.array([[1.0, 0.0]])
     canvas.fill(np.concatenate([spine - width, (spine + width)[::-1]]), colour, "side")

@@ -50,7 +50,11 @@ def arrange(wanted: Sequence[Wanted], stage: Stage, seed: int) -> list[Spot]:
         height_px = heights[index] * shrink
         half = height_px * items[index].figure.width / 2
         x += gap + half
-        spots.append(_spot(items[index], index, len(items), stage, (x, height_px, gap), seed))
+        rng = dice(seed, "spot", items[index].figure.name, index)
+        aside = float(rng.uniform(-1, 1)) * min(gap * 0.35, stage.width * 0.05)
+        foot = _level(items[index].figure, stage, height_px, float(rng.uniform(-0.5, 0.5)), alone=len(items) == 1)
+        colours = items[index].colours
+        spots.append(Spot(items[index].figure, x + aside, foot, min(height_px, foot * 0.96), colours, index))
         x += half
     return sorted(spots, key=lambda spot: spot.foot)
 
@@ -62,30 +66,15 @@ def _middle_first(count: int) -> list[int]:
     return order
 
 
-def _spot(
-    item: Wanted,
-    index: int,
-    total: int,
-    stage: Stage,
-    place: tuple[float, float, float],
-    seed: int,
-) -> Spot:
-    x, height_px, gap = place
-    rng = dice(seed, "spot", item.figure.name, index)
-    aside = float(rng.uniform(-1, 1)) * min(gap * 0.35, stage.width * 0.05)
-    foot = _level(item.figure, total, stage, height_px, float(rng.uniform(-0.5, 0.5)))
-    return Spot(item.figure, x + aside, foot, min(height_px, foot * 0.96), item.colours, index)
-
-
-def _level(figure: Figure, total: int, stage: Stage, height_px: float, chance: float) -> float:
-    """The row of the figure's feet."""
+def _level(figure: Figure, stage: Stage, height_px: float, chance: float, *, alone: bool) -> float:
+    """Choose the row of the figure's feet."""
     room = stage.height - stage.horizon
     if stage.floating or figure.stance == "deep":
-        return stage.height * (0.47 + 0.16 * chance * (total > 1)) + height_px * 0.5
+        return stage.height * (0.47 + 0.16 * chance * (not alone)) + height_px * 0.5
     if figure.stance == "air":
         return max(stage.height * (0.40 + 0.20 * chance) + height_px * 0.5, height_px * 1.06)
     if figure.stance == "water" and stage.ground in {"water", "beach"}:
         return stage.horizon + room * (0.42 + 0.2 * chance)
     if figure.stance == "back":
-        return stage.horizon + room * ((0.34 if total > 1 else 0.50) + 0.12 * chance)
+        return stage.horizon + room * ((0.50 if alone else 0.34) + 0.12 * chance)
     return stage.horizon + room * (0.66 + 0.12 * chance)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from unitask.engines.preview.chance import Floats
+from unitask.engines.preview.arrays import Floats
 
 MARK: Final = "\N{REPLACEMENT CHARACTER}"
 """Stands for a character that the font lacks: the font draws its own empty box for it."""
@@ -17,7 +17,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 @cache
 def font(size_px: int) -> Font:
-    """The built-in font, `size_px` high."""
+    """Load the built-in font, `size_px` high."""
     return ImageFont.load_default(max(size_px, 1))
 
 
@@ -31,7 +31,7 @@ def _has(sign: str) -> bool:
 
 
 def drawable(text: str) -> str:
-    """One line that the font can draw: accents taken off where that helps, unknown characters as the mark."""
+    """Make one line that the font can draw: accents go where that helps, unknown characters become the mark."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return "".join(_drawable(sign) for sign in line)
 
@@ -47,7 +47,7 @@ def _drawable(sign: str) -> str:
 
 
 def length(text: str, size_px: int) -> float:
-    """Width of one line in pixels."""
+    """Measure one line, in pixels."""
     return font(size_px).getlength(text)
 
 
@@ -66,7 +66,7 @@ def fitted(text: str, size_px: int, room_px: float) -> str:
 
 
 def block(text: str, width_px: int, height_px: int) -> Floats:
-    """Words in as many centred lines as make them largest in the box; a mask, 0 to 1, no larger than the box."""
+    """Set words in as many centred lines as make them largest in the box; a mask, 0 to 1, no larger than the box."""
     words = text.split()
     best, size_px = words, 0
     for count in range(1, len(words) + 1):

@@ -6,7 +6,8 @@ from typing import Any, Final
 import numpy as np
 
 from unitask.engines.preview import styles, words
-from unitask.engines.preview.chance import Floats, Pixels, dice, fractal
+from unitask.engines.preview.arrays import Floats, Pixels, pixels
+from unitask.engines.preview.chance import dice, fractal
 from unitask.engines.preview.sources import blend
 
 _TEXTURES: Final = ("dots", "hatching", "weave", "scanlines", "paper", "rings")
@@ -47,7 +48,7 @@ def _textured(picture: Pixels, name: str) -> Pixels:
     kind = _TEXTURES[int(rng.integers(len(_TEXTURES)))]
     pitch = float(rng.uniform(5, 11)) * max(min(picture.shape[:2]) / 768, 0.5)
     surface = _surface(kind, (picture.shape[0], picture.shape[1]), pitch, rng)
-    return np.clip(picture * (1 - 0.20 * surface[..., None]), 0, 255).astype(np.uint8)
+    return pixels(picture * (1 - 0.20 * surface[..., None]))
 
 
 def _surface(kind: str, size: tuple[int, int], pitch: float, rng: np.random.Generator) -> Floats:

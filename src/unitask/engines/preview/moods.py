@@ -8,7 +8,8 @@ import numpy as np
 
 from unitask.engines.preview import weather
 from unitask.engines.preview.canvas import Canvas
-from unitask.engines.preview.chance import Floats, Pixels, dice, step
+from unitask.engines.preview.arrays import Floats, Pixels, step
+from unitask.engines.preview.chance import dice
 from unitask.engines.preview.colours import RGB, luma, times
 from unitask.engines.preview.light import Light, light_of
 from unitask.engines.preview.words import Wish
@@ -58,7 +59,9 @@ def _day(colour: Floats) -> Floats:
 
 
 def _dawn(colour: Floats) -> Floats:
-    result: Floats = np.clip(colour * np.array((1.06, 0.92, 0.94), np.float32) + _fall(colour, (0.16, 0.07, 0.08)), 0, 1)
+    result: Floats = np.clip(
+        colour * np.array((1.06, 0.92, 0.94), np.float32) + _fall(colour, (0.16, 0.07, 0.08)), 0, 1
+    )
     return result
 
 
@@ -124,7 +127,7 @@ def like(picture: Pixels, reference: Pixels, share: float) -> Pixels:
 
 
 def palette(picture: Pixels, count: int, seed: int) -> list[RGB]:
-    """The main colours of the picture, the most common first."""
+    """Find the main colours of the picture, the most common first."""
     small = cv2.resize(picture, (48, 48), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32) / 255
     rng = dice(seed, "palette")
     centres = small[rng.choice(len(small), count, replace=False)]

@@ -32,7 +32,7 @@ class Pen:
         self._ambient = ambient
 
     def part(self, x: float, y: float, size: float, *, flip: bool = False) -> "Pen":
-        """A pen for a smaller thing whose feet are at (x, y)."""
+        """Give a pen for a smaller thing whose feet are at (x, y)."""
         mirrored = (self._scale[0] < 0) != flip
         foot = self._at([(x, y)])[0]
         return Pen(
@@ -52,7 +52,7 @@ class Pen:
         alpha: float = 1.0,
         lit: bool = False,
     ) -> None:
-        """A polygon. `lit` means that it shines by itself: the dark of the night does not dim it."""
+        """Draw a polygon. `lit` means that it shines by itself: the dark of the night does not dim it."""
         seen = colour if lit else times(colour, self._ambient)
         self.canvas.fill(self._at(corners), seen, shade, alpha)
 
@@ -65,10 +65,10 @@ class Pen:
         alpha: float = 1.0,
         lit: bool = False,
     ) -> None:
-        """A smooth closed shape through these points."""
+        """Draw a smooth closed shape through these points."""
         self.shape(curved(knots, closed=True), colour, shade, alpha=alpha, lit=lit)
 
-    def oval(
+    def oval(  # noqa: PLR0917 - a shape is its numbers
         self,
         x: float,
         y: float,
@@ -81,10 +81,10 @@ class Pen:
         alpha: float = 1.0,
         lit: bool = False,
     ) -> None:
-        """An ellipse; `angle` in degrees, counter-clockwise."""
+        """Draw an ellipse; `angle` in degrees, counter-clockwise."""
         self.shape(oval(x, y, rx, ry, angle), colour, shade, alpha=alpha, lit=lit)
 
-    def box(
+    def box(  # noqa: PLR0917 - a shape is its numbers
         self,
         x: float,
         y: float,
@@ -97,7 +97,7 @@ class Pen:
         alpha: float = 1.0,
         lit: bool = False,
     ) -> None:
-        """A rectangle standing on (x, y), x in its middle, with corners rounded by the radius `soft`."""
+        """Draw a rectangle standing on (x, y), x in its middle, with corners rounded by the radius `soft`."""
         corners = _rounded(x - width / 2, y, width, height, soft)
         self.shape(corners, colour, shade, alpha=alpha, lit=lit)
 
@@ -112,19 +112,19 @@ class Pen:
         alpha: float = 1.0,
         lit: bool = False,
     ) -> None:
-        """A smooth stroke with round ends, `width` wide at its start and `end` wide at its end."""
+        """Draw a smooth stroke with round ends, `width` wide at its start and `end` wide at its end."""
         path = curved(knots, closed=False)
         thinnest = _THINNEST_PX / self._height_px
         outline = ribbon(path, max(width, thinnest), max(width if end is None else end, thinnest))
         self.shape(outline, colour, shade, alpha=alpha, lit=lit)
 
     def glow(self, x: float, y: float, radius: float, colour: RGB, strength: float = 0.8) -> None:
-        """Light round a lamp or a window."""
+        """Add light round a lamp or a window."""
         centre = self._at([(x, y)])[0]
         self.canvas.glow(float(centre[0]), float(centre[1]), radius * self._height_px, colour, strength)
 
     def shadow(self, x: float, radius: float, strength: float = 0.35) -> None:
-        """The shadow on the ground under (x, 0)."""
+        """Lay the shadow on the ground under (x, 0)."""
         centre = self._at([(x, 0.0)])[0]
         self.canvas.shadow(float(centre[0]), float(centre[1]), radius * self._height_px, strength)
 
@@ -141,7 +141,7 @@ def _rounded(left: float, bottom: float, width: float, height: float, radius: fl
     arc = np.stack([np.cos(turn), np.sin(turn)], axis=1) * radius
     right, top = left + width - radius, bottom + height - radius
     quarters = [
-        arc + (right, top),
+        arc + np.array((right, top)),
         arc[::-1] * (-1, 1) + (left + radius, top),
         arc * (-1, -1) + (left + radius, bottom + radius),
         arc[::-1] * (1, -1) + (right, bottom + radius),

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from unitask.engines.preview.chance import Pixels
+from unitask.engines.preview.arrays import Pixels
 from unitask.engines.preview.strip import Label, lay_strip
 from unitask.kit.pictures import png
 from unitask.spec.engine import Job

@@ -8,7 +8,8 @@ import numpy as np
 
 from unitask.engines.preview import abstract, land, sky, town, weather
 from unitask.engines.preview.canvas import Canvas
-from unitask.engines.preview.chance import Pixels, dice
+from unitask.engines.preview.arrays import Pixels
+from unitask.engines.preview.chance import dice
 from unitask.engines.preview.colours import RGB, mix
 from unitask.engines.preview.figures.registry import Look
 from unitask.engines.preview.layout import Spot, Stage, arrange
@@ -149,7 +150,7 @@ class _Scene:
 
 
 def _setting(wish: Wish) -> tuple[list[str], str]:
-    """The places to show, and which of them is the ground; what the prompt leaves open, the first figure decides."""
+    """Choose the places to show and the ground among them; what the prompt leaves open, the first figure decides."""
     places = list(wish.places)
     homes = [item.figure.home for item in wish.wanted]
     if not places and homes:

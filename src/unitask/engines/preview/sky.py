@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from unitask.engines.preview.canvas import Canvas, oval
-from unitask.engines.preview.chance import Floats, dice, fractal, moved, step
+from unitask.engines.preview.arrays import Floats, moved, step
+from unitask.engines.preview.chance import dice, fractal
 from unitask.engines.preview.colours import RGB, dim, mix
 from unitask.engines.preview.light import Light
 
@@ -53,7 +54,7 @@ def stars(canvas: Canvas, seed: int, horizon_px: int, *, density: float) -> None
 
 
 def sun(canvas: Canvas, light: Light, x: float, y: float, radius: float) -> None:
-    """The sun, or by night the moon with its seas; centre and radius in pixels."""
+    """Paint the sun, or by night the moon with its seas; centre and radius in pixels."""
     canvas.glow(x, y, radius * 8, light.sun, 0.6)
     canvas.glow(x, y, radius * 3.2, light.sun, 0.85)
     if light.dark:
@@ -73,7 +74,7 @@ def _moon(canvas: Canvas, x: float, y: float, radius: float) -> None:
 
 
 def aurora(canvas: Canvas, seed: int, horizon_px: int) -> None:
-    """Green and violet curtains of light."""
+    """Hang up green and violet curtains of light."""
     rng = dice(seed, "aurora")
     height, width = max(horizon_px, 2), canvas.width
     rows = np.linspace(0, 1, height, dtype=np.float32)[:, None]
@@ -88,12 +89,19 @@ def aurora(canvas: Canvas, seed: int, horizon_px: int) -> None:
 
 
 def rainbow(canvas: Canvas, horizon_px: int) -> None:
-    """An arc of six colours over the horizon."""
+    """Paint an arc of six colours over the horizon."""
     yy, xx = np.ogrid[: canvas.height, : canvas.width]
     radius = np.hypot(xx - canvas.width * 0.5, (yy - horizon_px * 1.05) * 1.0)
     outer = min(canvas.width * 0.52, horizon_px * 0.95)
     share = ((outer - radius) / (outer * 0.13)).astype(np.float32)
-    bands = ((0.92, 0.2, 0.2), (0.97, 0.6, 0.2), (0.97, 0.92, 0.3), (0.3, 0.8, 0.4), (0.25, 0.5, 0.95), (0.55, 0.3, 0.8))
+    bands = (
+        (0.92, 0.2, 0.2),
+        (0.97, 0.6, 0.2),
+        (0.97, 0.92, 0.3),
+        (0.3, 0.8, 0.4),
+        (0.25, 0.5, 0.95),
+        (0.55, 0.3, 0.8),
+    )
     inside = step(0.0, 0.12, share) * step(1.0, 0.88, share) * 0.5
     inside *= yy < horizon_px
     stops = np.linspace(0.08, 0.92, len(bands))
@@ -104,7 +112,7 @@ def rainbow(canvas: Canvas, horizon_px: int) -> None:
 
 
 def paint_space(canvas: Canvas, seed: int, hue: RGB | None) -> None:
-    """Outer space: two nebulae, many stars, no ground. `hue` colours the nebula."""
+    """Paint outer space: two nebulae, many stars, no ground. `hue` colours the nebula."""
     rng = dice(seed, "space")
     gradient(canvas, ((0.02, 0.02, 0.07), (0.04, 0.03, 0.11), (0.03, 0.04, 0.12)), canvas.height)
     size = (canvas.height, canvas.width)

@@ -1,11 +1,11 @@
 """The client's pictures as arrays: fetched under the field's limits, decoded, brought to a size."""
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 
-from unitask.engines.preview.chance import Floats, Pixels
+from unitask.engines.preview.arrays import Floats, Pixels
 from unitask.kit.errors import TaskFailure
 from unitask.kit.pictures import read_image
 from unitask.spec.engine import Job
@@ -74,19 +74,19 @@ def blend(first: Pixels, second: Pixels, share: Floats | float) -> Pixels:
     return (low + (high - low) * share[..., None] + 0.5).astype(np.uint8)
 
 
-def asked_size(inputs: Input, default: tuple[int, int]) -> tuple[int, int]:
-    """The input's width and height if it gives both, else `default` (width, height)."""
-    width, height = inputs.width, inputs.height  # type: ignore[attr-defined] - every input that comes here has both
+def asked_size(inputs: Any, default: tuple[int, int]) -> tuple[int, int]:
+    """Take the input's width and height if it gives both, else `default` (width, height)."""
+    width, height = inputs.width, inputs.height
     return (width, height) if width and height else default
 
 
 def roomy(width: int, height: int, largest_px: int = LARGEST_PX) -> tuple[int, int]:
-    """The size to work at: with at most this many pixels, and no side so short that nothing can be drawn on it."""
+    """Choose the size to work at: with at most this many pixels, and no side so short that nothing can be drawn on it."""
     scale = min(1.0, (largest_px / (width * height)) ** 0.5)
     return max(SHORTEST_SIDE_PX, int(width * scale)), max(SHORTEST_SIDE_PX, int(height * scale))
 
 
 def workable(picture: Pixels, largest_px: int = LARGEST_PX) -> Pixels:
-    """The picture itself, or a copy of the size to work at; the result is brought back to its own size at the end."""
+    """Give the picture itself, or a copy of the size to work at; the result is brought back to its own size at the end."""
     size = roomy(picture.shape[1], picture.shape[0], largest_px)
     return picture if size == (picture.shape[1], picture.shape[0]) else resize(picture, *size)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from unitask.engines.preview import lettering
-from unitask.engines.preview.chance import Pixels
+from unitask.engines.preview.arrays import Pixels
 from unitask.engines.preview.sources import cover, opaque
 
 _BAND: Final = (16, 18, 26)
@@ -106,7 +106,9 @@ def _badge(pencil: ImageDraw.ImageDraw, letters: int, box: tuple[float, float, f
         letters -= 1
     middle, pad = (top + bottom) / 2 + (bottom - top) * 0.06, letters * 0.4
     end = left + pad + lettering.length("PREVIEW", letters) + 2 * pad
-    pencil.rounded_rectangle((left + pad, middle - letters * 0.62, end, middle + letters * 0.62), letters * 0.25, _AMBER)
+    pencil.rounded_rectangle(
+        (left + pad, middle - letters * 0.62, end, middle + letters * 0.62), letters * 0.25, _AMBER
+    )
     pencil.text((left + 2 * pad, middle), "PREVIEW", fill=_BAND, font=lettering.font(letters), anchor="lm")
     return end + pad * 1.5
 

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from unitask.engines.preview.canvas import Canvas, oval
-from unitask.engines.preview.chance import Floats, dice, fractal
+from unitask.engines.preview.arrays import Floats
+from unitask.engines.preview.chance import dice, fractal
 from unitask.engines.preview.light import Light
 
 
@@ -21,7 +22,7 @@ def fall(canvas: Canvas, light: Light, weather: str, seed: int) -> None:
 
 
 def rain(canvas: Canvas, seed: int) -> None:
-    """Slanting streaks, some nearer than others."""
+    """Draw slanting streaks, some nearer than others."""
     rng = dice(seed, "rain")
     streaks = np.zeros((canvas.height, canvas.width), np.uint8)
     count = int(canvas.width * canvas.height / 1500)
@@ -35,7 +36,7 @@ def rain(canvas: Canvas, seed: int) -> None:
 
 
 def lightning(canvas: Canvas, seed: int) -> None:
-    """One bolt, and the glow round it."""
+    """Draw one bolt and the glow round it."""
     rng = dice(seed, "lightning")
     x, y = canvas.width * float(rng.uniform(0.2, 0.8)), 0.0
     path = [(x, y)]
@@ -53,7 +54,7 @@ def lightning(canvas: Canvas, seed: int) -> None:
 
 
 def snowfall(canvas: Canvas, seed: int) -> None:
-    """Flakes of three depths."""
+    """Scatter flakes, near and far."""
     rng = dice(seed, "snowfall")
     cover = canvas.cover.copy()
     unit = min(canvas.width, canvas.height) / 1024

@@ -166,7 +166,7 @@ def _muzzle(pen: Pen, look: Look, beast: Beast, belly: RGB) -> None:
 
 
 def _enlist(beast: Beast, height: float, colours: str, *names: str) -> None:
-    figure(*names, height=height, width=0.8, colours=colours)(_draw(beast))
+    figure(*names, height=height, width=0.95, colours=colours)(_draw(beast))
 
 
 _enlist(CAT, 0.50, "ginger grey tan ginger", "cat", "kitten", "kitty", "pussycat")
@@ -179,4 +179,3 @@ _enlist(WOLF, 0.54, "grey", "wolf", "husky")
 _enlist(LION, 0.58, "ginger", "lion")
 _enlist(TIGER, 0.58, "orange", "tiger", "leopard")
 _enlist(MOUSE, 0.30, "grey", "mouse", "rat", "hamster")
-

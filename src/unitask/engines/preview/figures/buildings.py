@@ -11,7 +11,8 @@ _GLASS: Final[RGB] = (0.62, 0.80, 0.90)
 _WOOD: Final[RGB] = (0.48, 0.31, 0.19)
 
 
-def _window(pen: Pen, look: Look, x: float, y: float, width: float, height: float) -> None:
+def _window(pen: Pen, look: Look, x: float, y: float, size: tuple[float, float]) -> None:
+    width, height = size
     pen.box(x, y - 0.012, width + 0.03, height + 0.026, (0.95, 0.93, 0.88))
     pen.box(x, y, width, height, _LAMP if look.dark else _GLASS, "down", lit=look.dark)
     pen.box(x, y, 0.012, height, (0.95, 0.93, 0.88), "flat")
@@ -23,20 +24,27 @@ def _window(pen: Pen, look: Look, x: float, y: float, width: float, height: floa
 @figure("house", "home", "cottage", "cabin", "hut", "villa", "barn", "mansion", height=0.54, width=1.2, stance="back",
         colours="cream coral beige")  # fmt: skip
 def house(pen: Pen, look: Look) -> None:
-    """A house with a door, two windows and a chimney."""
+    """Draw a house with a door, two windows and a chimney."""
     roof = look.other(NAMED["maroon"] if look.main != NAMED["red"] else (0.34, 0.30, 0.32))
     pen.shadow(0, 0.66)
     pen.box(0.27, 0.62, 0.10, 0.33, (0.62, 0.36, 0.29))
     pen.box(0.27, 0.93, 0.13, 0.035, (0.50, 0.29, 0.24))
     for puff in range(3):
-        pen.oval(0.30 + 0.05 * puff, 1.0 + 0.075 * puff, 0.045 + 0.018 * puff, 0.038 + 0.014 * puff, WHITE, alpha=0.4 - 0.1 * puff)
+        pen.oval(
+            0.30 + 0.05 * puff,
+            1.0 + 0.075 * puff,
+            0.045 + 0.018 * puff,
+            0.038 + 0.014 * puff,
+            WHITE,
+            alpha=0.4 - 0.1 * puff,
+        )
     pen.box(0, 0, 0.92, 0.54, look.main)
     pen.shape([(-0.46, 0.54), (0.46, 0.54), (0, 0.86)], look.shade(0.96), "side")
     pen.shape([(-0.56, 0.50), (0, 0.92), (0.56, 0.50), (0.56, 0.57), (0, 1.0), (-0.56, 0.57)], roof, "down")
     pen.box(0, 0, 0.18, 0.32, _WOOD, soft=0.012)
     pen.oval(0.055, 0.15, 0.014, 0.014, NAMED["gold"], "ball")
     for side in (-1, 1):
-        _window(pen, look, side * 0.28, 0.20, 0.17, 0.19)
+        _window(pen, look, side * 0.28, 0.20, (0.17, 0.19))
     pen.oval(0, 0.66, 0.075, 0.075, (0.95, 0.93, 0.88))
     pen.oval(0, 0.66, 0.055, 0.055, _LAMP if look.dark else _GLASS, lit=look.dark)
     pen.box(0, 0, 0.26, 0.025, (0.72, 0.70, 0.68))
@@ -44,7 +52,7 @@ def house(pen: Pen, look: Look) -> None:
 
 @figure("castle", "fortress", "palace", "citadel", height=0.66, width=1.2, stance="back", colours="grey beige")
 def castle(pen: Pen, look: Look) -> None:
-    """A castle with three towers and flags."""
+    """Draw a castle with three towers and flags."""
     stone, roof = mix(look.main, (0.80, 0.78, 0.75), 0.35), look.other(NAMED["indigo"])
     pen.shadow(0, 0.66)
     for x, top, width in ((-0.42, 0.58, 0.20), (0.42, 0.58, 0.20), (0, 0.74, 0.24)):
@@ -78,7 +86,7 @@ def _slit(pen: Pen, look: Look, x: float, y: float) -> None:
 
 @figure("lighthouse", "beacon", height=0.70, width=0.5, stance="back", home="water", colours="red")
 def lighthouse(pen: Pen, look: Look) -> None:
-    """A striped lighthouse on a rock."""
+    """Draw a striped lighthouse on a rock."""
     pen.blob([(-0.34, 0.0), (-0.24, 0.12), (0.0, 0.15), (0.26, 0.11), (0.36, 0.0), (0, -0.03)], (0.42, 0.40, 0.40))
     for band in range(5):
         low, high = 0.10 + 0.12 * band, 0.22 + 0.12 * band
@@ -97,24 +105,28 @@ def lighthouse(pen: Pen, look: Look) -> None:
 
 @figure("windmill", "mill", height=0.64, width=0.8, stance="back", colours="cream")
 def windmill(pen: Pen, look: Look) -> None:
-    """A windmill with four sails."""
+    """Draw a windmill with four sails."""
     pen.shadow(0, 0.34)
     pen.shape([(-0.20, 0), (0.20, 0), (0.12, 0.58), (-0.12, 0.58)], look.main, "side")
     pen.blob([(-0.14, 0.56), (-0.10, 0.70), (0, 0.75), (0.10, 0.70), (0.14, 0.56)], look.other(NAMED["maroon"]))
     pen.box(0, 0, 0.10, 0.17, _WOOD, soft=0.03)
-    _window(pen, look, 0, 0.32, 0.08, 0.09)
+    _window(pen, look, 0, 0.32, (0.08, 0.09))
     for dx, dy in ((0.26, 0.22), (-0.22, 0.26), (-0.26, -0.22), (0.22, -0.26)):
         tip = (dx * 1.25, 0.63 + dy * 1.25)
         pen.line([(0, 0.63), tip], 0.020, _WOOD)
         side = (-dy * 0.33, dx * 0.33)
         sail = [(dx * 0.3, 0.63 + dy * 0.3), (dx * 1.2, 0.63 + dy * 1.2)]
-        pen.shape([*sail, (sail[1][0] + side[0], sail[1][1] + side[1]), (sail[0][0] + side[0], sail[0][1] + side[1])], WHITE, alpha=0.92)
+        pen.shape(
+            [*sail, (sail[1][0] + side[0], sail[1][1] + side[1]), (sail[0][0] + side[0], sail[0][1] + side[1])],
+            WHITE,
+            alpha=0.92,
+        )
     pen.oval(0, 0.63, 0.03, 0.03, dim(_WOOD, 0.8), "ball")
 
 
 @figure("tent", "tepee", "camp", height=0.34, width=1.4, stance="back", colours="orange amber")
 def tent(pen: Pen, look: Look) -> None:
-    """A tent with an open flap."""
+    """Draw a tent with an open flap."""
     pen.shadow(0, 0.8)
     pen.shape([(-0.66, 0), (-0.06, 1.0), (0.24, 0.94), (0.72, 0.03)], look.shade(0.78), "side")
     pen.shape([(-0.66, 0), (-0.06, 1.0), (0.44, 0)], look.main, "down")
@@ -127,7 +139,7 @@ def tent(pen: Pen, look: Look) -> None:
 
 @figure("pagoda", "temple", "shrine", height=0.68, width=0.6, stance="back", colours="maroon")
 def pagoda(pen: Pen, look: Look) -> None:
-    """A tower of five roofs."""
+    """Draw a tower of five roofs."""
     pen.shadow(0, 0.34)
     pen.box(0, 0, 0.46, 0.05, (0.66, 0.64, 0.62))
     wall = look.other((0.93, 0.86, 0.74))
@@ -137,14 +149,22 @@ def pagoda(pen: Pen, look: Look) -> None:
         for x in (-0.55, 0.0, 0.55):
             pen.box(x * half, low + 0.02, half * 0.30, 0.07, _LAMP if look.dark else (0.35, 0.22, 0.18), lit=look.dark)
         eave = low + 0.11
-        knots = [(-half - 0.12, eave + 0.045), (-half, eave), (half, eave), (half + 0.12, eave + 0.045), (half * 0.6, eave + 0.075)]
+        knots = [
+            (-half - 0.12, eave + 0.045),
+            (-half, eave),
+            (half, eave),
+            (half + 0.12, eave + 0.045),
+            (half * 0.6, eave + 0.075),
+        ]
         pen.blob([*knots, (-half * 0.6, eave + 0.075)], look.main, "down")
     pen.line([(0, 0.90), (0, 1.0)], 0.02, NAMED["gold"], end=0.006)
 
 
-@figure("tower", "skyscraper", "office", "hotel", height=0.72, width=0.5, stance="back", home="city", colours="azure silver")
+@figure(
+    "tower", "skyscraper", "office", "hotel", height=0.72, width=0.5, stance="back", home="city", colours="azure silver"
+)
 def tower(pen: Pen, look: Look) -> None:
-    """A tower of glass with a mast."""
+    """Draw a tower of glass with a mast."""
     frame = look.other(mix(look.main, (0.25, 0.30, 0.40), 0.55))
     pen.shadow(0, 0.28)
     pen.line([(0, 0.86), (0, 1.0)], 0.018, frame, end=0.006)
@@ -163,7 +183,7 @@ def tower(pen: Pen, look: Look) -> None:
 
 @figure("church", "cathedral", "chapel", height=0.64, width=0.9, stance="back", colours="cream beige")
 def church(pen: Pen, look: Look) -> None:
-    """A church with a steeple."""
+    """Draw a church with a steeple."""
     roof = look.other((0.38, 0.36, 0.42))
     pen.shadow(0, 0.5)
     pen.box(0.14, 0, 0.58, 0.36, look.main)
@@ -180,7 +200,7 @@ def church(pen: Pen, look: Look) -> None:
 
 @figure("door", "gate", "portal", height=0.60, width=0.5, home="room", colours="wooden teal")
 def door(pen: Pen, look: Look) -> None:
-    """A panelled door in its frame."""
+    """Draw a panelled door in its frame."""
     pen.box(0, 0, 0.50, 1.0, look.other((0.93, 0.91, 0.86)), soft=0.01)
     pen.box(0, 0, 0.42, 0.95, look.main, soft=0.005)
     for x in (-0.095, 0.095):

@@ -30,9 +30,13 @@ def _person(dress: Dress) -> Draw:
         pen.shadow(0, 0.26)
         if dress.cape:
             cape = look.other(NAMED["red"])
-            pen.blob([(-0.10, 0.66), (0.10, 0.66), (0.26, 0.20), (0.32, 0.10), (0, 0.14), (-0.26, 0.08), (-0.24, 0.24)], cape)
+            pen.blob(
+                [(-0.10, 0.66), (0.10, 0.66), (0.26, 0.20), (0.32, 0.10), (0, 0.14), (-0.26, 0.08), (-0.24, 0.24)], cape
+            )
         if dress.hair == "long":
-            pen.blob([(-0.14, 0.90), (0, 0.98), (0.14, 0.90), (0.17, 0.66), (0.10, 0.56), (-0.10, 0.56), (-0.17, 0.66)], hair)
+            pen.blob(
+                [(-0.14, 0.90), (0, 0.98), (0.14, 0.90), (0.17, 0.66), (0.10, 0.56), (-0.10, 0.56), (-0.17, 0.66)], hair
+            )
         _legs(pen, look, dress, skin)
         _trunk(pen, look, dress, skin)
         _face(pen, skin, hair, dress)
@@ -56,10 +60,15 @@ def _trunk(pen: Pen, look: Look, dress: Dress, skin: RGB) -> None:
         pen.line(sleeve, 0.085, look.shade(0.88), "side", end=0.07)
         pen.oval(side * 0.207, 0.365, 0.04, 0.044, skin)
     pen.box(0, 0.62, 0.07, 0.08, dim(skin, 0.86))
-    pen.blob([(-0.135, 0.65), (0, 0.672), (0.135, 0.65), (0.135, 0.50), (0.12, 0.36), (-0.12, 0.36), (-0.135, 0.50)], look.main)
+    pen.blob(
+        [(-0.135, 0.65), (0, 0.672), (0.135, 0.65), (0.135, 0.50), (0.12, 0.36), (-0.12, 0.36), (-0.135, 0.50)],
+        look.main,
+    )
     if dress.skirt:
         skirt = look.second or look.shade(0.9)
-        pen.blob([(-0.10, 0.46), (0.10, 0.46), (0.17, 0.30), (0.20, 0.20), (0, 0.18), (-0.20, 0.20), (-0.17, 0.30)], skirt)
+        pen.blob(
+            [(-0.10, 0.46), (0.10, 0.46), (0.17, 0.30), (0.20, 0.20), (0, 0.18), (-0.20, 0.20), (-0.17, 0.30)], skirt
+        )
         pen.box(0, 0.44, 0.22, 0.03, dim(skirt, 0.75), soft=0.012)
     elif dress.cape:
         pen.box(0, 0.37, 0.25, 0.035, NAMED["gold"], soft=0.01)
@@ -74,7 +83,19 @@ def _trunk(pen: Pen, look: Look, dress: Dress, skin: RGB) -> None:
 def _face(pen: Pen, skin: RGB, hair: RGB, dress: Dress) -> None:
     for side in (-1, 1):
         pen.oval(side * 0.132, 0.815, 0.026, 0.034, dim(skin, 0.92))
-    pen.blob([(0, 0.955), (0.11, 0.91), (0.128, 0.80), (0.075, 0.705), (0, 0.68), (-0.075, 0.705), (-0.128, 0.80), (-0.11, 0.91)], skin)
+    pen.blob(
+        [
+            (0, 0.955),
+            (0.11, 0.91),
+            (0.128, 0.80),
+            (0.075, 0.705),
+            (0, 0.68),
+            (-0.075, 0.705),
+            (-0.128, 0.80),
+            (-0.11, 0.91),
+        ],
+        skin,
+    )
     for side in (-1, 1):
         pen.oval(side * 0.052, 0.81, 0.021, 0.025, WHITE, "flat")
         pen.oval(side * 0.052, 0.808, 0.015, 0.019, _DARK, "flat")
@@ -84,7 +105,10 @@ def _face(pen: Pen, skin: RGB, hair: RGB, dress: Dress) -> None:
     pen.line([(0, 0.80), (0.012, 0.772), (-0.002, 0.768)], 0.008, dim(skin, 0.72))
     pen.line([(-0.03, 0.742), (0, 0.730), (0.03, 0.742)], 0.010, (0.62, 0.22, 0.22))
     if dress.beard:
-        pen.blob([(-0.115, 0.77), (-0.04, 0.755), (0.04, 0.755), (0.115, 0.77), (0.06, 0.62), (0, 0.54), (-0.06, 0.62)], (0.90, 0.90, 0.92))
+        pen.blob(
+            [(-0.115, 0.77), (-0.04, 0.755), (0.04, 0.755), (0.115, 0.77), (0.06, 0.62), (0, 0.54), (-0.06, 0.62)],
+            (0.90, 0.90, 0.92),
+        )
         pen.line([(-0.03, 0.742), (0, 0.733), (0.03, 0.742)], 0.010, (0.62, 0.22, 0.22))
     _crown(pen, hair, dress)
 
@@ -109,7 +133,9 @@ def _enlist(dress: Dress, height: float, colours: str, *names: str) -> None:
     figure(*names, height=height, width=0.5, colours=colours)(_person(dress))
 
 
-_enlist(Dress(), 0.66, "teal navy maroon green", "man", "person", "human", "guy", "soldier", "farmer", "doctor", "father")
+_enlist(
+    Dress(), 0.66, "teal navy maroon green", "man", "person", "human", "guy", "soldier", "farmer", "doctor", "father"
+)
 _enlist(Dress("long", skirt=True), 0.66, "crimson violet teal coral", "woman", "lady", "mother", "dancer", "witch")
 _enlist(Dress("long", skirt=True), 0.54, "pink coral yellow", "girl", "daughter")
 _enlist(Dress(), 0.52, "green blue orange", "boy", "child", "kid", "son")
@@ -121,7 +147,7 @@ _enlist(Dress("none", hat="pointed", beard=True), 0.60, "indigo", "wizard", "mag
 
 @figure("astronaut", "cosmonaut", "spaceman", height=0.58, width=0.7, colours="white", home="space")
 def astronaut(pen: Pen, look: Look) -> None:
-    """A space suit with a golden visor."""
+    """Draw a space suit with a golden visor."""
     suit, trim = look.main, look.other(NAMED["orange"])
     pen.box(0, 0.32, 0.40, 0.36, dim(suit, 0.68), soft=0.06)
     for side in (-1, 1):
@@ -140,9 +166,11 @@ def astronaut(pen: Pen, look: Look) -> None:
     pen.oval(-0.05, 0.84, 0.055, 0.028, (1.0, 0.95, 0.85), "flat", angle=25, alpha=0.75)
 
 
-@figure("robot", "android", "cyborg", "droid", "mech", height=0.58, width=0.8, colours="silver teal orange", home="studio")
+@figure(
+    "robot", "android", "cyborg", "droid", "mech", height=0.58, width=0.8, colours="silver teal orange", home="studio"
+)
 def robot(pen: Pen, look: Look) -> None:
-    """A boxy robot with lit eyes."""
+    """Draw a boxy robot with lit eyes."""
     joint, lamp = (0.28, 0.30, 0.34), look.other((0.30, 0.95, 1.0))
     pen.shadow(0, 0.34)
     for side in (-1, 1):

@@ -23,11 +23,11 @@ class Look:
     dark: bool = False
 
     def other(self, default: RGB) -> RGB:
-        """The second colour, or `default`."""
+        """Give the second colour, or `default`."""
         return self.second or default
 
     def shade(self, factor: float) -> RGB:
-        """The main colour, darker or brighter."""
+        """Give the main colour, darker or brighter."""
         return dim(self.main, factor)
 
 
@@ -76,10 +76,10 @@ def figure(
 
 
 def find(word: str) -> Figure | None:
-    """The figure of this name, in the singular."""
+    """Look up the figure of this name; names are singular."""
     return _FIGURES.get(word)
 
 
 def known() -> list[str]:
-    """Every word that names a figure."""
+    """List every word that names a figure."""
     return sorted(_FIGURES)

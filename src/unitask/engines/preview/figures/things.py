@@ -14,7 +14,7 @@ _STEM: Final[RGB] = (0.36, 0.25, 0.15)
 @figure("cup", "coffee", "tea", "mug", "teacup", "latte", "cappuccino", height=0.40, width=1.2, home="table",
         colours="white teal coral")  # fmt: skip
 def cup(pen: Pen, look: Look) -> None:
-    """A steaming cup on a saucer."""
+    """Draw a steaming cup on a saucer."""
     pen.shadow(0, 0.62, 0.45)
     pen.oval(0, 0.05, 0.54, 0.075, look.other(look.shade(0.93)))
     pen.oval(0, 0.062, 0.40, 0.05, look.shade(0.80))
@@ -29,9 +29,19 @@ def cup(pen: Pen, look: Look) -> None:
         pen.line(path, 0.05, WHITE, end=0.02, alpha=0.28)
 
 
-@figure("apple", "fruit", "orange-fruit", "peach", "tomato", "cherry", height=0.36, width=1.0, home="table", colours="red green")
+@figure(
+    "apple",
+    "fruit",
+    "peach",
+    "tomato",
+    "cherry",
+    height=0.36,
+    width=1.0,
+    home="table",
+    colours="red green",
+)
 def apple(pen: Pen, look: Look) -> None:
-    """An apple with a leaf."""
+    """Draw an apple with a leaf."""
     pen.shadow(0, 0.42, 0.45)
     knots = [(0, 0.80), (0.22, 0.88), (0.42, 0.72), (0.42, 0.40), (0.22, 0.05), (0.06, 0.02), (0, 0.05)]
     pen.blob([*knots, *((-x, y) for x, y in knots[-2:0:-1])], look.main, "ball")
@@ -43,7 +53,7 @@ def apple(pen: Pen, look: Look) -> None:
 
 @figure("cake", "cupcake", "dessert", "pie", "muffin", height=0.46, width=1.0, home="table", colours="pink cream")
 def cake(pen: Pen, look: Look) -> None:
-    """A birthday cake with candles."""
+    """Draw a birthday cake with candles."""
     icing, crumb = mix(look.main, WHITE, 0.25), (0.72, 0.48, 0.29)
     pen.shadow(0, 0.60, 0.45)
     pen.oval(0, 0.05, 0.58, 0.06, (0.92, 0.93, 0.95))
@@ -54,16 +64,23 @@ def cake(pen: Pen, look: Look) -> None:
         pen.box(x, high - 0.09, half * 2, 0.09, icing)
         pen.oval(x, high, half, half * 0.13, mix(icing, WHITE, 0.35))
         for drip in range(7):
-            pen.oval(x - half + half * 2 * (drip + 0.5) / 7, high - 0.09, half / 7, 0.035 + 0.02 * (drip % 3), icing, "flat")
+            pen.oval(
+                x - half + half * 2 * (drip + 0.5) / 7, high - 0.09, half / 7, 0.035 + 0.02 * (drip % 3), icing, "flat"
+            )
     for candle, colour in zip((-0.18, -0.06, 0.06, 0.18), ("azure", "lemon", "mint", "coral"), strict=True):
         pen.box(candle, 0.62, 0.034, 0.19, look.other(NAMED[colour]))
         pen.glow(candle, 0.86, 0.11, (1.0, 0.80, 0.35), 0.8)
-        pen.blob([(candle - 0.018, 0.84), (candle, 0.92), (candle + 0.018, 0.84), (candle, 0.82)], (1.0, 0.80, 0.30), "flat", lit=True)
+        pen.blob(
+            [(candle - 0.018, 0.84), (candle, 0.92), (candle + 0.018, 0.84), (candle, 0.82)],
+            (1.0, 0.80, 0.30),
+            "flat",
+            lit=True,
+        )
 
 
 @figure("book", "notebook", "bible", height=0.30, width=1.5, home="table", colours="navy maroon emerald")
 def book(pen: Pen, look: Look) -> None:
-    """An open book."""
+    """Draw an open book."""
     pen.shadow(0, 0.85, 0.45)
     pen.shape([(-0.78, 0.06), (0.78, 0.06), (0.66, 0.74), (-0.66, 0.74)], look.main, "down")
     for side in (-1, 1):
@@ -71,14 +88,21 @@ def book(pen: Pen, look: Look) -> None:
         pen.blob([(side * x, y) for x, y in page], (0.97, 0.95, 0.88), "side")
         for row in range(6):
             y = 0.30 + 0.08 * row
-            pen.line([(side * 0.08, y - 0.03), (side * 0.3, y + 0.02), (side * 0.58, y - 0.02)], 0.014, (0.35, 0.35, 0.40), alpha=0.7)
+            pen.line(
+                [(side * 0.08, y - 0.03), (side * 0.3, y + 0.02), (side * 0.58, y - 0.02)],
+                0.014,
+                (0.35, 0.35, 0.40),
+                alpha=0.7,
+            )
     pen.line([(0, 0.10), (0, 0.78)], 0.02, (0.70, 0.66, 0.58))
     pen.line([(0.03, 0.78), (0.05, 0.3), (0.10, 0.02)], 0.035, look.other(NAMED["red"]))
 
 
-@figure("ball", "sphere", "orb", "marble-ball", "bubble", height=0.40, width=1.0, home="studio", colours="red blue yellow")
+@figure(
+    "ball", "sphere", "orb", "bubble", height=0.40, width=1.0, home="studio", colours="red blue yellow"
+)
 def ball(pen: Pen, look: Look) -> None:
-    """A glossy ball."""
+    """Draw a glossy ball."""
     pen.shadow(0.06, 0.56, 0.5)
     pen.oval(0, 0.5, 0.5, 0.5, look.main, "ball")
     if look.second:
@@ -87,24 +111,43 @@ def ball(pen: Pen, look: Look) -> None:
     pen.oval(0.12, 0.08, 0.24, 0.04, mix(look.main, WHITE, 0.5), "flat", alpha=0.35)
 
 
-@figure("cube", "box", "gift", "present", "package", "crate", height=0.42, width=1.0, home="studio", colours="red teal violet")
+@figure(
+    "cube",
+    "box",
+    "gift",
+    "present",
+    "package",
+    "crate",
+    height=0.42,
+    width=1.0,
+    home="studio",
+    colours="red teal violet",
+)
 def cube(pen: Pen, look: Look) -> None:
-    """A gift box with a ribbon."""
+    """Draw a gift box with a ribbon."""
     ribbon = look.other(NAMED["gold"])
     pen.shadow(0, 0.60, 0.45)
     pen.shape([(-0.46, 0.12), (0, 0.0), (0, 0.56), (-0.46, 0.66)], look.main, "down")
     pen.shape([(0.46, 0.12), (0, 0.0), (0, 0.56), (0.46, 0.66)], look.shade(0.72), "down")
     pen.shape([(-0.46, 0.66), (0, 0.56), (0.46, 0.66), (0, 0.77)], look.shade(1.12), "flat")
     for side, tone in ((-1, 1.0), (1, 0.78)):
-        pen.shape([(side * 0.28, 0.075), (side * 0.18, 0.05), (side * 0.18, 0.60), (side * 0.28, 0.62)], dim(ribbon, tone), "down")
-        pen.shape([(side * 0.28, 0.62), (side * 0.18, 0.60), (-side * 0.28, 0.71), (-side * 0.18, 0.73)], dim(ribbon, 1.05), "flat")
+        pen.shape(
+            [(side * 0.28, 0.075), (side * 0.18, 0.05), (side * 0.18, 0.60), (side * 0.28, 0.62)],
+            dim(ribbon, tone),
+            "down",
+        )
+        pen.shape(
+            [(side * 0.28, 0.62), (side * 0.18, 0.60), (-side * 0.28, 0.71), (-side * 0.18, 0.73)],
+            dim(ribbon, 1.05),
+            "flat",
+        )
         pen.blob([(0, 0.68), (side * 0.12, 0.90), (side * 0.28, 0.90), (side * 0.24, 0.72)], dim(ribbon, tone))
     pen.oval(0, 0.70, 0.055, 0.05, ribbon, "ball")
 
 
 @figure("snowman", height=0.60, width=0.7, home="snow", colours="white")
 def snowman(pen: Pen, look: Look) -> None:
-    """A snowman with a hat and a scarf."""
+    """Draw a snowman with a hat and a scarf."""
     scarf = look.other(NAMED["red"])
     pen.shadow(0, 0.36)
     for side in (-1, 1):
@@ -129,7 +172,7 @@ def snowman(pen: Pen, look: Look) -> None:
 
 @figure("heart", "love", "valentine", height=0.44, width=1.1, stance="air", home="studio", colours="red")
 def heart(pen: Pen, look: Look) -> None:
-    """A glossy heart."""
+    """Draw a glossy heart."""
     knots = [(0, 0.74), (0.14, 0.92), (0.34, 0.98), (0.52, 0.80), (0.46, 0.50), (0.24, 0.22)]
     outline = [*knots, (0.0, 0.02), *((-x, y) for x, y in reversed(knots[1:]))]
     pen.blob(outline, look.main, "ball")
@@ -140,7 +183,7 @@ def heart(pen: Pen, look: Look) -> None:
 
 @figure("star", height=0.36, width=1.0, stance="air", home="space", colours="yellow")
 def star(pen: Pen, look: Look) -> None:
-    """A five-pointed star that shines."""
+    """Draw a five-pointed star that shines."""
     pen.glow(0, 0.5, 0.95, look.main, 0.6)
     corners = []
     for point in range(10):
@@ -154,7 +197,7 @@ def star(pen: Pen, look: Look) -> None:
 @figure("planet", "saturn", "mars", "jupiter", "earth", "globe", height=0.52, width=1.7, stance="air", home="space",
         colours="orange violet azure")  # fmt: skip
 def planet(pen: Pen, look: Look) -> None:
-    """A banded planet with a ring."""
+    """Draw a banded planet with a ring."""
     ring = look.other(mix(look.main, (0.95, 0.88, 0.70), 0.65))
     pen.glow(0, 0.5, 0.95, look.main, 0.35)
     orbit = [(0.82 * cos(k / 40 * tau), 0.5 + 0.16 * sin(k / 40 * tau) + 0.16 * cos(k / 40 * tau)) for k in range(41)]
@@ -168,18 +211,36 @@ def planet(pen: Pen, look: Look) -> None:
 
 @figure("lamp", "lantern", "candle", "streetlight", height=0.52, width=0.6, home="room", colours="amber")
 def lamp(pen: Pen, look: Look) -> None:
-    """A table lamp that is lit."""
+    """Draw a table lamp that is lit."""
     pen.shadow(0, 0.26)
     pen.oval(0, 0.03, 0.15, 0.035, _WOOD)
-    pen.blob([(-0.03, 0.04), (0.03, 0.04), (0.06, 0.22), (0.02, 0.40), (0.02, 0.56), (-0.02, 0.56), (-0.02, 0.40), (-0.06, 0.22)], look.other(_WOOD), "side")
-    pen.shape([(-0.27, 0.52), (0.27, 0.52), (0.16, 0.92), (-0.16, 0.92)], mix(look.main, (1.0, 0.95, 0.8), 0.45), "side", lit=True)
+    pen.blob(
+        [
+            (-0.03, 0.04),
+            (0.03, 0.04),
+            (0.06, 0.22),
+            (0.02, 0.40),
+            (0.02, 0.56),
+            (-0.02, 0.56),
+            (-0.02, 0.40),
+            (-0.06, 0.22),
+        ],
+        look.other(_WOOD),
+        "side",
+    )
+    pen.shape(
+        [(-0.27, 0.52), (0.27, 0.52), (0.16, 0.92), (-0.16, 0.92)],
+        mix(look.main, (1.0, 0.95, 0.8), 0.45),
+        "side",
+        lit=True,
+    )
     pen.oval(0, 0.52, 0.27, 0.045, (1.0, 0.96, 0.84), "flat", lit=True)
     pen.glow(0, 0.66, 0.72, (1.0, 0.86, 0.55), 0.6)
 
 
 @figure("chair", "armchair", "throne", "stool", height=0.54, width=0.8, home="room", colours="teal amber coral")
 def chair(pen: Pen, look: Look) -> None:
-    """An armchair."""
+    """Draw an armchair."""
     pen.shadow(0, 0.48)
     for side in (-1, 1):
         pen.box(side * 0.28, 0, 0.05, 0.14, look.other(_WOOD))
@@ -196,7 +257,7 @@ def chair(pen: Pen, look: Look) -> None:
 
 @figure("guitar", "violin", "ukulele", height=0.62, width=0.5, home="studio", colours="amber brown")
 def guitar(pen: Pen, look: Look) -> None:
-    """An acoustic guitar that stands."""
+    """Draw an acoustic guitar that stands."""
     pen.shadow(0, 0.30)
     knots = [(0, 0.02), (0.18, 0.06), (0.22, 0.18), (0.14, 0.30), (0.16, 0.42), (0.08, 0.50), (0, 0.51)]
     pen.blob([*knots, *((-x, y) for x, y in knots[-2:0:-1])], look.shade(0.6))
@@ -218,18 +279,20 @@ def guitar(pen: Pen, look: Look) -> None:
 
 @figure("umbrella", "parasol", height=0.56, width=1.0, home="beach", colours="red azure violet")
 def umbrella(pen: Pen, look: Look) -> None:
-    """An open umbrella."""
+    """Draw an open umbrella."""
     stripe = look.other(mix(look.main, WHITE, 0.75))
     pen.shadow(0, 0.40)
     pen.line([(0, 0.04), (0, 0.95)], 0.022, _WOOD)
     for outer, colour in ((0.48, look.main), (0.30, stripe), (0.12, look.main)):
-        pen.blob([(0, 0.96), (outer * 0.75, 0.86), (outer, 0.60), (0, 0.66), (-outer, 0.60), (-outer * 0.75, 0.86)], colour)
+        pen.blob(
+            [(0, 0.96), (outer * 0.75, 0.86), (outer, 0.60), (0, 0.66), (-outer, 0.60), (-outer * 0.75, 0.86)], colour
+        )
     pen.line([(0, 0.94), (0, 1.0)], 0.018, _WOOD)
 
 
 @figure("clock", "watch", height=0.44, width=1.0, home="studio", colours="maroon teal")
 def clock(pen: Pen, look: Look) -> None:
-    """A round clock at ten past ten."""
+    """Draw a round clock at ten past ten."""
     pen.shadow(0, 0.40)
     pen.oval(0, 0.5, 0.50, 0.50, look.main)
     pen.oval(0, 0.5, 0.42, 0.42, look.other((0.98, 0.97, 0.93)))
@@ -243,10 +306,14 @@ def clock(pen: Pen, look: Look) -> None:
 
 @figure("crystal", "diamond", "gem", "jewel", height=0.42, width=1.0, home="studio", colours="azure violet")
 def crystal(pen: Pen, look: Look) -> None:
-    """A cut gem."""
+    """Draw a cut gem."""
     pen.shadow(0, 0.44)
     pen.glow(0, 0.55, 0.9, look.main, 0.35)
-    top, belt, tip = [(-0.28, 0.94), (0.0, 0.94), (0.28, 0.94)], [(-0.48, 0.66), (-0.18, 0.66), (0.18, 0.66), (0.48, 0.66)], (0.0, 0.04)
+    top, belt, tip = (
+        [(-0.28, 0.94), (0.0, 0.94), (0.28, 0.94)],
+        [(-0.48, 0.66), (-0.18, 0.66), (0.18, 0.66), (0.48, 0.66)],
+        (0.0, 0.04),
+    )
     faces = (
         ((belt[0], belt[1], tip), 0.80), ((belt[1], belt[2], tip), 1.15), ((belt[2], belt[3], tip), 0.62),
         ((top[0], belt[0], belt[1]), 1.25), ((top[0], top[1], belt[1]), 0.95), ((top[1], belt[1], belt[2]), 1.35),

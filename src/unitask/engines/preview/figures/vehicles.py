@@ -26,13 +26,27 @@ def _wheel(pen: Pen, x: float, y: float, radius: float) -> None:
 @figure("car", "automobile", "taxi", "ferrari", "porsche", "sportscar", "vehicle", "convertible", height=0.27, width=2.4,
         home="road", colours="red azure teal")  # fmt: skip
 def car(pen: Pen, look: Look) -> None:
-    """A car from the side."""
+    """Draw a car from the side."""
     pen.shadow(0, 1.35, 0.5)
-    pen.blob([(-0.62, 0.56), (-0.44, 0.94), (-0.1, 1.0), (0.26, 0.94), (0.62, 0.58), (0.3, 0.5), (-0.4, 0.5)], look.main)
-    for pane in ([(-0.48, 0.60), (-0.36, 0.86), (-0.06, 0.90), (-0.05, 0.60)], [(0.02, 0.60), (0.02, 0.90), (0.22, 0.86), (0.46, 0.60)]):
+    pen.blob(
+        [(-0.62, 0.56), (-0.44, 0.94), (-0.1, 1.0), (0.26, 0.94), (0.62, 0.58), (0.3, 0.5), (-0.4, 0.5)], look.main
+    )
+    for pane in (
+        [(-0.48, 0.60), (-0.36, 0.86), (-0.06, 0.90), (-0.05, 0.60)],
+        [(0.02, 0.60), (0.02, 0.90), (0.22, 0.86), (0.46, 0.60)],
+    ):
         pen.shape(pane, _GLASS, "down")
         pen.shape([pane[0], pane[1], ((pane[1][0] + pane[2][0]) / 2, pane[1][1])], WHITE, "flat", alpha=0.3)
-    body = [(-1.10, 0.22), (-1.13, 0.46), (-1.02, 0.60), (-0.5, 0.62), (0.55, 0.62), (0.96, 0.54), (1.13, 0.40), (1.10, 0.22)]
+    body = [
+        (-1.10, 0.22),
+        (-1.13, 0.46),
+        (-1.02, 0.60),
+        (-0.5, 0.62),
+        (0.55, 0.62),
+        (0.96, 0.54),
+        (1.13, 0.40),
+        (1.10, 0.22),
+    ]
     pen.blob([*body, (0.5, 0.17), (-0.5, 0.17)], look.main, "down")
     pen.line([(-1.05, 0.50), (0, 0.55), (1.02, 0.47)], 0.025, mix(look.main, WHITE, 0.5), alpha=0.6)
     pen.box(0, 0.17, 2.0, 0.07, look.other(look.shade(0.6)), "down", soft=0.03)
@@ -47,9 +61,11 @@ def car(pen: Pen, look: Look) -> None:
         pen.glow(1.08, 0.44, 0.75, _LAMP, 0.85)
 
 
-@figure("bus", "truck", "van", "lorry", "ambulance", "tram", height=0.36, width=1.9, home="road", colours="yellow red blue")
+@figure(
+    "bus", "truck", "van", "lorry", "ambulance", "tram", height=0.36, width=1.9, home="road", colours="yellow red blue"
+)
 def bus(pen: Pen, look: Look) -> None:
-    """A bus from the side."""
+    """Draw a bus from the side."""
     pen.shadow(0, 1.1, 0.5)
     pen.box(0, 0.14, 1.84, 0.80, look.main, "down", soft=0.11)
     pen.box(0, 0.40, 1.84, 0.05, look.other(look.shade(0.62)), "flat")
@@ -66,11 +82,18 @@ def bus(pen: Pen, look: Look) -> None:
 
 @figure("train", "locomotive", "tramway", height=0.36, width=2.0, home="meadow", colours="green red")
 def train(pen: Pen, look: Look) -> None:
-    """A steam locomotive."""
+    """Draw a steam locomotive."""
     pen.shadow(0, 1.1, 0.45)
     pen.box(0, -0.01, 2.2, 0.035, (0.40, 0.36, 0.34))
     for puff in range(5):
-        pen.oval(0.62 - 0.22 * puff, 1.05 + 0.09 * puff, 0.13 + 0.035 * puff, 0.11 + 0.03 * puff, WHITE, alpha=0.75 - 0.11 * puff)
+        pen.oval(
+            0.62 - 0.22 * puff,
+            1.05 + 0.09 * puff,
+            0.13 + 0.035 * puff,
+            0.11 + 0.03 * puff,
+            WHITE,
+            alpha=0.75 - 0.11 * puff,
+        )
     pen.box(0.62, 0.62, 0.13, 0.34, BLACK)
     pen.box(0.62, 0.92, 0.20, 0.06, BLACK, soft=0.02)
     pen.box(0.28, 0.34, 1.16, 0.36, look.main, "down", soft=0.16)
@@ -87,9 +110,11 @@ def train(pen: Pen, look: Look) -> None:
     pen.oval(0.88, 0.54, 0.05, 0.06, _LAMP, "ball", lit=True)
 
 
-@figure("bicycle", "bike", "motorcycle", "motorbike", "scooter", height=0.34, width=1.6, home="road", colours="red teal")
+@figure(
+    "bicycle", "bike", "motorcycle", "motorbike", "scooter", height=0.34, width=1.6, home="road", colours="red teal"
+)
 def bicycle(pen: Pen, look: Look) -> None:
-    """A bicycle from the side."""
+    """Draw a bicycle from the side."""
     pen.shadow(0, 0.8, 0.35)
     for x in (-0.48, 0.48):
         for radius, colour in ((0.33, _TYRE), (0.285, (0.85, 0.86, 0.88))):
@@ -111,7 +136,7 @@ def bicycle(pen: Pen, look: Look) -> None:
 @figure("boat", "sailboat", "yacht", "dinghy", "canoe", height=0.48, width=0.9, stance="water", home="water",
         colours="red navy teal")  # fmt: skip
 def boat(pen: Pen, look: Look) -> None:
-    """A sailing boat."""
+    """Draw a sailing boat."""
     sail = look.other(WHITE)
     pen.oval(0, 0.015, 0.52, 0.03, (0.05, 0.12, 0.18), "flat", alpha=0.35)
     pen.line([(0.02, 0.14), (0.02, 0.98)], 0.022, _HULL)
@@ -126,33 +151,63 @@ def boat(pen: Pen, look: Look) -> None:
         pen.oval(x, 0.02, 0.10, 0.016, WHITE, "flat", alpha=0.6)
 
 
-@figure("ship", "steamer", "ferry", "liner", "submarine", height=0.40, width=1.6, stance="water", home="water", colours="navy red")
+@figure(
+    "ship",
+    "steamer",
+    "ferry",
+    "liner",
+    "submarine",
+    height=0.40,
+    width=1.6,
+    stance="water",
+    home="water",
+    colours="navy red",
+)
 def ship(pen: Pen, look: Look) -> None:
-    """A steamer with two funnels."""
+    """Draw a steamer with two funnels."""
     pen.oval(0, 0.02, 0.86, 0.04, (0.05, 0.12, 0.18), "flat", alpha=0.35)
     for x in (-0.16, 0.14):
         for puff in range(3):
-            pen.oval(x - 0.12 * puff - 0.05, 0.98 + 0.07 * puff, 0.07 + 0.03 * puff, 0.055 + 0.02 * puff, WHITE, alpha=0.5 - 0.12 * puff)
+            pen.oval(
+                x - 0.12 * puff - 0.05,
+                0.98 + 0.07 * puff,
+                0.07 + 0.03 * puff,
+                0.055 + 0.02 * puff,
+                WHITE,
+                alpha=0.5 - 0.12 * puff,
+            )
         pen.box(x, 0.58, 0.13, 0.34, look.other(NAMED["red"]))
         pen.box(x, 0.84, 0.13, 0.09, BLACK)
     pen.box(-0.02, 0.46, 0.74, 0.16, WHITE, soft=0.02)
     pen.box(-0.04, 0.32, 1.08, 0.16, dim(WHITE, 0.94), soft=0.02)
     for pane in range(8):
-        pen.oval(-0.46 + 0.12 * pane, 0.40, 0.026, 0.026, _LAMP if look.dark else (0.25, 0.36, 0.48), "flat", lit=look.dark)
+        pen.oval(
+            -0.46 + 0.12 * pane, 0.40, 0.026, 0.026, _LAMP if look.dark else (0.25, 0.36, 0.48), "flat", lit=look.dark
+        )
     for pane in range(5):
         pen.box(-0.28 + 0.13 * pane, 0.51, 0.07, 0.06, _LAMP if look.dark else _GLASS, lit=look.dark)
-    pen.blob([(-0.80, 0.34), (0, 0.31), (0.90, 0.42), (0.72, 0.10), (0.55, 0.01), (-0.60, 0.01), (-0.74, 0.10)], look.main, "down")
+    pen.blob(
+        [(-0.80, 0.34), (0, 0.31), (0.90, 0.42), (0.72, 0.10), (0.55, 0.01), (-0.60, 0.01), (-0.74, 0.10)],
+        look.main,
+        "down",
+    )
     pen.line([(-0.74, 0.10), (0, 0.085), (0.72, 0.11)], 0.035, NAMED["crimson"])
     for x in (-0.7, 0.66):
         pen.oval(x, 0.02, 0.16, 0.022, WHITE, "flat", alpha=0.6)
 
 
-@figure("plane", "airplane", "aeroplane", "aircraft", "jet", height=0.24, width=2.4, stance="air", colours="white red azure")
+@figure(
+    "plane", "airplane", "aeroplane", "aircraft", "jet", height=0.24, width=2.4, stance="air", colours="white red azure"
+)
 def plane(pen: Pen, look: Look) -> None:
-    """An airliner from the side."""
+    """Draw an airliner from the side."""
     trim = look.other(NAMED["azure"] if look.main == WHITE else WHITE)
     pen.blob([(-0.15, 0.56), (-0.55, 0.86), (-0.70, 0.86), (-0.50, 0.54)], look.shade(0.72))
-    pen.blob([(1.10, 0.50), (0.85, 0.66), (0.2, 0.70), (-0.7, 0.66), (-1.15, 0.72), (-0.8, 0.44), (0.2, 0.32), (0.85, 0.36)], look.main, "down")
+    pen.blob(
+        [(1.10, 0.50), (0.85, 0.66), (0.2, 0.70), (-0.7, 0.66), (-1.15, 0.72), (-0.8, 0.44), (0.2, 0.32), (0.85, 0.36)],
+        look.main,
+        "down",
+    )
     pen.shape([(-0.86, 0.62), (-1.22, 1.08), (-1.02, 1.08), (-0.62, 0.64)], trim, "side")
     pen.blob([(-0.85, 0.62), (-1.24, 0.70), (-1.22, 0.76), (-0.80, 0.68)], dim(trim, 0.8))
     pen.line([(-0.95, 0.56), (0, 0.50), (1.0, 0.47)], 0.05, trim)
@@ -166,14 +221,24 @@ def plane(pen: Pen, look: Look) -> None:
 @figure("rocket", "spaceship", "missile", "spacecraft", "starship", height=0.62, width=0.6, stance="air", home="space",
         colours="white")  # fmt: skip
 def rocket(pen: Pen, look: Look) -> None:
-    """A rocket on its flame."""
+    """Draw a rocket on its flame."""
     trim = look.other(NAMED["red"] if look.main == WHITE else WHITE)
     pen.glow(0, 0.12, 0.34, (1.0, 0.62, 0.22), 0.9)
-    for colour, half, low in (((0.98, 0.45, 0.12), 0.11, -0.06), ((1.0, 0.75, 0.25), 0.075, 0.01), ((1.0, 0.96, 0.80), 0.04, 0.09)):
-        pen.blob([(-half, 0.22), (half, 0.22), (half * 0.6, 0.12), (0, low), (-half * 0.6, 0.12)], colour, "flat", lit=True)
+    for colour, half, low in (
+        ((0.98, 0.45, 0.12), 0.11, -0.06),
+        ((1.0, 0.75, 0.25), 0.075, 0.01),
+        ((1.0, 0.96, 0.80), 0.04, 0.09),
+    ):
+        pen.blob(
+            [(-half, 0.22), (half, 0.22), (half * 0.6, 0.12), (0, low), (-half * 0.6, 0.12)], colour, "flat", lit=True
+        )
     for side in (-1, 1):
         pen.blob([(side * 0.12, 0.46), (side * 0.27, 0.26), (side * 0.26, 0.13), (side * 0.11, 0.24)], trim)
-    pen.blob([(0, 1.0), (0.10, 0.86), (0.155, 0.58), (0.12, 0.24), (-0.12, 0.24), (-0.155, 0.58), (-0.10, 0.86)], look.main, "side")
+    pen.blob(
+        [(0, 1.0), (0.10, 0.86), (0.155, 0.58), (0.12, 0.24), (-0.12, 0.24), (-0.155, 0.58), (-0.10, 0.86)],
+        look.main,
+        "side",
+    )
     pen.blob([(0, 1.01), (0.075, 0.90), (0.10, 0.84), (0, 0.82), (-0.10, 0.84), (-0.075, 0.90)], trim, "side")
     pen.oval(0, 0.65, 0.075, 0.075, (0.42, 0.45, 0.50), "ball")
     pen.oval(0, 0.65, 0.055, 0.055, (0.45, 0.75, 0.92), "ball")
@@ -184,7 +249,7 @@ def rocket(pen: Pen, look: Look) -> None:
 
 @figure("balloon", "airship", "zeppelin", height=0.50, width=0.8, stance="air", colours="red orange violet")
 def balloon(pen: Pen, look: Look) -> None:
-    """A hot-air balloon."""
+    """Draw a hot-air balloon."""
     stripe = look.other(mix(look.main, (1.0, 0.95, 0.80), 0.8))
     for x in (-0.11, -0.04, 0.04, 0.11):
         pen.line([(x * 1.5, 0.36), (x * 0.8, 0.14)], 0.008, _HULL)
@@ -201,9 +266,13 @@ def balloon(pen: Pen, look: Look) -> None:
 
 @figure("ufo", "saucer", "alien", height=0.26, width=2.0, stance="air", colours="silver")
 def ufo(pen: Pen, look: Look) -> None:
-    """A flying saucer with its beam."""
-    pen.shape([(-0.30, 0.20), (0.30, 0.20), (0.70, -0.95), (-0.70, -0.95)], (0.65, 1.0, 0.75), "flat", alpha=0.22, lit=True)
-    pen.blob([(-0.36, 0.52), (-0.30, 0.84), (0, 1.0), (0.30, 0.84), (0.36, 0.52)], (0.60, 0.90, 0.86), "ball", alpha=0.85)
+    """Draw a flying saucer with its beam."""
+    pen.shape(
+        [(-0.30, 0.20), (0.30, 0.20), (0.70, -0.95), (-0.70, -0.95)], (0.65, 1.0, 0.75), "flat", alpha=0.22, lit=True
+    )
+    pen.blob(
+        [(-0.36, 0.52), (-0.30, 0.84), (0, 1.0), (0.30, 0.84), (0.36, 0.52)], (0.60, 0.90, 0.86), "ball", alpha=0.85
+    )
     pen.oval(0, 0.66, 0.12, 0.16, (0.36, 0.66, 0.30), "ball")
     for side in (-1, 1):
         pen.oval(side * 0.045, 0.70, 0.032, 0.045, BLACK, "flat", angle=side * 20)
