@@ -270,17 +270,19 @@ async def _claim_ms(services: Services, times: int = 200) -> float:
 async def _claim_under_load(bench: Bench) -> None:
     services = await Services.open(bench.settings())
     await services.tasks.beat(worker_id="bench", name="bench", engines=["preview"], progress=[])
-    await services.database.write(lambda tx: tx.execute(FILL["few"]))
+    caller = await services.accounts.authenticate(KEY)
+    for _ in range(250):
+        await services.tasks.create(await services.orders.prepare(BODY, caller, None))
     empty = await _claim_ms(services)
-    for name in ("finished", "pending"):
-        await services.database.write(lambda tx, name=name: tx.execute(FILL[name]))
+    for name in ("finished", "pending_tasks", "pending", "occupied"):
+        await services.database.write(lambda tx: tx.execute(FILL[name]))
     await services.tasks.beat(worker_id="bench", name="bench", engines=["preview"], progress=[])
     if bench.name == "PostgreSQL":
         connection = await asyncpg.connect(bench.url)
         await connection.execute("vacuum analyze")
         await connection.close()
     full = await _claim_ms(services)
-    print(f"  {'claim, 300 waiting':34} {empty:.2f} ms")
+    print(f"  {'claim, 250 waiting':34} {empty:.2f} ms")
     print(f"  {'claim, 1,000,000 ended + 100,000':34} {full:.2f} ms  {full / empty:.2f} of the small queue")
     await services.close()
 

@@ -1,13 +1,3 @@
--- name: few [sqlite]
-with recursive n(i) as (select 1 union all select i + 1 from n where i < 300)
-insert into queue (task_id, account_id, product, engine, state, price_points, has_webhook, deadline)
-select printf('00000000-0000-7000-8000-%012d', i), 1, 'Qubico/flux1-dev/txt2img', 'preview', 'ready', 0, false,
-  9000000000000000 from n
--- name: few [postgres]
-insert into queue (task_id, account_id, product, engine, state, price_points, has_webhook, deadline)
-select ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 1, 'Qubico/flux1-dev/txt2img', 'preview', 'ready', 0,
-  false, 9000000000000000 from generate_series(1, 300) i
-
 -- name: finished [sqlite]
 with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000)
 insert into tasks (id, account_id, api_key_id, model, task_type, status, input, config, warnings, logs, price_points, created_at)
@@ -27,3 +17,16 @@ select printf('00000002-0000-7000-8000-%012d', i), 1, 'Qubico/flux1-schnell/txt2
 insert into queue (task_id, account_id, product, engine, state, price_points, has_webhook, deadline)
 select ('00000002-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 1, 'Qubico/flux1-schnell/txt2img', 'preview', 'ready', 0,
   false, 9000000000000000 from generate_series(1, 100000) i
+
+-- name: pending_tasks [sqlite]
+with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
+insert into tasks (id, account_id, api_key_id, model, task_type, status, input, config, warnings, logs, price_points, created_at)
+select printf('00000002-0000-7000-8000-%012d', i), 1, 1, 'Qubico/flux1-schnell', 'txt2img', 'pending', '{"prompt":"a cat"}', '{}',
+  '[]', '[]', 0, 1 from n
+-- name: pending_tasks [postgres]
+insert into tasks (id, account_id, api_key_id, model, task_type, status, input, config, warnings, logs, price_points, created_at)
+select ('00000002-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 1, 1, 'Qubico/flux1-schnell', 'txt2img', 'pending',
+  '{"prompt":"a cat"}', '{}', '[]', '[]', 0, 1 from generate_series(1, 100000) i
+
+-- name: occupied
+update accounts set active_tasks = active_tasks + 100000 where id = 1

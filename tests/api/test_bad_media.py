@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+
 from support.answers import accepted, refused
 from support.media import PNG, WAV, base64_of, data_uri
 from support.orders import cat, cutout
 from support.traces import traces
-
 from unitask.app import Services
 
 LIMIT_BYTES = 10 * 2**20
@@ -46,7 +46,7 @@ ADDRESSES = [
 
 
 def hooked(endpoint: str) -> dict[str, Any]:
-    """An order that wants a webhook."""
+    """Order with a webhook."""
     return cat(config={"webhook_config": {"endpoint": endpoint, "secret": "s"}})
 
 
@@ -115,9 +115,7 @@ async def test_a_bad_idempotency_key_leaves_no_file(client: httpx.AsyncClient, s
         pytest.param(base64.encodebytes(PNG).decode(), "png", id="with-line-breaks"),
     ],
 )
-async def test_a_file_inside_the_body_becomes_an_address(
-    client: httpx.AsyncClient, image: str, extension: str
-) -> None:
+async def test_a_file_inside_the_body_becomes_an_address(client: httpx.AsyncClient, image: str, extension: str) -> None:
     """The echo shows a URL that anyone can read, with the very bytes that were sent."""
     url = accepted(await client.post("/api/v1/task", json=cutout(image)))["input"]["image"]
     assert url.startswith("http://unitask.test/files/2027/01/15/")

@@ -2,17 +2,18 @@
 
 import httpx
 import pytest
+
 from support.answers import accepted, refused
 from support.media import PNG, base64_of
 from support.orders import cutout
 from support.traces import files, traces
-
 from unitask.app import Services
 from unitask.settings import Settings
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
+    """Have clients reach the server on loopback."""
     return settings.model_copy(update={"public_url": "http://127.0.0.1:8000"})
 
 

@@ -1,9 +1,9 @@
 """The two calls on the wire."""
 
 import httpx
+
 from support.orders import CAT, CAT_POINTS, cat
 from support.worker import HandWorker
-
 from unitask.app import Services
 
 ZERO = "0001-01-01T00:00:00Z"

@@ -39,7 +39,7 @@ async def top_up(services: Services, account_id: int, points: int) -> None:
 
     async def work(tx: Transaction) -> None:
         await ledger.add(tx, [Entry(account_id, None, Kind.TOP_UP, points)], now)
-        await accounts.change(tx, {account_id: Change(available_points=points)})
+        await accounts.change(tx, [Change(account_id, available_points=points)])
 
     await services.database.write(work)
 

@@ -3,10 +3,12 @@
 `support.plugin` installs a copy of this file, so it imports nothing of the tests.
 """
 
+import contextlib
 import ctypes
 import hashlib
 import os
 import resource
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -31,6 +33,7 @@ class Do(Input):
 
     do: Literal[
         "ok",
+        "babble",
         "crash",
         "crash_once",
         "eat_crumbs",
@@ -69,6 +72,16 @@ class Done(BaseModel):
 
 def _ok(inputs: Do, job: Job) -> dict[str, Any]:
     job.progress(0.5, f"half of {inputs.do}")
+    return {}
+
+
+def _babble(_: Do, __: Job) -> dict[str, Any]:
+    """Write into every socket of this process, the one to the parent too, and go on."""
+    for descriptor in range(3, 100):
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, b"babble\n")
+    time.sleep(3600)
     return {}
 
 
@@ -115,7 +128,8 @@ def _fetch(inputs: Do, job: Job) -> dict[str, Any]:
     return {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _hang(_: Do, __: Job) -> dict[str, Any]:
+def _hang(_: Do, job: Job) -> dict[str, Any]:
+    job.progress(0.1)
     while True:
         pass
 

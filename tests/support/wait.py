@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,3 +26,12 @@ async def seen(look: Callable[[], T], *, within_s: float, what: str = "it") -> T
         assert asyncio.get_running_loop().time() < end, f"{what} did not happen within {within_s} s"
         await asyncio.sleep(_EVERY_S)
     return found
+
+
+async def answered(ask: Callable[[], Awaitable[T]], *, within_s: float, what: str = "it") -> T:
+    """Ask again and again until the answer is true, and give it."""
+    end = asyncio.get_running_loop().time() + within_s
+    while not (answer := await ask()):
+        assert asyncio.get_running_loop().time() < end, f"{what} did not happen within {within_s} s; seen: {answer!r}"
+        await asyncio.sleep(_EVERY_S)
+    return answer

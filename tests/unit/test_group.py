@@ -21,6 +21,7 @@ class CountingDatabase:
         self.error: Exception | None = None
 
     async def write(self, work: Callable[[Transaction], Awaitable[Any]]) -> Any:
+        """Count, wait for the gate, run."""
         self.transactions += 1
         await self.gate.wait()
         if self.error is not None:
@@ -35,6 +36,7 @@ class Recorder:
         self.groups: list[list[int]] = []
 
     async def __call__(self, _: Transaction, items: list[int]) -> list[int | UnitaskError]:
+        """Do the work of one group."""
         self.groups.append(list(items))
         if min(items) < -10:
             raise Conflict("raised, not returned")
@@ -45,19 +47,23 @@ class Recorder:
 
 @pytest.fixture
 def recorder() -> Recorder:
+    """Prepare work that has done nothing yet."""
     return Recorder()
 
 
 @pytest.fixture
 async def database() -> CountingDatabase:
+    """Open the gate and count from zero."""
     return CountingDatabase()
 
 
 def group_of(database: CountingDatabase, recorder: Recorder, **options: Any) -> Group[int, int]:
+    """Group the recorder's work."""
     return Group(database, recorder, **options)  # type: ignore[arg-type]
 
 
 async def submit_all(group: Group[int, int], items: list[int]) -> list[int | BaseException]:
+    """Submit at the same moment; gives results and errors."""
     return await asyncio.gather(*[group.submit(item) for item in items], return_exceptions=True)
 
 

@@ -49,10 +49,12 @@ EVENTS: dict[str, Event] = {
 
 
 def ended(failure: Failure, **counters: int) -> tuple[Status, Effects]:
+    """Expect a failure, with nothing charged."""
     return Status.FAILED, Effects(release=PRICE, dequeue=True, notify=True, failure=failure, **counters)
 
 
 def completed(charge: int) -> tuple[Status, Effects]:
+    """Expect a success, with the rest of the hold given back."""
     effects = Effects(capture=charge, release=PRICE - charge, active=-1, dequeue=True, notify=True)
     return Status.COMPLETED, effects
 
@@ -100,12 +102,13 @@ def test_the_table_names_known_events_only() -> None:
 
 
 def legal(status: Status | None) -> list[str]:
+    """List the events that a status allows."""
     return [name for of, name in LEGAL if of == status]
 
 
 @st.composite
 def lives(draw: st.DrawFn) -> tuple[int, list[Event]]:
-    """A price, and events that lead from nothing to a final status."""
+    """Draw a price, and events that lead from nothing to a final status."""
     price = draw(st.integers(0, 10**12))
     status: Status | None = None
     events: list[Event] = []

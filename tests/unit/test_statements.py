@@ -12,6 +12,7 @@ PACKAGES = ("accounts", "artifacts", "billing", "queue", "tasks", "webhooks")
 
 
 def one(text: str) -> Statement:
+    """Parse one text for both dialects."""
     (statement,) = parse(f"-- name: it\n{text}").values()
     return statement
 

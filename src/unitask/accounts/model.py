@@ -16,6 +16,7 @@ class Account:
     task_limit: int | None
     active_tasks: int
     staged_tasks: int
+    created_at: int
 
     @property
     def has_slot(self) -> bool:

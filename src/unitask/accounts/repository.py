@@ -19,6 +19,7 @@ def _account(row: Row) -> Account:
         task_limit=row["task_limit"],
         active_tasks=row["active_tasks"],
         staged_tasks=row["staged_tasks"],
+        created_at=row["created_at"],
     )
 
 

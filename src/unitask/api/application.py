@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from unitask.api import errors, files, health, reference, tasks, workers
+from unitask.api import account, errors, files, health, legacy, reference, tasks, uploads, workers
 from unitask.app import Services
 from unitask.tasks.housekeeping import Housekeeper
 
@@ -26,6 +26,9 @@ class Application:
         self._router = Router(
             [
                 *tasks.ROUTES,
+                *account.ROUTES,
+                *uploads.ROUTES,
+                *legacy.ROUTES,
                 *workers.ROUTES,
                 *files.ROUTES,
                 *health.ROUTES,

@@ -79,8 +79,8 @@ def _task() -> Schema:
             },
             "input": {
                 "type": "object",
-                "description": "The input of the request, checked: defaults filled in, nulls and unknown keys left out, "
-                "media that came as base64 replaced by URLs.",
+                "description": "The checked input of the request: defaults filled in, nulls and unknown keys left out, "
+                "and media that came as base64 replaced by URLs.",
             },
             "output": ref("TaskOutput"),
             "meta": ref("TaskMeta"),

@@ -12,7 +12,9 @@ from starlette.types import Receive, Scope, Send
 from unitask.accounts.model import Caller
 from unitask.api.errors import answer
 from unitask.app import Services
-from unitask.kit.errors import BodyTooLarge, Unauthorized
+from unitask.kit.errors import BodyTooLarge, InvalidRequest, Unauthorized
+
+_DIGITS = 15
 
 
 class Endpoint:
@@ -68,6 +70,21 @@ def require_worker(request: Request) -> None:
     token = services(request).settings.worker_token
     if token is None or not hmac.compare_digest(token.get_secret_value().encode(), bearer(request).encode()):
         raise Unauthorized("the worker token is missing or wrong; set UNITASK_WORKER_TOKEN to the API's")
+
+
+def number(request: Request, name: str, default: int) -> int:
+    """Read a whole number from the query.
+
+    Raises:
+        InvalidRequest: it is something else.
+
+    """
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > _DIGITS:
+        raise InvalidRequest(f"invalid request: {name} must be a whole number")
+    return int(text)
 
 
 async def body(request: Request) -> bytes:

@@ -4,7 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from unitask.api.envelope import success, task_object
-from unitask.api.requests import body, caller, route, services
+from unitask.api.requests import body, caller, number, route, services
+from unitask.kit.errors import InvalidRequest
+from unitask.tasks.place import place
 
 
 async def create(request: Request) -> Response:
@@ -12,14 +14,7 @@ async def create(request: Request) -> Response:
     who = await caller(request)
     raw = await body(request)
     unitask = services(request)
-    order = await unitask.orders.prepare(raw, who, request.headers.get("idempotency-key"))
-    try:
-        task = await unitask.tasks.create(order)
-    except BaseException:
-        unitask.orders.discard(order)
-        raise
-    if task.id != order.task_id:
-        unitask.orders.discard(order)
+    task = await place(unitask.orders, unitask.tasks, raw, who, request.headers.get("idempotency-key"))
     return success(task_object(task, unitask.artifacts))
 
 
@@ -39,9 +34,23 @@ async def cancel(request: Request) -> Response:
     return success(task_object(task, unitask.artifacts))
 
 
+async def cancel_many(request: Request) -> Response:
+    """`DELETE /api/v1/tasks`: take back all orders that wait and were made before a moment."""
+    who = await caller(request)
+    unitask = services(request)
+    before = number(request, "created_before", -1)
+    if before < 0:
+        raise InvalidRequest("invalid request: created_before is required, in seconds since the epoch")
+    model = request.query_params.get("model", "all")
+    models = unitask.history.models(model)
+    cancelled = [await unitask.tasks.cancel_many(who, created_before_s=before, model=one) for one in models]
+    return success({"cancelled": sum(cancelled)})
+
+
 ROUTES = [
     route("POST", "/api/v1/task", create),
     route("GET", "/api/v1/task/{task_id}", get),
     route("DELETE", "/api/v1/task/{task_id}", cancel),
     route("POST", "/api/v1/task/{task_id}/cancel", cancel),
+    route("DELETE", "/api/v1/tasks", cancel_many),
 ]

@@ -57,6 +57,12 @@ class Artifacts:
         now = self._clock.now_us()
         return Artifact(new_id(now), account_id, None, None, ArtifactKind.INPUT, file, now, now + INPUT_KEEP_US)
 
+    async def keep_upload(self, content: bytes, *, extension: str, account_id: int) -> Artifact:
+        """Keep an uploaded file for a day."""
+        artifact = self.as_input(await self.store_bytes(content, extension=extension), account_id)
+        await self._database.write(lambda tx: repository.add(tx, [artifact]))
+        return artifact
+
     async def add_output(self, file: StoredFile, *, account_id: int, task_id: str, attempt: int) -> None:
         """Write down a file that an attempt made; it is published when the attempt settles."""
         now = self._clock.now_us()
@@ -79,7 +85,9 @@ class Artifacts:
             NotFound: there is none, or it has expired.
 
         """
-        artifact = await repository.find(self._database, path, self._clock.now_us())
+        artifact = None
+        if is_stored_name(path):
+            artifact = await repository.find(self._database, path, self._clock.now_us())
         if artifact is None:
             raise NotFound("no such file; it may have expired")
         return artifact, self._store.locate(path)

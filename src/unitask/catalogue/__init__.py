@@ -101,9 +101,7 @@ class Catalogue:
         if found := spelled.get(model.lower()):
             types = [product.task_type for product in self if product.model == found]
             near = _nearest(task_type, types)
-            return (
-                f"invalid task type: {_shown(task_type)} of {found}; this model has: {', '.join(types)}{near}"
-            )
+            return f"invalid task type: {_shown(task_type)} of {found}; this model has: {', '.join(types)}{near}"
         return f"invalid request: no model {_shown(model)}{_nearest(model, spelled.values())}"
 
 
@@ -128,9 +126,7 @@ def _each(offered: object, entry: EntryPoint) -> Iterable[object]:
 
 
 def _not_products(entry: EntryPoint) -> str:
-    return (
-        f"entry point {entry.name!r} ({entry.value}) of {GROUP!r} offers no Product and no iterable of them"
-    )
+    return f"entry point {entry.name!r} ({entry.value}) of {GROUP!r} offers no Product and no iterable of them"
 
 
 def validate(product: Product, raw: Mapping[str, Any]) -> tuple[Input, list[str]]:
@@ -154,9 +150,7 @@ def validate(product: Product, raw: Mapping[str, Any]) -> tuple[Input, list[str]
 
 
 def _what_is_wrong(error: ValidationError) -> str:
-    wrong = [
-        _fault(item) for item in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
+    wrong = [_fault(item) for item in error.errors(include_url=False, include_context=False, include_input=False)]
     more = [f"and {len(wrong) - LISTED_ERRORS} more"] if len(wrong) > LISTED_ERRORS else []
     return f"invalid request: {'; '.join(wrong[:LISTED_ERRORS] + more)}"
 

@@ -17,9 +17,10 @@ from pydantic import (
     model_validator,
 )
 
-from unitask.spec.media import Image
+from unitask.spec.fields import MEDIA_CHARS, OptionalPicture, Picture, Prompt, Words
 from unitask.spec.price import dollars
 from unitask.spec.product import Example, ImageResult, Input, Product, Recipe
+from unitask.spec.samples import EXAMPLE_IMAGE
 
 SCHNELL: Final = "Qubico/flux1-schnell"
 DEV: Final = "Qubico/flux1-dev"
@@ -29,15 +30,6 @@ LIMIT_PIXELS: Final = 1024 * 1024
 LIMIT_SIDE_PX: Final = 4096
 LIMIT_ADDED_PIXELS: Final = 1024 * 1024 - 1
 DEFAULT_SIDE_PX: Final = 1024
-PROMPT_CHARS: Final = 20_000
-# Base64 of the largest file that a picture may be, with line breaks and a data URI's header.
-MEDIA_CHARS: Final = 15_000_000
-
-
-def _filled(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be blank")
-    return text
 
 
 def _only_one(batch_size: int) -> int:
@@ -46,8 +38,6 @@ def _only_one(batch_size: int) -> int:
     return batch_size
 
 
-Prompt = Annotated[str, Field(max_length=PROMPT_CHARS), AfterValidator(_filled)]
-Picture = Annotated[Image, Field(max_length=MEDIA_CHARS), AfterValidator(_filled)]
 OnePicture = Annotated[int, Field(ge=1, json_schema_extra={"maximum": 1}), AfterValidator(_only_one)]
 Side = Annotated[int, Field(ge=0, le=LIMIT_SIDE_PX)]
 # fmt: off
@@ -112,10 +102,8 @@ class FluxInput(Input):
 class Guided(FluxInput):
     """Adds what steers away from and towards the prompt."""
 
-    negative_prompt: str = Field(default="", max_length=PROMPT_CHARS, description="What must not be shown.")
-    guidance_scale: float | None = Field(
-        default=None, ge=1.5, le=5, description="How strictly to follow words."
-    )
+    negative_prompt: Words = Field(default="", description="What must not be shown.")
+    guidance_scale: float | None = Field(default=None, ge=1.5, le=5, description="How strictly to follow words.")
 
 
 class Sized(FluxInput):
@@ -182,10 +170,8 @@ class ImageToImageLora(Styled, ImageToImage):
 class ControlNet(TextToImage):
     """A picture from words that follows the shapes of another."""
 
-    image: Image = Field(default="", max_length=MEDIA_CHARS, description="A picture to start from, if any.")
-    control_net_settings: list[Control] = Field(
-        min_length=1, max_length=1, description="What to follow, just one."
-    )
+    image: OptionalPicture = Field(default="", description="A picture to start from, if any.")
+    control_net_settings: list[Control] = Field(min_length=1, max_length=1, description="What to follow, just one.")
     lora_settings: list[Lora] = Field(default=[], max_length=1, description="A style, at most one.")
 
 
@@ -196,7 +182,7 @@ class FillInpaint(FromPicture, Guided):
 class FillOutpaint(FromPicture, Guided):
     """A picture continued beyond its edges."""
 
-    prompt: str = Field(default="", max_length=PROMPT_CHARS, description="What the new parts show.")
+    prompt: Words = Field(default="", description="What the new parts show.")
     custom_settings: list[Outpaint] = Field(min_length=1, max_length=1, description="How far, just one.")
 
 
@@ -212,11 +198,6 @@ class Kontext(FromPicture, Sized):
     steps: int = Field(default=28, ge=0, le=40, description="Denoising steps; 0 stands for 28.")
 
 
-# A small picture with a white square in its middle, so that every example runs without a network.
-_PICTURE: Final = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAgMAAADXB5lNAAAADFBMVEUoWqDmtDz///8eHihrJ4kVAAAANklEQVR42mNgGD6A"
-    "kYGBIRTOW83AwISuYugIsECoUIhHGIa0X6ghwPifgSEMzls1Gh7/B4c7AGx6BWadAklBAAAAAElFTkSuQmCC"
-)
 _TITLES: Final = {SCHNELL: "Flux schnell", DEV: "Flux dev", ADVANCED: "Flux dev advanced"}
 _PRICES: Final = {SCHNELL: "0.0015", DEV: "0.015", ADVANCED: "0.02"}
 
@@ -230,11 +211,11 @@ def _with(prompt: str, **fields: object) -> dict[str, object]:
 
 
 def _near(prompt: str, **fields: object) -> dict[str, object]:
-    return {"prompt": prompt, "image": _PICTURE, **fields}
+    return {"prompt": prompt, "image": EXAMPLE_IMAGE, **fields}
 
 
 def _control(control_type: str, **fields: object) -> list[dict[str, object]]:
-    return [{"control_type": control_type, "control_image": _PICTURE, **fields}]
+    return [{"control_type": control_type, "control_image": EXAMPLE_IMAGE, **fields}]
 
 
 _FROM_TEXT: Final = (
@@ -251,9 +232,7 @@ _FROM_IMAGE: Final = (
 )
 _TEXT_LORA: Final = (
     Example("A style", _with("a street at night", lora_settings=[{"lora_type": "mystic-realism"}])),
-    Example(
-        "Half of it", _with("a fox", lora_settings=[{"lora_type": "anime", "lora_strength": 0.5}], width=768)
-    ),
+    Example("Half of it", _with("a fox", lora_settings=[{"lora_type": "anime", "lora_strength": 0.5}], width=768)),
 )
 _IMAGE_LORA: Final = (
     Example("A style", _near("a bear", lora_settings=[{"lora_type": "disney"}])),
@@ -271,22 +250,20 @@ _CONTROLNET: Final = (
     ),
 )
 _INPAINT: Final = (
-    Example("Fill the white square", _near("a girl in a blue and red skirt")),
-    Example("In fewer steps", _near("a wooden door", steps=20, negative_prompt="text")),
+    Example("Fill the white window", _near("a window with a cat behind it")),
+    Example("In fewer steps", _near("closed shutters", steps=20, negative_prompt="text")),
 )
 _SIDEWAYS: Final = {"setting_type": "outpaint", "outpaint_left": 500, "outpaint_right": 500}
 _OUTPAINT: Final = (
     Example("To both sides", _near("a wide valley", custom_settings=[_SIDEWAYS])),
-    Example(
-        "Upwards", _near("a clear sky", custom_settings=[{"setting_type": "outpaint", "outpaint_top": 64}])
-    ),
+    Example("Upwards", _near("a clear sky", custom_settings=[{"setting_type": "outpaint", "outpaint_top": 64}])),
 )
 _REDUX: Final = (
     Example("A variation", _near("a superman", width=1024, height=1024)),
     Example("Upright", _near("in watercolours", width=768, height=1024, seed=7)),
 )
 _KONTEXT: Final = (
-    Example("Change one thing", _near("make the square green", steps=10, seed=-1)),
+    Example("Change one thing", _near("paint the roof green", steps=10, seed=-1)),
     Example("Change the season", _near("let it be winter", width=1248, height=832)),
 )
 _MAKES: Final = {
@@ -297,9 +274,7 @@ _MAKES: Final = {
 }
 
 
-def _product(
-    model: str, task_type: str, title: str, inputs: type[FluxInput], examples: tuple[Example, ...]
-) -> Product:
+def _product(model: str, task_type: str, title: str, inputs: type[FluxInput], examples: tuple[Example, ...]) -> Product:
     schnell = model == SCHNELL
     return Product(
         model=model,

@@ -3,33 +3,23 @@
 from math import ceil
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from unitask.spec.media import Image, Media
+from unitask.spec.fields import FILLED, MEDIA_CHARS, Picture
+from unitask.spec.media import Media
 from unitask.spec.price import dollars
 from unitask.spec.product import Example, ImageResult, Input, Product, Recipe
+from unitask.spec.samples import EXAMPLE_IMAGE
 
 MODEL: Final = "Qubico/image-toolkit"
 LIMIT_SIDE_PX: Final = 2048
 LIMIT_OUTPUT_PIXELS: Final = 64_000_000
 PIXELS_PER_MEGAPIXEL: Final = 1_000_000
-# Base64 of the largest file that a picture may be, with line breaks and a data URI's header.
-MEDIA_CHARS: Final = 15_000_000
-
-
-def _filled(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be blank")
-    return text
-
-
-_FILLED: Final = AfterValidator(_filled)
-Picture = Annotated[Image, Field(max_length=MEDIA_CHARS), _FILLED]
 SmallPicture = Annotated[
     str,
     Media("image", limit_side_px=LIMIT_SIDE_PX, limit_pixels=LIMIT_SIDE_PX**2),
     Field(max_length=MEDIA_CHARS),
-    _FILLED,
+    FILLED,
 ]
 
 
@@ -45,12 +35,8 @@ class BackgroundRemove(Input):
 class Upscale(Input):
     """A picture enlarged, up to 64 megapixels."""
 
-    image: SmallPicture = Field(
-        description="The picture, at most 2048 pixels a side: URL, data URI or base64."
-    )
-    scale: int = Field(
-        default=2, ge=2, le=10, description="How many times wider and higher: usually 2, 4 or 8."
-    )
+    image: SmallPicture = Field(description="The picture, at most 2048 pixels a side: URL, data URI or base64.")
+    scale: int = Field(default=2, ge=2, le=10, description="How many times wider and higher: usually 2, 4 or 8.")
     face_enhance: bool = Field(default=False, description="Also restore faces.")
 
 
@@ -59,12 +45,6 @@ def _most_megapixels(inputs: Upscale) -> int:
     most_pixels = min((LIMIT_SIDE_PX * inputs.scale) ** 2, LIMIT_OUTPUT_PIXELS)
     return ceil(most_pixels / PIXELS_PER_MEGAPIXEL)
 
-
-# A small picture of one shape on a plain ground, so that every example runs without a network.
-_PICTURE: Final = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAgMAAADXB5lNAAAADFBMVEX19fC0PDIoKDwAAABZui56AAAAMUlEQVR42mNgGD6A"
-    "kYGBgSEUylnNwMDAhK6CPgIsECoU6ooBc8dwEmBBxOpoeAwiAAAUXwMHHxyK3AAAAABJRU5ErkJggg=="
-)
 
 PRODUCTS: Final[tuple[Product, ...]] = (
     Product(
@@ -78,8 +58,8 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         price=dollars("0.001"),
         recipes=(Recipe("cpu", "basic", "background_remove"),),
         examples=(
-            Example("A picture", {"image": _PICTURE}),
-            Example("With another network", {"image": _PICTURE, "rmbg_model": "BEN2"}),
+            Example("A picture", {"image": EXAMPLE_IMAGE}),
+            Example("With another network", {"image": EXAMPLE_IMAGE, "rmbg_model": "BEN2"}),
         ),
         expected_s=5.0,
         limit_s=60,
@@ -95,8 +75,8 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         price=dollars("0.001", unit="output megapixel", units=_most_megapixels),
         recipes=(Recipe("cpu", "basic", "upscale", {"limit_output_pixels": LIMIT_OUTPUT_PIXELS}),),
         examples=(
-            Example("Twice the size", {"image": _PICTURE}),
-            Example("Four times, faces restored", {"image": _PICTURE, "scale": 4, "face_enhance": True}),
+            Example("Twice the size", {"image": EXAMPLE_IMAGE}),
+            Example("Four times, faces restored", {"image": EXAMPLE_IMAGE, "scale": 4, "face_enhance": True}),
         ),
         expected_s=5.0,
         limit_s=60,

@@ -102,15 +102,19 @@ class SqliteDatabase:
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in one transaction, durable when this returns."""
-        if self._closed:
-            raise Unavailable("the server is shutting down; send the request again")
+        self._require_open()
         order = _Order(work, self._loop.create_future())
         self._orders.put(order)
         return cast("T", await order.future)
 
     async def fetch(self, statement: Statement, **parameters: Any) -> list[Row]:
         """Read on the loop's own connection: a look-up by index takes microseconds, less than a hop to a thread."""
+        self._require_open()
         return _run(self._reader, statement, parameters)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise Unavailable("the server is shutting down; send the request again")
 
     async def notify(self, channel: str) -> None:
         """Wake the listeners of this process; another process polls."""

@@ -122,3 +122,15 @@ insert into leases (name, holder, until) values (:name, :holder, :until)
 on conflict (name) do update set holder = excluded.holder, until = excluded.until
 where leases.holder = excluded.holder or leases.until < :now
 returning holder
+
+-- name: count_account
+select product, state, count(*) as number from queue where account_id = :account_id group by product, state
+
+-- name: lock_waiting [sqlite]
+select * from queue where account_id = :account_id and state in ('ready', 'staged') and task_id < :before
+  and (:product_prefix = '' or substr(product, 1, length(:product_prefix)) = :product_prefix)
+order by task_id limit :most
+-- name: lock_waiting [postgres]
+select * from queue where account_id = :account_id and state in ('ready', 'staged') and task_id < :before
+  and (:product_prefix::text = '' or starts_with(product, :product_prefix::text))
+order by task_id limit :most for update skip locked

@@ -133,3 +133,18 @@ async def take_lease(tx: Transaction, *, name: str, holder: str, now: int, until
 async def counts(database: Database) -> dict[str, Any]:
     """Count live tasks by state."""
     return {row["state"]: row["number"] for row in await database.fetch(SQL.count_live)}
+
+
+async def count_account(database: Database, account_id: int) -> list[tuple[str, State, int]]:
+    """Count an account's live tasks by product and state."""
+    rows = await database.fetch(SQL.count_account, account_id=account_id)
+    return [(row["product"], State(row["state"]), row["number"]) for row in rows]
+
+
+async def lock_waiting(
+    tx: Transaction, *, account_id: int, before: str, product_prefix: str, most: int
+) -> list[Ticket]:
+    """Lock an account's oldest tasks that wait, made before the id `before`; an empty prefix matches all products."""
+    return _tickets(
+        await tx.fetch(SQL.lock_waiting, account_id=account_id, before=before, product_prefix=product_prefix, most=most)
+    )

@@ -30,6 +30,7 @@ class Media:
             "x-media": self.kind,
             "x-limit-bytes": self.limit_bytes,
             "x-limit-side-px": self.limit_side_px,
+            "x-limit-pixels": self.limit_pixels,
         }
 
 

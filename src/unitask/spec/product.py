@@ -32,6 +32,28 @@ class ImageResult(BaseModel):
         return {"image_url": pictures[0], "image_urls": urls, "image_base64": ""}
 
 
+class VideoResult(BaseModel):
+    """The output of a product that makes one video."""
+
+    video_url: str
+
+    @classmethod
+    def of(cls, video: str) -> dict[str, Any]:
+        """Build the wire's output from the reference that `job.save` gave."""
+        return {"video_url": video}
+
+
+class AudioResult(BaseModel):
+    """The output of a product that makes one sound file."""
+
+    audio_url: str
+
+    @classmethod
+    def of(cls, audio: str) -> dict[str, Any]:
+        """Build the wire's output from the reference that `job.save` gave."""
+        return {"audio_url": audio}
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How one engine makes one product: plain data that only this engine understands."""

@@ -106,6 +106,14 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Tasks of one page of history, and how many there are in all."""
+
+    tasks: list[Task]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """What a worker is told about a task that it claimed."""
 

@@ -16,9 +16,9 @@ from json_to_recordset(:rows::json) as r(
 select t.*, q.progress from tasks t left join queue q on q.task_id = t.id where t.id = :id and t.account_id = :account_id
 
 -- name: find_many [sqlite]
-select t.*, null as progress from tasks t where t.id in (select value from json_each(:rows))
+select * from tasks where id in (select value from json_each(:rows))
 -- name: find_many [postgres]
-select t.*, null as progress from tasks t where t.id in (select value::uuid from json_array_elements_text(:rows::json))
+select * from tasks where id in (select value::uuid from json_array_elements_text(:rows::json))
 
 -- name: start_tasks [sqlite]
 update tasks set status = 'processing', started_at = coalesce(started_at, :now), attempt = r.value ->> 'attempt',
@@ -86,3 +86,30 @@ delete from idempotency where task_id in (select value::uuid from json_array_ele
 
 -- name: forget_keys
 delete from idempotency where expires_at <= :now
+
+-- The page is found on the index alone; only its rows are read whole.
+-- name: history_page [sqlite]
+select * from tasks where id in (
+  select id from tasks where account_id = :account_id and created_at >= :since and created_at < :until
+    and (:all_models or model in (select value from json_each(:rows)))
+  order by id desc limit :size offset :skip)
+order by id desc
+-- name: history_page [postgres]
+select * from tasks where id in (
+  select id from tasks where account_id = :account_id and created_at >= :since and created_at < :until
+    and (:all_models or model in (select value from json_array_elements_text(:rows::json)))
+  order by id desc limit :size offset :skip)
+order by id desc
+
+-- name: history_total [sqlite]
+select count(*) as number from tasks where account_id = :account_id and created_at >= :since and created_at < :until
+  and (:all_models or model in (select value from json_each(:rows)))
+-- name: history_total [postgres]
+select count(*) as number from tasks where account_id = :account_id and created_at >= :since and created_at < :until
+  and (:all_models or model in (select value from json_array_elements_text(:rows::json)))
+
+-- name: list_tasks
+select t.*, q.progress from tasks t left join queue q on q.task_id = t.id
+where t.account_id = :account_id and t.id < :before and (:status = '' or t.status = :status)
+  and (:model = '' or t.model = :model) and (:task_type = '' or t.task_type = :task_type)
+order by t.id desc limit :size

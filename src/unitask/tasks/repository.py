@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from unitask.db import Database, Queries, Row, Transaction
 from unitask.queue.model import Claimed
-from unitask.tasks.model import Order, Status, Task, Work
+from unitask.tasks.model import Order, Page, Status, Task, Work
 
 SQL = Queries(__package__)
 
@@ -43,7 +43,7 @@ class KeptKey:
     task_id: str
 
 
-def _task(row: Row) -> Task:
+def _task(row: Row, progress: float | None = None) -> Task:
     return Task(
         id=row["id"],
         account_id=row["account_id"],
@@ -65,7 +65,7 @@ def _task(row: Row) -> Task:
         charged_points=row["charged_points"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
-        progress=row["progress"],
+        progress=progress,
     )
 
 
@@ -78,12 +78,39 @@ async def add(tx: Transaction, tasks: Sequence[Task]) -> None:
 async def find(database: Database, task_id: str, account_id: int) -> Task | None:
     """Read a task, if it belongs to this account."""
     rows = await database.fetch(SQL.find_task, id=task_id, account_id=account_id)
-    return _task(rows[0]) if rows else None
+    return _task(rows[0], rows[0]["progress"]) if rows else None
 
 
 async def find_many(tx: Transaction, task_ids: Iterable[str]) -> dict[str, Task]:
     """Read tasks by id."""
     return {row["id"]: _task(row) for row in await tx.fetch(SQL.find_many, rows=list(task_ids))}
+
+
+async def page(
+    database: Database, *, account_id: int, models: list[str] | None, since: int, until: int, size: int, skip: int
+) -> Page:
+    """Read a page of an account's history, newest first; `models` None: of all models."""
+    span = {"account_id": account_id, "since": since, "until": until}
+    which = {"all_models": models is None, "rows": models or []}
+    rows = await database.fetch(SQL.history_page, **span, **which, size=size, skip=skip)
+    total = await database.fetch(SQL.history_total, **span, **which)
+    return Page([_task(row) for row in rows], total[0]["number"])
+
+
+async def newest(
+    database: Database, *, account_id: int, before: str, status: str, model: str, task_type: str, size: int
+) -> list[Task]:
+    """List an account's tasks older than `before`, newest first; empty filters match all."""
+    rows = await database.fetch(
+        SQL.list_tasks,
+        account_id=account_id,
+        before=before,
+        status=status,
+        model=model,
+        task_type=task_type,
+        size=size,
+    )
+    return [_task(row, row["progress"]) for row in rows]
 
 
 async def start(tx: Transaction, claimed: Sequence[Claimed], now: int) -> list[Work]:

@@ -15,7 +15,7 @@ from unitask.db import Database, Group, Transaction
 from unitask.kit import faults
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Conflict, NotFound, UnitaskError
-from unitask.kit.ids import is_uuid
+from unitask.kit.ids import is_uuid, uuid7
 from unitask.queue import repository as queue
 from unitask.queue.model import Held, Lane, Progress, Ticket
 from unitask.tasks import repository
@@ -125,6 +125,27 @@ class Tasks:
         faults.point("cancel.after_commit")
         await self.promote(caller.account_id)
         return await self.get(task_id, caller)
+
+    async def cancel_many(self, caller: Caller, *, created_before_s: int, model: str) -> int:
+        """Take back all orders of an account that wait, made before a moment; `model` empty: of any. Returns how many.
+
+        Each round of a hundred is a transaction of its own.
+        """
+        before = uuid7(created_before_s * SECOND_US, bytes(8))
+        prefix = f"{model}/" if model else ""
+
+        async def work(tx: Transaction) -> int:
+            waiting = await queue.lock_waiting(
+                tx, account_id=caller.account_id, before=before, product_prefix=prefix, most=_SWEEP
+            )
+            await advance(tx, [Step(ticket, CancelRequested()) for ticket in waiting], self._clock.now_us())
+            return len(waiting)
+
+        total = 0
+        while found := await self._database.write(work):
+            total += found
+        await self.promote(caller.account_id)
+        return total
 
     async def claim(
         self, *, worker_id: str, engines: Sequence[str], most: int, wait_s: float, gone: Callable[[], Awaitable[bool]]

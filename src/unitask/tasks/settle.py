@@ -76,7 +76,7 @@ class Settling:
     def _step(self, ticket: Ticket, outcome: Outcome) -> Step:
         event = self._event(ticket, outcome)
         level = next((one.level for one in self._product(ticket).recipes if one.engine == ticket.engine), None)
-        log = outcome.failure.raw_message if outcome.failure else None
+        log = outcome.failure.raw_message or outcome.failure.message if outcome.failure else None
         return Step(
             ticket,
             event,

@@ -16,6 +16,7 @@ from unitask.worker.client import ApiClient, Rejected
 from unitask.worker.process import EngineProcess
 
 CANCEL_GRACE_S: Final = 2.0
+_UPLOAD_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 log = logging.getLogger(__name__)
 
 
@@ -30,13 +31,14 @@ class Reach:
 
 @dataclass(slots=True)
 class Attempt:
-    """A claimed task while it is this worker's."""
+    """A claimed task while it is this worker's. `end`: what has to be reported of it, as soon as that is known."""
 
     task: protocol.ClaimedTask
     fraction: float = 0.0
     note: str = ""
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
     lost: bool = False
+    end: protocol.SettleRequest | None = None
 
     @property
     def name(self) -> tuple[str, int]:
@@ -147,8 +149,19 @@ async def _listen(attempt: Attempt, engine: EngineProcess, client: ApiClient) ->
 
 async def _store(task: protocol.ClaimedTask, client: ApiClient, path: Path, extension: str) -> messages.Saved:
     try:
-        reference = await client.upload(task.task_id, task.attempt, path, extension)
-    except (Unavailable, Rejected) as error:
+        reference = await _upload(task, client, path, extension)
+    except (Unavailable, Rejected, OSError) as error:
         return messages.Saved(reference="", why=str(error))
     faults.point("run.saved")
     return messages.Saved(reference=reference)
+
+
+async def _upload(task: protocol.ClaimedTask, client: ApiClient, path: Path, extension: str) -> str:
+    """Upload with patience: an API that is being restarted must not cost the work of an hour."""
+    for pause_s in _UPLOAD_PAUSES_S:
+        try:
+            return await client.upload(task.task_id, task.attempt, path, extension)
+        except Unavailable as error:
+            log.warning("cannot upload yet: %s", error, extra={"task_id": task.task_id})
+            await asyncio.sleep(pause_s)
+    return await client.upload(task.task_id, task.attempt, path, extension)

@@ -14,8 +14,9 @@ from pathlib import Path
 from unitask.catalogue import Catalogue
 from unitask.engines import installed
 from unitask.kit import faults
-from unitask.kit.errors import EngineFailure, TaskFailure
+from unitask.kit.errors import EngineFailure, TaskFailure, UnknownProduct
 from unitask.kit.process import die_with_parent, limit_memory
+from unitask.spec.engine import Output
 from unitask.spec.product import Product
 from unitask.worker import messages
 from unitask.worker.job import ChildJob
@@ -40,6 +41,9 @@ class Parent:
         for text in self._stream:
             match messages.ORDER.validate_json(text):
                 case messages.Run() as run:
+                    # Here and not where the run begins: a cancel may come right behind its order.
+                    self.cancelled.clear()
+                    self.saved = queue.SimpleQueue()
                     self.runs.put(run)
                 case messages.Saved() as saved:
                     self.saved.put(saved)
@@ -49,8 +53,13 @@ class Parent:
 
 
 def _run(parent: Parent, catalogue: Catalogue, order: messages.Run) -> messages.Word:
-    product = catalogue.find(order.model, order.task_type)
-    recipe = next(one for one in product.recipes if one.engine == order.engine)
+    try:
+        product = catalogue.find(order.model, order.task_type)
+    except UnknownProduct:
+        return _broke(_unknown(order))
+    recipe = next((one for one in product.recipes if one.engine == order.engine), None)
+    if recipe is None:
+        return _broke(_unknown(order))
     job = ChildJob(parent=parent, order=order, recipe=recipe)
     try:
         faults.point("run.started")
@@ -58,6 +67,7 @@ def _run(parent: Parent, catalogue: Catalogue, order: messages.Run) -> messages.
         job.choose_seed(inputs)
         output = installed()[order.engine].run(product, inputs, job)
         faults.point("run.finished")
+        return _done(output, order, job)
     except TaskFailure as error:
         return _broke(error, job)
     except MemoryError:
@@ -70,20 +80,37 @@ def _run(parent: Parent, catalogue: Catalogue, order: messages.Run) -> messages.
         )
         traceback.print_exc()
         return _broke(failure, job)
-    return messages.Done(output=output.fields, measures=dict(output.measures), warnings=job.warnings)
+
+
+def _done(output: Output, order: messages.Run, job: ChildJob) -> messages.Done:
+    """Report a result, if it survives the way to the parent: an engine may have put anything into it."""
+    try:
+        done = messages.Done(output=output.fields, measures=dict(output.measures), warnings=job.warnings)
+        messages.WORD.validate_json(messages.line(done))
+    except ValueError as error:
+        raise EngineFailure(
+            f"the engine {order.engine} gave a result that cannot be read", raw_message=str(error)[:500]
+        ) from error
+    return done
+
+
+def _unknown(order: messages.Run) -> EngineFailure:
+    """Say that the API sells what this worker has no package for; another worker may have it."""
+    product = f"{order.model} {order.task_type} by {order.engine}"
+    return EngineFailure(f"this worker does not know {product}; its release is not the API's", retryable=True)
 
 
 def _out_of_memory(product: Product) -> str:
     return f"{product.model} {product.task_type} needs more memory than it may use here; try a smaller input"
 
 
-def _broke(error: TaskFailure, job: ChildJob, *, spent: bool = False) -> messages.Broke:
+def _broke(error: TaskFailure, job: ChildJob | None = None, *, spent: bool = False) -> messages.Broke:
     return messages.Broke(
         message=str(error),
         raw_message=error.raw_message,
         number=error.number,
         retryable=error.retryable,
-        warnings=job.warnings,
+        warnings=job.warnings if job else [],
         spent=spent,
     )
 
@@ -96,7 +123,6 @@ def main(descriptor: int, memory_bytes: int) -> None:
     catalogue = Catalogue.load()
     while True:
         order = parent.runs.get()
-        parent.cancelled.clear()
         Path(order.scratch).mkdir(parents=True, exist_ok=True)
         parent.say(_run(parent, catalogue, order))
 

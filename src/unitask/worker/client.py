@@ -14,6 +14,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 _TIMEOUT_S = 30.0
 _UPLOAD_TIMEOUT_S = 600.0
 _CHUNK = 1 << 18
+_LATER = frozenset({408, 425, 429})
 
 
 class Rejected(UnitaskError):
@@ -74,16 +75,24 @@ class ApiClient:
             answer = await self._http.request(method, url, **options)  # type: ignore[arg-type]
         except httpx.HTTPError as error:
             raise Unavailable(f"the API does not answer: {type(error).__name__} {error}") from error
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise Unavailable(f"the API answered {answer.status_code}: {answer.text[:300]}")
+        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code in _LATER:
+            raise Unavailable(f"the API answered {answer.status_code}: {_sentence(answer)}")
         if answer.is_error:
-            raise Rejected(f"the API answered {answer.status_code}: {answer.text[:300]}")
+            raise Rejected(f"the API answered {answer.status_code}: {_sentence(answer)}")
         return answer
 
 
 async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
     while chunk := file.read(_CHUNK):
         yield chunk
+
+
+def _sentence(answer: httpx.Response) -> str:
+    """Read why the API refuses; a proxy before it may answer with anything."""
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, LookupError, TypeError):
+        return answer.text[:300]
 
 
 def _understood(answer: httpx.Response, kind: type[Answer]) -> Answer:

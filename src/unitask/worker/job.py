@@ -24,6 +24,7 @@ _PHRASES: Final = {
 }
 _FETCH_TIMEOUT_S: Final = 60.0
 _SAVE_TIMEOUT_S: Final = 900.0
+_LIMIT_WARNINGS: Final = 100
 
 
 class _Parent(Protocol):
@@ -121,8 +122,8 @@ class ChildJob:
         self._parent.say(messages.Progress(fraction=min(1.0, max(0.0, fraction)), note=note[:200]))
 
     def warn(self, sentence: str) -> None:
-        """Tell the client something about the result, once."""
-        if sentence not in self.warnings:
+        """Tell the client something about the result, once; further sentences than the first hundred are dropped."""
+        if sentence not in self.warnings and len(self.warnings) < _LIMIT_WARNINGS:
             self.warnings.append(sentence)
 
     def _new_path(self, name: str) -> Path:

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import logging
+import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -10,6 +13,9 @@ from typing import Final, Self
 from unitask.worker import messages
 
 _LINE_LIMIT: Final = 64 * 2**20
+# A model's code runs in the child and may print or send away whatever it finds.
+_SECRETS: Final = frozenset({"UNITASK_API_KEY", "UNITASK_DATABASE_URL", "UNITASK_SECRET", "UNITASK_WORKER_TOKEN"})
+log = logging.getLogger(__name__)
 
 
 class EngineProcess:
@@ -24,7 +30,7 @@ class EngineProcess:
 
     @classmethod
     async def start(cls, memory_bytes: int) -> Self:
-        """Start a child that waits for its first attempt."""
+        """Start a child that waits for its first attempt. It leads a group of its own, with all that it starts."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -35,6 +41,8 @@ class EngineProcess:
                 str(memory_bytes),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if name not in _SECRETS},
+                start_new_session=True,
             )
         reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
         return cls(process, reader, writer)
@@ -51,22 +59,31 @@ class EngineProcess:
             await self._writer.drain()
 
     async def words(self) -> AsyncIterator[messages.Word]:
-        """Hear what the child says, until it ends."""
-        with contextlib.suppress(ConnectionError):
+        """Hear what the child says, until it ends, or says what cannot be understood and is ended for it."""
+        try:
             async for text in self._reader:
                 yield messages.WORD.validate_json(text)
+        except ConnectionError:
+            return
+        except ValueError as error:  # half a line of a child that died, or one that no child of ours would write
+            log.warning("an engine process cannot be understood: %s", error)
+            self._end_group()
 
     async def ended(self) -> str:
         """Wait for the end of the process and describe it."""
         code = await self._process.wait()
+        self._end_group()
         return f"signal {-code}" if code < 0 else f"exit status {code}"
 
     async def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once, and what it started."""
         if self.alive:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            self._end_group()
         await self._process.wait()
         self._writer.close()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
+
+    def _end_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)

@@ -59,9 +59,20 @@ class Worker:
         self._idle: list[EngineProcess] = []
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until asked to stop."""
-        self._idle = [await EngineProcess.start(self._options.memory_bytes) for _ in range(self._options.slots)]
-        pause_s = await self._first_beat(stop)
+        """Work until asked to stop.
+
+        Raises:
+            Rejected: the API does not want this worker: most likely the token is wrong.
+
+        """
+        try:
+            self._idle = [await EngineProcess.start(self._options.memory_bytes) for _ in range(self._options.slots)]
+            await self._work(stop, await self._first_beat(stop))
+        finally:
+            for engine in self._idle:
+                await engine.kill()
+
+    async def _work(self, stop: asyncio.Event, pause_s: float) -> None:
         side: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._beat_forever(pause_s), name="heartbeat"),
             asyncio.create_task(self._claim_forever(), name="claim"),
@@ -78,8 +89,6 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*side, waiting, return_exceptions=True)
             await self._give_back(unfinished)
-            for engine in self._idle:
-                await engine.kill()
 
     async def _first_beat(self, stop: asyncio.Event) -> float:
         """Become known before the first claim: what an unknown worker holds is taken from it."""
@@ -139,20 +148,26 @@ class Worker:
                 pause_s = _RETRY_S
 
     async def _claim_forever(self) -> None:
-        async with asyncio.TaskGroup() as running:
-            while True:
+        try:
+            async with asyncio.TaskGroup() as running:
+                await self._claim_into(running)
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+
+    async def _claim_into(self, running: asyncio.TaskGroup) -> None:
+        while True:
+            await self._free.acquire()
+            free = 1
+            while not self._free.locked():
                 await self._free.acquire()
-                free = 1
-                while not self._free.locked():
-                    await self._free.acquire()
-                    free += 1
-                claimed = await self._claim(free)
-                for _ in range(free - len(claimed)):
-                    self._free.release()
-                for task in claimed:
-                    attempt = Attempt(task)
-                    self._attempts[attempt.name] = attempt
-                    running.create_task(self._attend(attempt), name=f"attempt-{task.task_id}")
+                free += 1
+            claimed = await self._claim(free)
+            for _ in range(free - len(claimed)):
+                self._free.release()
+            for task in claimed:
+                attempt = Attempt(task)
+                self._attempts[attempt.name] = attempt
+                running.create_task(self._attend(attempt), name=f"attempt-{task.task_id}")
 
     async def _claim(self, free: int) -> list[protocol.ClaimedTask]:
         try:
@@ -175,15 +190,7 @@ class Worker:
         }
         log.info("started", extra=extra)
         try:
-            engine = await self._engine()
-            try:
-                report = await run(attempt, engine, self._client, self._reach())
-            except asyncio.CancelledError:
-                await engine.kill()
-                raise
-            finally:
-                if engine.alive:
-                    self._idle.append(engine)
+            attempt.end = report = await self._run(attempt)
             if attempt.lost:
                 log.warning("lost to another worker", extra=extra)
             else:
@@ -193,6 +200,23 @@ class Worker:
         finally:
             self._attempts.pop(attempt.name, None)
             self._free.release()
+
+    async def _run(self, attempt: Attempt) -> protocol.SettleRequest:
+        """Run an attempt; whatever is wrong with it or here costs this one attempt and no other."""
+        try:
+            engine = await self._engine()
+            try:
+                report = await run(attempt, engine, self._client, self._reach())
+            except BaseException:
+                await engine.kill()
+                raise
+        except Exception as error:
+            log.exception("the worker could not run an attempt", extra={"task_id": attempt.task.task_id})
+            what = f"{type(error).__name__}: {error}"[:500]
+            return failed(attempt.task, "the worker could not run the task", raw_message=what, retryable=True)
+        if engine.alive:
+            self._idle.append(engine)
+        return report
 
     def _reach(self) -> Reach:
         return Reach(self._files_url, f"{self._options.api_url}/files/", self._options.allow_private)
@@ -209,16 +233,26 @@ class Worker:
             try:
                 return await self._client.settle(report)
             except Rejected as error:
-                log.error("the report was refused: %s", error, extra={"task_id": report.task_id})  # noqa: TRY400 - no trace needed
-                return False
+                return await self._settle_refused(report, error)
             except Unavailable as error:
                 log.warning("cannot settle yet: %s", error, extra={"task_id": report.task_id})
                 await asyncio.sleep(_RETRY_S)
         return False
 
+    async def _settle_refused(self, report: protocol.SettleRequest, error: Rejected) -> bool:
+        """End an attempt whose report the API cannot take, or it would count as running until its deadline."""
+        log.error("the report was refused: %s", error, extra={"task_id": report.task_id})
+        failure = protocol.AttemptFailure(
+            message="the result could not be reported", raw_message=f"the report was refused: {error}"
+        )
+        plain = protocol.SettleRequest(task_id=report.task_id, attempt=report.attempt, failure=failure)
+        with contextlib.suppress(Unavailable, Rejected):
+            return await self._client.settle(plain)
+        return False
+
     async def _give_back(self, unfinished: list[Attempt]) -> None:
-        """Tell the API that what ran here is free for others."""
+        """Report what has ended here but for its report, and tell the API that the rest is free for others."""
         for attempt in unfinished:
-            report = failed(attempt.task, "the worker was stopped", given_back=True)
+            report = attempt.end or failed(attempt.task, "the worker was stopped", given_back=True)
             with contextlib.suppress(Unavailable, Rejected):
                 await self._client.settle(report)

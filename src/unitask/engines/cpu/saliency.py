@@ -63,8 +63,8 @@ def saliency(rgb: Pixels) -> tuple[Pixels, Pixels]:
         return np.zeros(rgb.shape[:2]), np.zeros(rgb.shape[:2])
     first = np.mean(apart, axis=0)
     second = _stretched(np.mean(unconnected, axis=0))
-    sharp = _stretched(first * (0.5 + 0.5 * focus))
-    return _stretched(np.sqrt((sharp + 1e-3) * (second + 1e-3))), np.maximum(_stretched(first), second)
+    sharp = _stretched(first * (0.35 + 0.65 * focus))
+    return _stretched(np.sqrt((sharp + 1e-3) * (second + 1e-3))) ** 0.85, np.maximum(_stretched(first), second)
 
 
 def _focus(rgb: Pixels) -> Pixels:

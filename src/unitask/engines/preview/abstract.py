@@ -34,7 +34,7 @@ def _hues(wish: Wish, rng: np.random.Generator) -> list[RGB]:
         return [first, *rest, mix(first, rest[-1], 0.5)]
     start = float(rng.random())
     shifts = (0.0, 0.07, 0.16, float(rng.choice((0.45, 0.52, 0.60))))
-    return [colorsys.hsv_to_rgb((start + shift) % 1, 0.62, 0.88) for shift in shifts]
+    return [colorsys.hsv_to_rgb((start + shift) % 1, 0.55, 0.90) for shift in shifts]
 
 
 def _flow(canvas: Canvas, hues: list[RGB], rng: np.random.Generator) -> None:

@@ -96,15 +96,17 @@ class Canvas:
 
 
 def oval(x: float, y: float, rx: float, ry: float, angle_deg: float = 0.0) -> Points:
-    """Corners of an ellipse, fine enough for any size."""
+    """Give the corners of an ellipse, fine enough for any size."""
     turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-    return turned(np.stack([np.cos(turn) * rx, np.sin(turn) * ry], axis=1), angle_deg) + np.array((x, y))
+    result: Points = turned(np.stack([np.cos(turn) * rx, np.sin(turn) * ry], axis=1), angle_deg) + np.array((x, y))
+    return result
 
 
 def turned(points: Points, angle_deg: float) -> Points:
     """Turn about the origin."""
     cos, sin = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
-    return points @ np.array([[cos, sin], [-sin, cos]])
+    result: Points = points @ np.array([[cos, sin], [-sin, cos]])
+    return result
 
 
 def curved(points: Sequence[tuple[float, float]] | Points, *, closed: bool) -> Points:
@@ -119,11 +121,12 @@ def curved(points: Sequence[tuple[float, float]] | Points, *, closed: bool) -> P
     a, b, c, d = (part[:, None, :] for part in (before, start, end, after))
     curve = b + 0.5 * share * (c - a + share * (2 * a - 5 * b + 4 * c - d + share * (3 * (b - c) + d - a)))
     flat = curve.reshape(-1, 2)
-    return flat if closed else np.concatenate([flat, knots[-1:]])
+    result: Points = flat if closed else np.concatenate([flat, knots[-1:]])
+    return result
 
 
 def ribbon(path: Points, start_width: float, end_width: float) -> Points:
-    """Outline of a stroke along `path` with round ends, going from one width to the other."""
+    """Outline a stroke along `path` with round ends, going from one width to the other."""
     along = np.gradient(path, axis=0)
     length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / length
@@ -136,4 +139,5 @@ def ribbon(path: Points, start_width: float, end_width: float) -> Points:
 def _cap(centre: Points, normal: Points, radius: float) -> Points:
     turn = np.linspace(0, np.pi, 9)[1:-1, None]
     forward = np.array([normal[1], -normal[0]])
-    return centre + radius * (np.cos(turn) * normal + np.sin(turn) * forward)
+    result: Points = centre + radius * (np.cos(turn) * normal + np.sin(turn) * forward)
+    return result

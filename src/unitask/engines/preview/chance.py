@@ -1,12 +1,12 @@
 """Chance that comes out the same every time, and the noise made from it."""
 
 import hashlib
-from typing import Any
 
 import cv2
 import numpy as np
 
 from unitask.engines.preview.arrays import Floats
+
 
 def dice(*keys: object) -> np.random.Generator:
     """Give a generator that depends on the keys alone: the same seed and layer draw the same things everywhere."""
@@ -22,7 +22,7 @@ def fractal(
     cells: float = 3,
     stretch: float = 1,
 ) -> Floats:
-    """Soft noise of (height, width), 0 to 1: `cells` lumps along the longer side, `stretch` times wider than high."""
+    """Make soft noise of (height, width), 0 to 1, with `cells` lumps along the longer side, `stretch` times as wide."""
     height, width = size
     total = np.zeros(size, np.float32)
     longest = max(height, width)
@@ -37,16 +37,15 @@ def fractal(
 
 
 def _enlarged(grid: Floats, width: int, height: int) -> Floats:
-    enlarged: Any = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
-    result: Floats = enlarged
-    return result
+    return np.asarray(cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def profile(width: int, rng: np.random.Generator, *, bumps: int, octaves: int = 5, smooth: bool = False) -> Floats:
-    """One rough (or smooth) line of `width` heights, 0 to 1: the outline of mountains or hills."""
+    """Draw one rough (or smooth) line of `width` heights, 0 to 1: the outline of mountains or hills."""
     kind = cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
     line = np.zeros(width, np.float32)
     for octave in range(octaves):
         points = rng.random((1, max(2, bumps * 2**octave + 1)), np.float32)
         line += np.asarray(cv2.resize(points, (width, 1), interpolation=kind))[0] * 0.5**octave
-    return (line - line.min()) / max(float(line.max() - line.min()), 1e-6)
+    low, high = float(line.min()), float(line.max())
+    return (line - low) / max(high - low, 1e-6)

@@ -92,7 +92,7 @@ def follow(scene: Pixels, control_map: Pixels, kind: str, strength: float) -> Pi
     drawn = _sculpted(scene, _cushions(control_map), lines, strength)
     ink = np.array((28, 24, 38), np.float32)
     share = (lines * min(1.0, 0.35 + strength))[..., None]
-    return (drawn + (ink - drawn) * share).astype(np.uint8)
+    return pixels(drawn + (ink - drawn) * share)
 
 
 def _cushions(control_map: Pixels) -> Floats:

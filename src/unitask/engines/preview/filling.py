@@ -9,7 +9,7 @@ from unitask.engines.preview import moods
 from unitask.engines.preview.arrays import Floats, Pixels, pixels, step
 from unitask.engines.preview.from_text import painted
 from unitask.engines.preview.result import store
-from unitask.engines.preview.sources import blend, fetch, opaque, resize, workable
+from unitask.engines.preview.sources import blend, fetch, opaque, resize, roomy, workable
 from unitask.engines.preview.strip import Label
 from unitask.kit.errors import TaskFailure
 from unitask.spec.engine import Job, Output
@@ -66,9 +66,10 @@ def _fill(picture: Pixels, mask: Pixels, inputs: Any, seed: int) -> None:
     for part in largest:
         left, top, width, height = (int(value) for value in stats[part][:4])
         box = np.s_[top : top + height, left : left + width]
-        new = painted(inputs, width, height, seed)
+        new = painted(inputs, *roomy(width, height), seed)
         if sample.size:
             new = moods.like(new, sample, 0.25)
+        new = resize(new, width, height)
         inside = np.pad((labels[box] == part).astype(np.uint8), 1)
         away = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 5), np.float32)[1:-1, 1:-1]
         rim = max(min(width, height) * 0.07, 2.0)

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from unitask.engines.preview import lora, moods, scene, styles, words
-from unitask.engines.preview.canvas import Canvas
 from unitask.engines.preview.arrays import Floats, Pixels, step
+from unitask.engines.preview.canvas import Canvas
 from unitask.engines.preview.from_text import painted
 from unitask.engines.preview.result import store
 from unitask.engines.preview.sources import DEFAULT_PX, asked_size, blend, cover, fetch, opaque, resize, workable

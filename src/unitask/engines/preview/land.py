@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from unitask.engines.preview.canvas import Canvas, curved, oval
 from unitask.engines.preview.arrays import Floats, moved, step
+from unitask.engines.preview.canvas import Canvas, curved, oval
 from unitask.engines.preview.chance import dice, fractal, profile
 from unitask.engines.preview.colours import RGB, dim, mix, times
 from unitask.engines.preview.light import Light

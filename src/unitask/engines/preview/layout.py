@@ -10,6 +10,8 @@ from unitask.engines.preview.figures import Figure
 from unitask.engines.preview.words import Wanted
 
 MOST_FIGURES: Final = 8
+# Lower feet would stand behind the strip.
+_LOWEST_FOOT: Final = 0.885
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +79,4 @@ def _level(figure: Figure, stage: Stage, height_px: float, chance: float, *, alo
         return stage.horizon + room * (0.42 + 0.2 * chance)
     if figure.stance == "back":
         return stage.horizon + room * ((0.50 if alone else 0.34) + 0.12 * chance)
-    return stage.horizon + room * (0.66 + 0.12 * chance)
+    return min(stage.horizon + room * (0.66 + 0.12 * chance), stage.height * _LOWEST_FOOT)

@@ -40,7 +40,7 @@ def _split_toned(picture: Pixels, name: str) -> Pixels:
     toned = shadow + (light - shadow) * level
     mixed = colour * 0.55 + toned * 0.45
     contrast = float(rng.uniform(1.0, 1.3))
-    return (np.clip((mixed - 0.5) * contrast + 0.5, 0, 1) * 255).astype(np.uint8)
+    return pixels(((mixed - 0.5) * contrast + 0.5) * 255)
 
 
 def _textured(picture: Pixels, name: str) -> Pixels:

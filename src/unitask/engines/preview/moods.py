@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 
 from unitask.engines.preview import weather
+from unitask.engines.preview.arrays import Floats, Pixels, pixels, step
 from unitask.engines.preview.canvas import Canvas
-from unitask.engines.preview.arrays import Floats, Pixels, step
-from unitask.engines.preview.chance import dice
 from unitask.engines.preview.colours import RGB, luma, times
 from unitask.engines.preview.light import Light, light_of
 from unitask.engines.preview.words import Wish
@@ -19,7 +18,7 @@ _LUMA: Final = np.array((0.30, 0.59, 0.11), np.float32)
 
 def change(picture: Pixels, wish: Wish, seed: int) -> Pixels:
     """Bring the picture to the hour, weather, season and colours of the wish; what it does not name stays."""
-    colour = picture.astype(np.float32) / 255
+    colour: Floats = picture.astype(np.float32) / 255
     if wish.hour:
         colour = _HOURS[wish.hour](colour)
     if "snow" in wish.places or wish.weather == "snowfall":
@@ -28,7 +27,7 @@ def change(picture: Pixels, wish: Wish, seed: int) -> Pixels:
         colour = tinted(colour, tint)
     if wish.weather or "snow" in wish.places:
         colour = _weathered(colour, wish, seed)
-    return (np.clip(colour, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return pixels(colour * 255 + 0.5)
 
 
 def tints(wish: Wish) -> list[RGB]:
@@ -123,19 +122,4 @@ def like(picture: Pixels, reference: Pixels, share: float) -> Pixels:
     moved = (lab - mean) * scale + aim.mean(axis=(0, 1))
     lab += (moved - lab) * share
     rgb = np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.float32)
-    return (np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def palette(picture: Pixels, count: int, seed: int) -> list[RGB]:
-    """Find the main colours of the picture, the most common first."""
-    small = cv2.resize(picture, (48, 48), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32) / 255
-    rng = dice(seed, "palette")
-    centres = small[rng.choice(len(small), count, replace=False)]
-    for _ in range(12):
-        nearest = ((small[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
-        for index in range(count):
-            mine = small[nearest == index]
-            if len(mine):
-                centres[index] = mine.mean(axis=0)
-    order = np.argsort(-np.bincount(nearest, minlength=count))
-    return [(float(r), float(g), float(b)) for r, g, b in centres[order]]
+    return pixels(rgb * 255 + 0.5)

@@ -31,18 +31,6 @@ class Pen:
         self._height_px = height_px
         self._ambient = ambient
 
-    def part(self, x: float, y: float, size: float, *, flip: bool = False) -> "Pen":
-        """Give a pen for a smaller thing whose feet are at (x, y)."""
-        mirrored = (self._scale[0] < 0) != flip
-        foot = self._at([(x, y)])[0]
-        return Pen(
-            self.canvas,
-            foot=(float(foot[0]), float(foot[1])),
-            height_px=self._height_px * size,
-            ambient=self._ambient,
-            flip=mirrored,
-        )
-
     def shape(
         self,
         corners: Corners | Points,

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from unitask.engines.preview import abstract, land, sky, town, weather
+from unitask.engines.preview.arrays import Pixels, pixels
 from unitask.engines.preview.canvas import Canvas
-from unitask.engines.preview.arrays import Pixels
 from unitask.engines.preview.chance import dice
 from unitask.engines.preview.colours import RGB, mix
 from unitask.engines.preview.figures.registry import Look
@@ -16,7 +16,7 @@ from unitask.engines.preview.layout import Spot, Stage, arrange
 from unitask.engines.preview.light import Light, light_of
 from unitask.engines.preview.pen import Pen
 from unitask.engines.preview.sources import resize, roomy
-from unitask.engines.preview.words import Wish
+from unitask.engines.preview.words import Wanted, Wish
 
 Ground = Callable[[Canvas, Light, int, int, RGB | None], None]
 
@@ -50,8 +50,8 @@ def paint(wish: Wish, width: int, height: int, seed: int) -> Painting:
     else:
         abstract.compose(canvas, wish, seed)
     _finish(canvas, seed)
-    rgb = (np.clip(canvas.rgb, 0, 1) * 255 + 0.5).astype(np.uint8)
-    cover = (np.clip(canvas.cover, 0, 1) * 255 + 0.5).astype(np.uint8)
+    rgb = pixels(canvas.rgb * 255 + 0.5)
+    cover = pixels(canvas.cover * 255 + 0.5)
     return Painting(resize(rgb, width, height), resize(cover, width, height))
 
 
@@ -159,7 +159,13 @@ def _setting(wish: Wish) -> tuple[list[str], str]:
         places.append("water")
     grounds = (*_FLOATING, *_INSIDE, *_GROUNDS)
     ground = next((name for name in grounds if name in places), "")
+    if ground == "water" and any(_wants_land(item) for item in wish.wanted):
+        ground = "beach"
     return places, ground or _open_ground(wish, places, homes)
+
+
+def _wants_land(item: Wanted) -> bool:
+    return item.figure.stance in {"ground", "back"} and item.figure.home != "water"
 
 
 def _open_ground(wish: Wish, places: list[str], homes: list[str]) -> str:

@@ -16,6 +16,7 @@ DEFAULT_PX: Final = 1024
 LARGEST_PX: Final = 2_400_000
 """A picture with more pixels than this is painted smaller and enlarged: memory stays modest."""
 SHORTEST_SIDE_PX: Final = 48
+_BAND_ROWS: Final = 256
 
 
 def fetch(inputs: Input, job: Job, path: str) -> Pixels:
@@ -70,8 +71,14 @@ def blend(first: Pixels, second: Pixels, share: Floats | float) -> Pixels:
     """Go from `first` (share 0) to `second` (share 1); `share` is one number or (height, width)."""
     if not isinstance(share, np.ndarray):
         return np.asarray(cv2.addWeighted(first, 1 - share, second, share, 0), np.uint8)
-    low, high = first.astype(np.float32), second.astype(np.float32)
-    return (low + (high - low) * share[..., None] + 0.5).astype(np.uint8)
+    mixed = np.empty_like(first)
+    for top in range(
+        0, len(first), _BAND_ROWS
+    ):  # a band at a time: as floats a whole picture takes four times the room
+        band = np.s_[top : top + _BAND_ROWS]
+        low, high = first[band].astype(np.float32), second[band].astype(np.float32)
+        mixed[band] = (low + (high - low) * share[band][..., None] + 0.5).astype(np.uint8)
+    return mixed
 
 
 def asked_size(inputs: Any, default: tuple[int, int]) -> tuple[int, int]:
@@ -81,12 +88,12 @@ def asked_size(inputs: Any, default: tuple[int, int]) -> tuple[int, int]:
 
 
 def roomy(width: int, height: int, largest_px: int = LARGEST_PX) -> tuple[int, int]:
-    """Choose the size to work at: with at most this many pixels, and no side so short that nothing can be drawn on it."""
+    """Choose the size to work at: at most so many pixels, and no side too short to draw on."""
     scale = min(1.0, (largest_px / (width * height)) ** 0.5)
     return max(SHORTEST_SIDE_PX, int(width * scale)), max(SHORTEST_SIDE_PX, int(height * scale))
 
 
 def workable(picture: Pixels, largest_px: int = LARGEST_PX) -> Pixels:
-    """Give the picture itself, or a copy of the size to work at; the result is brought back to its own size at the end."""
+    """Give the picture itself, or a copy of the size to work at; whoever calls brings the result back."""
     size = roomy(picture.shape[1], picture.shape[0], largest_px)
     return picture if size == (picture.shape[1], picture.shape[0]) else resize(picture, *size)

@@ -65,10 +65,10 @@ def _lay_thumbnails(area: Pixels, inputs: Sequence[Pixels]) -> int:
     high, width = area.shape[:2]
     edge = max(1, high // 14)
     side = max(1, high - 2 * edge)
-    right = width - edge
+    right: int = width - edge
     for picture in reversed(list(inputs)):
         rows, columns = picture.shape[:2]
-        wide = int(np.clip(round(side * columns / rows), 1, 2 * side))
+        wide = min(max(round(side * columns / rows), 1), 2 * side)
         if right - wide < width // 4:
             break
         area[edge : edge + side, right - wide : right, :3] = cover(opaque(picture), wide, side)

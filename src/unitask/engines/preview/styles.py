@@ -45,7 +45,7 @@ def _paper(picture: Pixels, seed: int, depth: float) -> Pixels:
 
 def _unit(picture: Pixels) -> float:
     """Choose the size of one stroke in pixels, in proportion to the picture."""
-    return max(min(picture.shape[:2]) / 512, 0.5)
+    return max(float(min(picture.shape[:2])) / 512, 0.5)
 
 
 def pencil(picture: Pixels, seed: int) -> Pixels:
@@ -68,7 +68,7 @@ def ink(picture: Pixels, seed: int) -> Pixels:
         wave = np.sin((xx * across + yy * down) * 2 * np.pi / pitch)
         drawn = np.where((grey < limit) & (wave > 0.35), 40, drawn)  # noqa: PLR2004 - a third of the pitch is ink
     edges = np.asarray(cv2.GaussianBlur(_outline(picture), (0, 0), 0.6 * _unit(picture)), np.float32)
-    return _paper(_coloured(np.clip(drawn - edges * 1.3, 20, 255).astype(np.uint8), (1.0, 0.98, 0.92)), seed, 0.06)
+    return _paper(_coloured(pixels(np.maximum(drawn - edges * 1.3, 20)), (1.0, 0.98, 0.92)), seed, 0.06)
 
 
 def _outline(picture: Pixels) -> Pixels:
@@ -109,9 +109,7 @@ def oil(picture: Pixels, seed: int) -> Pixels:
     painted = np.asarray(cv2.medianBlur(pixels(painted), 5), np.float32)
     bristle = fractal((small.shape[0], small.shape[1]), dice(seed, "bristle"), octaves=2, cells=120, stretch=0.28) - 0.5
     relief = bristle - moved(bristle, 1, 1)
-    return _back(
-        pixels(painted * 1.04 + relief[..., None] * 60 + bristle[..., None] * 18), picture
-    )
+    return _back(pixels(painted * 1.04 + relief[..., None] * 60 + bristle[..., None] * 18), picture)
 
 
 def cartoon(picture: Pixels, seed: int) -> Pixels:
@@ -182,14 +180,14 @@ def sepia(picture: Pixels, seed: int) -> Pixels:
     """Print in faded brown."""
     grey = _grey(picture).astype(np.float32) / 255
     tone = np.stack([0.96 * grey**0.82, 0.80 * grey**0.95, 0.60 * grey**1.12], axis=2)
-    return _paper((np.clip(tone * 0.94 + 0.045, 0, 1) * 255).astype(np.uint8), seed, 0.10)
+    return _paper(pixels((tone * 0.94 + 0.045) * 255), seed, 0.10)
 
 
 def mono(picture: Pixels, seed: int) -> Pixels:
     """Turn to black and white with some contrast and grain."""
     grey = _grey(picture).astype(np.float32) / 255
     curve = grey + 0.55 * (grey - 0.5) * grey * (1 - grey) * 4
-    return _paper(_coloured((np.clip(curve, 0, 1) * 255).astype(np.uint8)), seed, 0.10)
+    return _paper(_coloured(pixels(curve * 255)), seed, 0.10)
 
 
 def neon(picture: Pixels, seed: int) -> Pixels:
@@ -209,7 +207,7 @@ def dream(picture: Pixels, seed: int) -> Pixels:
     soft = np.asarray(cv2.GaussianBlur(picture, (0, 0), 9 * _unit(picture)), np.float32) / 255
     sharp = picture.astype(np.float32) / 255
     screen = 1 - (1 - sharp * 0.86) * (1 - soft * 0.55)
-    return (np.clip(screen * np.array((1.02, 0.98, 1.03)), 0, 1) * 255).astype(np.uint8)
+    return pixels((screen * np.array((1.02, 0.98, 1.03))) * 255)
 
 
 def emboss(picture: Pixels, seed: int) -> Pixels:

@@ -16,6 +16,7 @@ def _turned_round(table: dict[str, str]) -> dict[str, str]:
 
 # Longest first: "polar bear" must be met before "bear" is.
 PHRASES: Final = {
+    "star sky": "starry",
     "stars": "starry",
     "golden hour": "sunset",
     "blue hour": "dusk",
@@ -36,7 +37,11 @@ PHRASES: Final = {
     "fir tree": "pine",
     "christmas tree": "pine",
     "palm tree": "palm",
+    "cherry blossom tree": "pink tree",
     "cherry blossom": "pink tree",
+    "cup of coffee": "cup",
+    "cup of tea": "cup",
+    "mug of coffee": "cup",
     "oil painting": "oil",
     "watercolor painting": "watercolor",
     "watercolour painting": "watercolour",
@@ -58,7 +63,7 @@ PHRASES: Final = {
     "under the sea": "underwater",
     "coral reef": "underwater",
     "living room": "room",
-    "village": "houses",
+    "village": "three house",
     "ice cube": "cube",
     "high quality": "quality",
 }
@@ -80,7 +85,7 @@ _WEATHERS: Final = {
     "storm": "storm stormy thunder thunderstorm lightning hurricane",
     "snowfall": "snowing snowfall snowstorm blizzard snowflake",
     "fog": "fog foggy mist misty haze hazy",
-    "cloudy": "cloudy overcast gloomy",
+    "cloudy": "cloudy cloud overcast gloomy",
 }
 _PLACES: Final = {
     "mountains": "mountain mountainous alps peak himalaya hill cliff volcano canyon valley landscape",

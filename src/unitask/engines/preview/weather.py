@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from unitask.engines.preview.canvas import Canvas, oval
 from unitask.engines.preview.arrays import Floats
+from unitask.engines.preview.canvas import Canvas, oval
 from unitask.engines.preview.chance import dice, fractal
 from unitask.engines.preview.light import Light
 

@@ -74,7 +74,7 @@ def _clauses(prompt: str) -> list[list[str]]:
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
     plain = re.sub(r"[-_'\u2019]+", " ", plain)
     for phrase, word in PHRASES.items():
-        plain = re.sub(rf"\b{phrase}(s?)\b", word, plain)
+        plain = re.sub(rf"\b{phrase}(s?)\b", rf"{word}\1", plain)
     for word, instead in OWN_COLOURS.items():
         plain = re.sub(rf"\b{word}\b", instead, plain)
     return [words for part in re.split(r"[,.;:!?\n]+", plain) if (words := re.findall(r"\w+", part))]

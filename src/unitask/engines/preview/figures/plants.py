@@ -23,6 +23,7 @@ def tree(pen: Pen, look: Look) -> None:
     for side in (-1, 1):
         pen.line([(0, 0.30), (side * 0.07, 0.40), (side * 0.16, 0.52)], 0.05, _BARK, "side", end=0.02)
     low, high = dim(look.main, 0.62), mix(look.main, (0.90, 0.95, 0.45), 0.22)
+    pen.oval(0, 0.68, 0.30, 0.22, mix(low, high, 0.4), "ball")
     for rank, (count, reach) in enumerate(((13, 0.29), (11, 0.21), (8, 0.12))):
         for ball in range(count):
             turn = ball / count * tau + float(look.rng.uniform(0, 0.5))
@@ -130,8 +131,8 @@ def _flower(petals: int, long: float, heart: RGB) -> Draw:
             for petal in range(petals):
                 turn = (petal + (ring < 1) * 0.5) / petals * tau
                 reach = long * 0.58 * ring
-                pen.oval(reach * cos(turn), 0.74 + reach * sin(turn), long * 0.5 * ring, 0.62 * long * ring * pi / petals * 2.1,
-                         look.shade(tone), angle=turn * 180 / pi)  # fmt: skip
+                x, y, wide = reach * cos(turn), 0.74 + reach * sin(turn), 1.3 * long * ring * pi / petals
+                pen.oval(x, y, long * 0.5 * ring, wide, look.shade(tone), angle=turn * 180 / pi)
         core = look.other(heart)
         pen.oval(0, 0.74, long * 0.36, long * 0.36, core, "ball")
         for seed in range(16):

@@ -98,9 +98,7 @@ def book(pen: Pen, look: Look) -> None:
     pen.line([(0.03, 0.78), (0.05, 0.3), (0.10, 0.02)], 0.035, look.other(NAMED["red"]))
 
 
-@figure(
-    "ball", "sphere", "orb", "bubble", height=0.40, width=1.0, home="studio", colours="red blue yellow"
-)
+@figure("ball", "sphere", "orb", "bubble", height=0.40, width=1.0, home="studio", colours="red blue yellow")
 def ball(pen: Pen, look: Look) -> None:
     """Draw a glossy ball."""
     pen.shadow(0.06, 0.56, 0.5)

@@ -23,7 +23,7 @@ def _wheel(pen: Pen, x: float, y: float, radius: float) -> None:
     pen.oval(x, y, radius * 0.16, radius * 0.16, (0.35, 0.36, 0.4), "ball")
 
 
-@figure("car", "automobile", "taxi", "ferrari", "porsche", "sportscar", "vehicle", "convertible", height=0.27, width=2.4,
+@figure("car", "automobile", "taxi", "ferrari", "porsche", "vehicle", "convertible", height=0.27, width=2.4,
         home="road", colours="red azure teal")  # fmt: skip
 def car(pen: Pen, look: Look) -> None:
     """Draw a car from the side."""
@@ -123,9 +123,8 @@ def bicycle(pen: Pen, look: Look) -> None:
         for spoke in range(10):
             turn = spoke / 10 * tau
             pen.line([(x, 0.34), (x + 0.29 * cos(turn), 0.34 + 0.29 * sin(turn))], 0.007, (0.72, 0.74, 0.77))
-    bars = (((-0.48, 0.34), (-0.16, 0.78)), ((-0.16, 0.78), (0.36, 0.80)), ((-0.02, 0.34), (0.36, 0.80)), ((-0.16, 0.78), (-0.02, 0.34)),
-            ((-0.48, 0.34), (-0.02, 0.34)), ((0.48, 0.34), (0.34, 0.92)))  # fmt: skip
-    for bar in bars:
+    back, front, seat, head, crank = (-0.48, 0.34), (0.48, 0.34), (-0.16, 0.78), (0.36, 0.80), (-0.02, 0.34)
+    for bar in ((back, seat), (seat, head), (crank, head), (seat, crank), (back, crank), (front, (0.34, 0.92))):
         pen.line(bar, 0.045, look.main, "side")
     pen.line([(-0.17, 0.80), (-0.19, 0.90)], 0.03, (0.6, 0.62, 0.65))
     pen.blob([(-0.34, 0.93), (-0.06, 0.91), (-0.18, 0.87)], look.other((0.24, 0.17, 0.14)))

@@ -287,8 +287,8 @@ def sheep(pen: Pen, look: Look) -> None:
     for side in (-1, 1):
         pen.oval(0.44 + side * 0.15, 0.72, 0.085, 0.042, face, angle=-side * 22)
     pen.blob([(0.34, 0.82), (0.54, 0.82), (0.56, 0.60), (0.50, 0.46), (0.39, 0.46), (0.33, 0.60)], face)
-    for curl in (-0.10, 0.0, 0.10):
-        pen.oval(0.44 + curl, 0.84, 0.08, 0.07, look.main)
+    for x in (0.34, 0.44, 0.54):
+        pen.oval(x, 0.84, 0.08, 0.07, look.main)
     for side in (-1, 1):
         pen.oval(0.445 + side * 0.055, 0.68, 0.027, 0.03, WHITE, "flat")
         pen.oval(0.45 + side * 0.055, 0.678, 0.015, 0.018, BLACK, "flat")

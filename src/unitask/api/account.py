@@ -1,0 +1,157 @@
+"""Account information, the task list by family, and history by pages."""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from unitask.accounts import repository as accounts
+from unitask.accounts.model import Account
+from unitask.api.envelope import success, task_object
+from unitask.api.requests import caller, number, route, services
+from unitask.kit.clock import rfc3339
+from unitask.kit.errors import NotFound
+from unitask.kit.money import usd
+from unitask.queue.model import State
+from unitask.tasks.history import History, ListRequest, PageRequest
+from unitask.tasks.model import Task
+
+_UNLIMITED_TASKS = 10_000
+_POOLS = ("", "flux_", "trellis_", "image_toolkit_")
+
+
+def _information(account: Account) -> dict[str, Any]:
+    """Build the documented object; what this server has no notion of is zero, empty or false."""
+    at_once = account.task_limit if account.task_limit is not None else _UNLIMITED_TASKS
+    total = account.available_points + account.held_points + account.used_points
+    return {
+        "id": account.id,
+        "name": account.name,
+        "type": "user",
+        "plan": "unlimited" if account.unlimited else "prepaid",
+        "platform": "unitask",
+        "account_group": "",
+        "account_tags": [],
+        "is_enable": True,
+        "is_verified": True,
+        "created_at": rfc3339(account.created_at),
+        "notification_hook_url": "",
+        "max_concurrent_task_count": at_once,
+        "max_flux_concurrency": at_once,
+        "max_trellis_concurrency": at_once,
+        "max_image_toolkit_concurrency": at_once,
+        "private_pool_size": 0,
+        **{f"is_using_private_{pool}pool": False for pool in _POOLS},
+        "equivalent_in_usd": usd(account.available_points),
+        "credit_pack_info": {
+            "available_credits": account.available_points,
+            "total_credits": total,
+            "used_credits": account.used_points,
+            "frozen_credits": account.held_points,
+            "expired_credits": 0,
+            "inactive_credits": 0,
+            "credit_packs_count": 0,
+            "credit_packs": [],
+        },
+        "wallet": {
+            "id": account.id,
+            "point_remain": account.available_points,
+            "point_used": account.used_points,
+            "point_frozen": account.held_points,
+            "auto_recharge_enabled": False,
+        },
+    }
+
+
+async def information(request: Request) -> Response:
+    """`GET /account/info`: who the key speaks for, and what is left."""
+    who = await caller(request)
+    account = await accounts.read(services(request).database, who.account_id)
+    if account is None:
+        raise NotFound("the account of this key is gone")
+    return success(_information(account))
+
+
+async def active_tasks(request: Request) -> Response:
+    """`GET /account/active_tasks`: live tasks counted by family and status."""
+    who = await caller(request)
+    counts = await services(request).history.active(who)
+    return success(
+        {
+            family: {
+                "staged_count": states[State.STAGED],
+                "pending_count": states[State.READY],
+                "processing_count": states[State.PROCESSING],
+            }
+            for family, states in counts.items()
+        }
+    )
+
+
+def _row(task: Task, history: History) -> dict[str, Any]:
+    """Build one row of the documented history; its `id` is the microsecond of the task's creation."""
+    return {
+        "id": task.created_at,
+        "account_id": task.account_id,
+        "api_key_id": task.api_key_id,
+        "task_id": task.id,
+        "task_model": history.family_of(task),
+        "action": task.task_type,
+        "status": task.status,
+        "usage": task.price_points if not task.status.final else task.charged_points,
+        "usage_type": "point",
+        "service_mode": orjson.loads(task.config).get("service_mode", ""),
+        "detail": {
+            "model": task.model,
+            "task_id": task.id,
+            "workflow_type": task.task_type,
+            "error": orjson.Fragment(task.error) if task.error else None,
+        },
+        "fixed": False,
+        "created_at": rfc3339(task.created_at),
+        "updated_at": rfc3339(task.ended_at or task.started_at or task.created_at),
+        "deleted_at": None,
+    }
+
+
+async def histories(request: Request) -> Response:
+    """`GET /api/open/tasks/histories`: an account's tasks by pages, newest first."""
+    who = await caller(request)
+    history = services(request).history
+    asked = PageRequest()
+    wanted = PageRequest(
+        page=number(request, "page", asked.page),
+        size=number(request, "page_size", asked.size),
+        family=request.query_params.get("model", ""),
+        start_s=number(request, "start_time", asked.start_s),
+        end_s=number(request, "end_time", asked.end_s),
+    )
+    page = await history.page(who, wanted)
+    rows = [_row(task, history) for task in page.tasks]
+    return success({"data": rows, "page": wanted.page, "size": wanted.size, "total": page.total})
+
+
+async def list_tasks(request: Request) -> Response:
+    """`GET /api/v1/task`: an account's tasks by cursor, newest first."""
+    who = await caller(request)
+    unitask = services(request)
+    query = request.query_params
+    wanted = ListRequest(
+        before=query.get("cursor", ""),
+        size=number(request, "limit", ListRequest().size),
+        status=query.get("status", ""),
+        model=query.get("model", ""),
+        task_type=query.get("task_type", ""),
+    )
+    tasks = await unitask.history.newest(who, wanted)
+    cursor = tasks[-1].id if len(tasks) == wanted.size else None
+    return success({"tasks": [task_object(task, unitask.artifacts) for task in tasks], "next_cursor": cursor})
+
+
+ROUTES = [
+    route("GET", "/account/info", information),
+    route("GET", "/account/active_tasks", active_tasks),
+    route("GET", "/api/open/tasks/histories", histories),
+    route("GET", "/api/v1/task", list_tasks),
+]

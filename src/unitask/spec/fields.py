@@ -1,0 +1,40 @@
+"""Annotations that the inputs of several families share: bounded texts, files that are not blank, blanks as absence."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticUseDefault
+
+from unitask.spec.media import Audio, Image, Video
+
+PROMPT_CHARS: Final = 20_000
+MEDIA_CHARS: Final = 15_000_000
+"""Base64 of the largest file that a field takes (10 MiB), with line breaks and a data URI's header."""
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _default_if_blank(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        raise PydanticUseDefault
+    return value
+
+
+FILLED: Final = AfterValidator(_filled)
+"""Refuses a text of nothing but white space."""
+BLANK_IS_ABSENT: Final = BeforeValidator(_default_if_blank)
+"""An empty text stands for the default, also where a number or one of several words is wanted."""
+
+Prompt = Annotated[str, Field(max_length=PROMPT_CHARS), FILLED]
+"""Words that a product needs."""
+Words = Annotated[str, Field(max_length=PROMPT_CHARS)]
+"""Words that may be left out or empty."""
+Picture = Annotated[Image, Field(max_length=MEDIA_CHARS), FILLED]
+OptionalPicture = Annotated[Image, Field(max_length=MEDIA_CHARS), BLANK_IS_ABSENT]
+Clip = Annotated[Video, Field(max_length=MEDIA_CHARS), FILLED]
+Sound = Annotated[Audio, Field(max_length=MEDIA_CHARS), FILLED]
+OptionalSound = Annotated[Audio, Field(max_length=MEDIA_CHARS), BLANK_IS_ABSENT]

@@ -1,0 +1,197 @@
+"""Whose key it is: which headers carry it, what happens without, and that accounts do not see each other."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from support.accounts import open_account
+from support.answers import accepted, refused
+from support.clock import ManualClock
+from support.keys import API_KEY, WORKER_TOKEN
+from support.orders import CAT
+from support.traces import traces
+from unitask.app import Services
+
+NOBODY = "01a3185c-5000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"X-API-Key": ""}, id="empty"),
+        pytest.param({"X-API-Key": "   "}, id="blank"),
+        pytest.param({"X-API-Key": "wrong"}, id="wrong"),
+        pytest.param({"X-API-Key": API_KEY[:-1]}, id="cut-off"),
+        pytest.param({"X-API-Key": API_KEY.upper()}, id="in-capitals"),
+        pytest.param({"X-API-Key": "ключ".encode()}, id="no-ascii"),
+        pytest.param({"Authorization": API_KEY}, id="no-scheme"),
+        pytest.param({"Authorization": f"Basic {API_KEY}"}, id="wrong-scheme"),
+        pytest.param({"Authorization": "Bearer"}, id="bearer-empty"),
+        pytest.param({"Authorization": "Bearer wrong"}, id="bearer-wrong"),
+        pytest.param({"Authorization": f"Bearer {WORKER_TOKEN}"}, id="worker-token"),
+        pytest.param({"X-API-Key": "wrong", "Authorization": f"Bearer {API_KEY}"}, id="wrong-beside-a-good-one"),
+    ],
+)
+async def test_without_a_good_key_every_call_is_refused(
+    client: httpx.AsyncClient, services: Services, headers: dict[str, str | bytes]
+) -> None:
+    """401, one and the same body on all routes, and nothing happens."""
+    task_id = accepted(await client.post("/api/v1/task", json=CAT))["task_id"]
+    before = await traces(services)
+    client.headers.pop("X-API-Key")
+    answers = [
+        await client.post("/api/v1/task", json=CAT, headers=headers),
+        await client.get(f"/api/v1/task/{task_id}", headers=headers),
+        await client.delete(f"/api/v1/task/{task_id}", headers=headers),
+        await client.post(f"/api/v1/task/{task_id}/cancel", headers=headers),
+    ]
+    for answer in answers:
+        assert refused(answer, 401).endswith("the API key is missing, wrong or revoked; send it as X-API-Key")
+        assert answer.json()["data"] is None
+    assert len({answer.content for answer in answers}) == 1
+    assert await traces(services) == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-API-Key": API_KEY},
+        {"x-api-key": API_KEY},
+        {"X-API-KEY": f" {API_KEY} "},
+        {"Authorization": f"Bearer {API_KEY}"},
+        {"authorization": f"bearer  {API_KEY}"},
+        {"X-API-Key": "", "Authorization": f"Bearer {API_KEY}"},
+    ],
+    ids=[
+        "documented",
+        "lower-case",
+        "capitals-and-blanks",
+        "bearer",
+        "bearer-lower-case",
+        "bearer-beside-an-empty-key",
+    ],
+)
+async def test_a_good_key_comes_in_either_header_on_every_call(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    """Clients in the field use both headers, in any letter case."""
+    client.headers.pop("X-API-Key")
+    task_id = accepted(await client.post("/api/v1/task", json=CAT, headers=headers))["task_id"]
+    assert accepted(await client.get(f"/api/v1/task/{task_id}", headers=headers))["task_id"] == task_id
+    assert accepted(await client.delete(f"/api/v1/task/{task_id}", headers=headers))["task_id"] == task_id
+
+
+async def test_two_keys_of_an_account_see_the_same_tasks(client: httpx.AsyncClient, services: Services) -> None:
+    """Keys are for rotation: what one ordered, the other reads."""
+    task_id = accepted(await client.post("/api/v1/task", json=CAT))["task_id"]
+    second = await services.accounts.add_key(account="default", name="second")
+    assert second is not None
+    answer = await client.get(f"/api/v1/task/{task_id}", headers={"X-API-Key": second})
+    assert accepted(answer)["task_id"] == task_id
+
+
+async def test_a_key_revoked_here_stops_working_at_once(client: httpx.AsyncClient, services: Services) -> None:
+    """The process that revokes a key forgets that it was ever right."""
+    accepted(await client.post("/api/v1/task", json=CAT))
+    (key,) = await services.accounts.list_keys()
+    await services.accounts.revoke_key(key.id)
+    refused(await client.post("/api/v1/task", json=CAT), 401)
+
+
+async def test_a_key_revoked_elsewhere_stops_working_after_five_seconds(
+    client: httpx.AsyncClient, services: Services, clock: ManualClock
+) -> None:
+    """Each process remembers a good key for five seconds, not longer."""
+    accepted(await client.post("/api/v1/task", json=CAT))
+    (key,) = await services.accounts.list_keys()
+    elsewhere = await Services.open(services.settings, clock)
+    await elsewhere.accounts.revoke_key(key.id)
+    await elsewhere.close()
+    clock.pass_s(4.9)
+    accepted(await client.post("/api/v1/task", json=CAT))
+    clock.pass_s(0.2)
+    refused(await client.post("/api/v1/task", json=CAT), 401)
+
+
+async def test_the_task_of_another_account_answers_exactly_like_none(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    """Nobody learns from an answer that an id exists, nor touches what is behind it."""
+    task_id = accepted(await client.post("/api/v1/task", json=CAT))["task_id"]
+    stranger = (await open_account(services, "stranger", unlimited=True)).headers
+    before = await traces(services)
+    for method, tail in (("GET", ""), ("DELETE", ""), ("POST", "/cancel")):
+        foreign = await client.request(method, f"/api/v1/task/{task_id}{tail}", headers=stranger)
+        unknown = await client.request(method, f"/api/v1/task/{NOBODY}{tail}", headers=stranger)
+        assert refused(foreign, 404) == "task not found"
+        assert (foreign.content, foreign.headers) == (unknown.content, unknown.headers)
+    assert await traces(services) == before
+
+
+SPELLINGS = {
+    "no-uuid": lambda _: "nonsense",
+    "empty": lambda _: "%20",
+    "nul": lambda _: "%00",
+    "no-utf-8": lambda _: "%ff",
+    "endless": lambda _: "0" * 5000,
+    "cut-off": lambda task_id: task_id[:-1],
+    "in-capitals": lambda task_id: task_id.upper(),
+    "without-dashes": lambda task_id: task_id.replace("-", ""),
+    "in-braces": lambda task_id: "{" + task_id + "}",
+    "as-urn": lambda task_id: f"urn:uuid:{task_id}",
+    "underscores": lambda task_id: task_id.replace("-", "").replace("c", "_", 1),
+    "other-digits": lambda task_id: task_id.replace("0", "\u0660"),
+    "quoted": lambda task_id: f"{task_id}' or '1'='1",
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS.keys())
+async def test_an_id_is_found_only_as_it_was_given(
+    client: httpx.AsyncClient, services: Services, spelling: Callable[[str], str]
+) -> None:
+    """Anything else is no id at all, on either database."""
+    task_id = accepted(await client.post("/api/v1/task", json=CAT))["task_id"]
+    wrong = spelling(task_id)
+    before = await traces(services)
+    assert refused(await client.get(f"/api/v1/task/{wrong}"), 404) == "task not found"
+    assert refused(await client.delete(f"/api/v1/task/{wrong}"), 404) == "task not found"
+    assert await traces(services) == before
+
+
+async def test_blanks_round_an_id_are_forgiven(client: httpx.AsyncClient) -> None:
+    """Ids are pasted by people."""
+    task_id = accepted(await client.post("/api/v1/task", json=CAT))["task_id"]
+    assert accepted(await client.get(f"/api/v1/task/%20{task_id}%0A"))["task_id"] == task_id
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/api"), ("POST", "/api/v1/tasks"), ("GET", "/api/v2/task"), ("PUT", "/nowhere/%00")],
+)
+async def test_an_unknown_route_answers_json(client: httpx.AsyncClient, method: str, path: str) -> None:
+    """404 in the usual envelope, with where to look."""
+    message = refused(await client.request(method, path), 404)
+    assert message.startswith("404 page not found: there is no /")
+    assert "/docs" in message
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/task"),
+        ("PUT", "/api/v1/task"),
+        ("DELETE", "/api/v1/task"),
+        ("PATCH", f"/api/v1/task/{NOBODY}"),
+        ("POST", f"/api/v1/task/{NOBODY}"),
+        ("GET", f"/api/v1/task/{NOBODY}/cancel"),
+        ("POST", "/healthz"),
+        ("DELETE", "/files/2027/01/15/a.png"),
+    ],
+)
+async def test_a_wrong_method_answers_json(client: httpx.AsyncClient, method: str, path: str) -> None:
+    """405 in the usual envelope, with the methods that are allowed."""
+    answer = await client.request(method, path)
+    assert refused(answer, 405).startswith(f"{method} is not allowed on {path}")
+    assert answer.headers["allow"]

@@ -1,0 +1,25 @@
+"""Real processes on either database."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.installation import Installation
+
+
+@pytest.fixture
+def install(
+    database_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Installation]]:
+    """Install with settings of one's own; whatever runs at the end is killed, and its words are shown on a failure."""
+    made: list[Installation] = []
+
+    def make(**settings: str) -> Installation:
+        made.append(Installation(tmp_path, database_url, settings))
+        return made[-1]
+
+    yield make
+    for installation in made:
+        installation.end()
+        print(installation.said())

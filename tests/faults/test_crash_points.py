@@ -1,0 +1,207 @@
+"""The process is killed at every crash point, started again, and nothing is lost, doubled or charged twice."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from support.accounts import Person, open_account
+from support.books import troubles
+from support.installation import LIMIT_S, Installation, Program, ended, order, read
+from support.keys import WORKER_TOKEN
+from support.sql import rows
+from support.tester import PRICE_POINTS
+from support.wait import answered
+from unitask.db import open_database
+from unitask.kit.faults import POINTS
+from unitask.spec import protocol
+from unitask.worker.client import ApiClient
+
+SILENT = "a-worker-that-goes-silent"
+
+
+@dataclass
+class Scene:
+    """One customer who may run one task at a time, and what was acknowledged to them."""
+
+    point: str
+    installation: Installation
+    client: httpx.AsyncClient
+    acknowledged: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    stale: list[protocol.ClaimedTask] = field(default_factory=list)
+
+    async def order(self, do: str = "ok", key: str = "") -> str:
+        """Order a task; it counts as acknowledged when the answer is there."""
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = await self.client.post("/api/v1/task", json=order(do), headers=headers)
+        assert answer.is_success, answer.text
+        self.acknowledged.append(answer.json()["data"]["task_id"])
+        return self.acknowledged[-1]
+
+    async def cancel(self, task_id: str) -> None:
+        """Take an order back."""
+        answer = await self.client.delete(f"/api/v1/task/{task_id}")
+        assert answer.is_success, answer.text
+        self.cancelled.append(task_id)
+
+    async def status(self, task_id: str) -> str:
+        """Read a task's status."""
+        return str((await read(self.client, task_id))["status"])
+
+    async def tasks(self) -> list[str]:
+        """List all tasks that exist, acknowledged or not."""
+        async with opened(self.installation) as database:
+            return [row["id"] for row in await rows(database, "select id from tasks")]
+
+    async def is_killed_by(self, request: Awaitable[Any], server: Program) -> None:
+        """Send a request that the server does not survive."""
+        with pytest.raises(httpx.TransportError):
+            await request
+        await server.dies()
+
+
+@asynccontextmanager
+async def opened(installation: Installation) -> AsyncIterator[Any]:
+    """Open the database beside the server."""
+    database = await open_database(installation.database_url)
+    yield database
+    await database.close()
+
+
+async def create(scene: Scene) -> None:
+    """The second order is not acknowledged; sent again under its key, it is the same order."""
+    server = await scene.installation.serve(fault=f"{scene.point}:2")
+    await scene.order()
+    await scene.is_killed_by(scene.order(key="again"), server)
+    await scene.installation.serve()
+    assert len(await scene.tasks()) == (1 if scene.point == "create.before_commit" else 2)
+    await scene.order(key="again")
+    assert sorted(await scene.tasks()) == sorted(scene.acknowledged)
+    scene.installation.work()
+
+
+async def api(scene: Scene) -> None:
+    """The server dies under a worker's request; the worker lives on and meets the next server."""
+    server = await scene.installation.serve(fault=scene.point)
+    for _ in range(3):
+        await scene.order("save_file")
+    worker = scene.installation.work()
+    await server.dies()
+    await scene.installation.serve()
+    assert worker.process.poll() is None
+
+
+async def engine(scene: Scene) -> None:
+    """The engine process dies, again and again, until a worker without the fault takes over."""
+    await scene.installation.serve()
+    task_id = await scene.order("save_file")
+    worker = scene.installation.work(fault=scene.point)
+
+    async def died() -> bool:
+        return "attempt 1: engine tester: signal 9" in (await read(scene.client, task_id))["logs"]
+
+    await answered(died, within_s=LIMIT_S, what="the death of the engine process")
+    assert worker.process.poll() is None
+    worker.kill()
+    scene.installation.work()
+
+
+async def worker(scene: Scene) -> None:
+    """The worker dies; the next one takes over when the lease has passed."""
+    await scene.installation.serve()
+    await scene.order("save_file")
+    await scene.installation.work(fault=scene.point).dies()
+    scene.installation.work()
+
+
+async def cancel(scene: Scene) -> None:
+    """The server dies while it cancels; whoever waited for the slot still gets it."""
+    server = await scene.installation.serve(fault=scene.point)
+    first, second = await scene.order(), await scene.order()
+    assert await scene.status(second) == "staged"
+    await scene.is_killed_by(scene.cancel(first), server)
+    await scene.installation.serve()
+    if scene.point == "cancel.before_commit":
+        assert await scene.status(first) == "pending"
+        await scene.cancel(first)
+    else:
+        scene.cancelled.append(first)
+    assert await scene.status(first) == "failed"
+    scene.installation.work()
+
+
+async def reap(scene: Scene) -> None:
+    """The server dies while it takes a task from a worker that went silent."""
+    server = await scene.installation.serve(fault=scene.point)
+    await scene.order()
+    api = ApiClient(scene.installation.url, WORKER_TOKEN)
+    await api.beat(protocol.BeatRequest(worker_id=SILENT, name="", engines=["tester"]))
+    scene.stale = await api.claim(protocol.ClaimRequest(worker_id=SILENT, engines=["tester"], most=1, wait_s=0))
+    await api.close()
+    await server.dies()
+    await scene.installation.serve()
+    scene.installation.work()
+
+
+SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
+    "create": create,
+    "claim": api,
+    "run.started": engine,
+    "run.finished": engine,
+    "run.saved": worker,
+    "upload": api,
+    "settle": api,
+    "promote": api,
+    "cancel": cancel,
+    "reap": reap,
+}
+
+
+async def audit(scene: Scene) -> None:
+    """Check that what was promised is there, once, and nothing else."""
+    expected = dict.fromkeys(scene.acknowledged, "completed") | dict.fromkeys(scene.cancelled, "failed")
+    async with opened(scene.installation) as database:
+        assert await troubles(database) == []
+        tasks = {row["id"]: row for row in await rows(database, "select * from tasks")}
+        assert {task_id: task["status"] for task_id, task in tasks.items()} == expected
+        (account,) = await rows(database, "select * from accounts where name = 'customer'")
+        assert account["used_points"] == PRICE_POINTS * len(set(scene.acknowledged) - set(scene.cancelled))
+        assert (account["held_points"], account["active_tasks"], account["staged_tasks"]) == (0, 0, 0)
+        for file in await rows(database, "select * from artifacts where kind = 'output'"):
+            task = tasks[file["task_id"]]
+            published = file["path"] in str(task["output"])
+            assert published == (file["attempt"] == task["attempt"])
+
+
+@pytest.fixture
+async def customer(install: Callable[..., Installation]) -> AsyncIterator[tuple[Installation, Person]]:
+    """Install with one account that may run one task at a time."""
+    installation = install(UNITASK_MAX_ATTEMPTS="50")
+    services = await installation.open_services()
+    person = await open_account(services, "customer", points=100 * PRICE_POINTS, task_limit=1)
+    await services.close()
+    yield installation, person
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_crash_loses_nothing_and_charges_once(customer: tuple[Installation, Person], point: str) -> None:
+    """Killed at this point and started again: every acknowledged task ends once, is charged once, is owed once."""
+    installation, person = customer
+    async with httpx.AsyncClient(base_url=installation.url, headers=person.headers, trust_env=False) as client:
+        scene = Scene(point, installation, client)
+        await SCENES[point if point in SCENES else point.partition(".")[0]](scene)
+        tasks = await ended(client, scene.acknowledged)
+        for task in tasks:
+            if url := (task["output"] or {}).get("image_url"):
+                assert (await client.get(url)).is_success
+        api = ApiClient(installation.url, WORKER_TOKEN)
+        for lost in scene.stale:
+            report = protocol.SettleRequest(task_id=lost.task_id, attempt=lost.attempt, output={"said": {}})
+            assert not await api.settle(report)
+        await api.close()
+    installation.end()
+    await audit(scene)

@@ -1,0 +1,138 @@
+"""Who gets which task."""
+
+import asyncio
+from time import monotonic
+
+import httpx
+import pytest
+
+from support.customer import Customer
+from support.orders import CAT, cat
+from support.worker import HandWorker
+from unitask.app import Services
+from unitask.queue.model import Progress
+
+PICTURE = "https://example.com/cat.png"
+ORDERS = [
+    CAT,
+    {"model": "Qubico/flux1-schnell", "task_type": "txt2img", "input": {"prompt": "a little cat"}},
+    {"model": "Qubico/image-toolkit", "task_type": "background-remove", "input": {"image": PICTURE}},
+    {"model": "Qubico/flux1-dev", "task_type": "img2img", "input": {"prompt": "a cat", "image": PICTURE}},
+]
+
+
+async def never() -> bool:
+    """Tell that the worker did not hang up."""
+    return False
+
+
+@pytest.mark.parametrize("most", [1, 3])
+async def test_the_oldest_tasks_come_first_whatever_their_product(
+    customer: Customer, worker: HandWorker, most: int
+) -> None:
+    """Over several products and engines, in the order in which they were ordered."""
+    ordered = [(await customer.order(ORDERS[number % len(ORDERS)])).id for number in range(12)]
+    claimed: list[str] = []
+    while works := await worker.claim(most):
+        assert len(works) <= most
+        claimed += [work.task_id for work in works]
+    assert claimed == ordered
+
+
+async def test_a_task_that_comes_back_is_older_than_what_came_since(customer: Customer, worker: HandWorker) -> None:
+    """It does not go to the end of the line."""
+    first, second, third = await customer.orders(3)
+    works = await worker.claim(2)
+    await worker.fail(works[0], given_back=True)
+    assert [work.task_id for work in await worker.claim(2)] == [first, third]
+    assert works[1].task_id == second
+
+
+async def test_a_worker_gets_only_what_its_engines_make(services: Services, customer: Customer) -> None:
+    """The task names the engine that was chosen when it was ordered."""
+    for_preview, for_cpu = [(await customer.order(order)).id for order in (ORDERS[0], ORDERS[2])]
+    cpu, none = HandWorker(services, "cpu-only", ("cpu",)), HandWorker(services, "none", ())
+    assert await none.claim(5) == []
+    assert [work.task_id for work in await cpu.claim(5)] == [for_cpu]
+    assert [work.engine for work in await HandWorker(services, "both").claim(5)] == ["preview"]
+    assert (await customer.see(for_preview)).attempt == 1
+
+
+async def test_concurrent_claimers_never_get_the_same_task(services: Services, customer: Customer) -> None:
+    """Eight workers empty the queue together: each task once, none left."""
+    ordered = await asyncio.gather(*[customer.order(ORDERS[number % len(ORDERS)]) for number in range(60)])
+    workers = [HandWorker(services, f"worker-{number}") for number in range(8)]
+    got: list[str] = []
+
+    async def empty(worker: HandWorker) -> None:
+        while len(got) < len(ordered):
+            got.extend([work.task_id for work in await worker.claim(3)])
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*map(empty, workers))
+    assert sorted(got) == sorted(task.id for task in ordered)
+    held = [held for worker in workers for held in await worker.beat()]
+    assert sorted(task_id for task_id, _, _ in held) == sorted(got)
+    assert {attempt for _, attempt, _ in held} == {1}
+
+
+async def test_a_waiting_worker_hears_of_an_order_at_once(services: Services, customer: Customer) -> None:
+    """The bell spares it the pause between two looks."""
+    waiting = asyncio.create_task(
+        services.tasks.claim(worker_id="worker-1", engines=["preview"], most=1, wait_s=10, gone=never)
+    )
+    await asyncio.sleep(0)
+    began = monotonic()
+    task = await customer.order()
+    assert [work.task_id for work in await waiting] == [task.id]
+    assert monotonic() - began < 0.9
+
+
+async def test_a_claim_without_work_ends_in_time(services: Services) -> None:
+    """With nothing, not with an error."""
+    async with asyncio.timeout(5):
+        assert await services.tasks.claim(worker_id="w", engines=["preview"], most=1, wait_s=0.05, gone=never) == []
+
+
+async def test_a_worker_that_hung_up_is_given_nothing(services: Services, customer: Customer) -> None:
+    """Its task would wait for the end of a lease."""
+
+    async def gone() -> bool:
+        return True
+
+    task = await customer.order()
+    assert await services.tasks.claim(worker_id="w", engines=["preview"], most=1, wait_s=5, gone=gone) == []
+    assert (await customer.see(task.id)).status == "pending"
+
+
+async def test_progress_shows_while_a_task_runs(
+    services: Services, customer: Customer, client: httpx.AsyncClient, worker: HandWorker
+) -> None:
+    """What the worker reports with its heartbeat; from zero again in the next attempt; one at the end."""
+    task = await customer.order(cat())
+
+    async def shown() -> float:
+        answer = await client.get(f"/api/v1/task/{task.id}", headers=customer.headers)
+        progress: float = answer.json()["data"]["meta"]["progress"]
+        return progress
+
+    async def report(attempt: int, progress: float) -> None:
+        note = [Progress(task.id, attempt, progress, "drawing")]
+        await services.tasks.beat(worker_id=worker.id, name="", engines=["preview"], progress=note)
+
+    seen = [await shown()]
+    (work,) = await worker.claim()
+    for progress in (0.25, 0.5):
+        await report(1, progress)
+        seen.append(await shown())
+    await worker.fail(work, retryable=True)
+    seen.append(await shown())
+    (work,) = await worker.claim()
+    await report(1, 0.9)
+    seen.append(await shown())
+    await report(2, 0.75)
+    seen.append(await shown())
+    await worker.complete(work)
+    seen.append(await shown())
+    assert seen == [0, 0.25, 0.5, 0, 0, 0.75, 1]

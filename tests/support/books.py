@@ -1,0 +1,87 @@
+"""Everything that must be true of the database after whatever happened: money, counters, queue, webhooks."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from support.sql import rows
+from unitask.billing import repository as ledger
+from unitask.billing.model import Book
+from unitask.db import Database
+
+LIVE = {"ready": "pending", "staged": "staged", "processing": "processing"}
+
+
+async def troubles(database: Database) -> list[str]:
+    """Audit; gives a sentence for everything that is wrong. Needs a moment in which nothing changes."""
+    return [*await _accounts(database), *await _tasks(database)]
+
+
+async def _accounts(database: Database) -> list[str]:
+    replayed = await ledger.replay(database)
+    nothing = dict.fromkeys((Book.AVAILABLE, Book.HELD, Book.USED), 0)
+    live = await rows(database, "select account_id, state, price_points from queue")
+    found = []
+    for account in await rows(database, "select * from accounts"):
+        own = [ticket for ticket in live if ticket["account_id"] == account["id"]]
+        staged = [ticket for ticket in own if ticket["state"] == "staged"]
+        expected = {
+            **{f"{book}_points": points for book, points in replayed.get(account["id"], nothing).items()},
+            "active_tasks": len(own) - len(staged),
+            "staged_tasks": len(staged),
+        }
+        found += _differences(f"account {account['id']}", account, expected)
+        found += _differences(
+            f"holds of account {account['id']}", account, {"held_points": sum(one["price_points"] for one in own)}
+        )
+    return found
+
+
+async def _tasks(database: Database) -> list[str]:
+    queue = {row["task_id"]: row for row in await rows(database, "select * from queue")}
+    entries: dict[str, list[Any]] = {}
+    for row in await rows(database, "select * from ledger where task_id is not null"):
+        entries.setdefault(row["task_id"], []).append(row)
+    owed: dict[str, list[str]] = {}
+    for row in await rows(database, "select * from deliveries"):
+        owed.setdefault(row["task_id"], []).append(row["event"])
+    found: list[str] = []
+    known = set()
+    for task in await rows(database, "select * from tasks"):
+        known.add(task["id"])
+        found += _task(task, queue.get(task["id"]), entries.get(task["id"], []), owed.get(task["id"], []))
+    for name, ids in (("queue", queue), ("ledger", entries), ("deliveries", owed)):
+        found += [f"{name} knows {task_id}, which is no task" for task_id in set(ids) - known]
+    return found
+
+
+def _task(task: dict[str, Any], ticket: dict[str, Any] | None, entries: list[Any], owed: list[str]) -> list[str]:
+    final = task["status"] in {"completed", "failed"}
+    kinds = [entry["kind"] for entry in entries]
+    sums = Counter({entry["kind"]: entry["points"] for entry in entries})
+    settled = {"completed": ["capture", "hold"], "failed": ["hold", "release"]}.get(task["status"], ["hold"])
+    has_webhook = bool(json.loads(task["config"])["webhook_config"]["endpoint"])
+    must_be = {
+        "one movement of each kind": len(set(kinds)) == len(kinds),
+        "the movements of its status": sorted(set(kinds) | set(settled)) == sorted(kinds)
+        and set(kinds) <= {*settled, *(["release"] if final else [])},
+        "a hold of its price": sums["hold"] == task["price_points"],
+        "a settled hold": not final or sums["hold"] == sums["capture"] + sums["release"],
+        "a charge that was captured": sums["capture"] == task["charged_points"],
+        "its place in the queue": (ticket and LIVE[ticket["state"]]) == (None if final else task["status"]),
+        "one delivery, if it ended and someone wants to know": owed
+        == ([f"task.{task['status']}"] if final and has_webhook else []),
+        "a time of its end": (task["ended_at"] is not None) == final,
+        "an output": (task["output"] is not None) == (task["status"] == "completed"),
+        "an error": (task["error"] is not None) == (task["status"] == "failed"),
+    }
+    seen = f"{task}, ticket {ticket}, ledger {entries}, deliveries {owed}"
+    return [f"task {task['id']} needs {what}: {seen}" for what, holds in must_be.items() if not holds]
+
+
+def _differences(name: str, row: dict[str, Any], expected: dict[str, int]) -> list[str]:
+    return [
+        f"{name}: {column} is {row[column]}, must be {value}"
+        for column, value in expected.items()
+        if row[column] != value
+    ]

@@ -1,0 +1,4 @@
+"""The keys with which the services of a test start."""
+
+API_KEY = "a-key-for-tests"
+WORKER_TOKEN = "a-worker-token-for-tests"

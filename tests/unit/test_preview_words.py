@@ -1,0 +1,86 @@
+"""What the preview engine understands of a prompt."""
+
+import pytest
+
+from unitask.engines.preview.colours import NAMED
+from unitask.engines.preview.figures.registry import known
+from unitask.engines.preview.words import Wish, read
+
+
+def names(wish: Wish) -> list[tuple[str, int]]:
+    """Name the figures and how many of each."""
+    return [(item.figure.name, item.count) for item in wish.wanted]
+
+
+def test_a_colour_belongs_to_the_next_figure() -> None:
+    """Adjectives wait for their noun, also over a word in between."""
+    wish = read("a red sailing boat and a big blue bird")
+    assert names(wish) == [("boat", 1), ("bird", 1)]
+    assert wish.wanted[0].colours == (NAMED["red"],)
+    assert wish.wanted[1].colours == (NAMED["blue"],)
+    assert wish.wanted[1].scale > 1
+
+
+def test_clothes_colour_whoever_wears_them() -> None:
+    """The colours before a garment go to the person before it."""
+    wish = read("a girl in blue and red skirt")
+    assert wish.wanted[0].colours == (NAMED["blue"], NAMED["red"])
+    assert not wish.mood
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("two cats", [("cat", 2)]),
+        ("cats and a dog", [("cat", 3), ("dog", 1)]),
+        ("three little kittens", [("cat", 3)]),
+        ("a polar bear", [("bear", 1)]),
+        ("Spider-Man", [("superhero", 1)]),
+        ("people", [("man", 3)]),
+        ("twenty unheard-of gizmos", []),
+    ],
+)
+def test_figures_are_counted(prompt: str, expected: list[tuple[str, int]]) -> None:
+    """Numbers, plurals and phrases lead to figures."""
+    assert names(read(prompt)) == expected
+
+
+def test_hour_weather_place_and_style_are_read() -> None:
+    """Each has its own words, singular or plural."""
+    wish = read("a stormy night over snowy mountains, in watercolours")
+    assert (wish.hour, wish.weather) == ("night", "storm")
+    assert {"snow", "mountains"} <= set(wish.places)
+    assert wish.styles == ["watercolour"]
+
+
+def test_a_colour_can_belong_to_the_sky_or_the_land() -> None:
+    """Neither of them is a figure."""
+    wish = read("green sky over a purple desert")
+    assert (wish.sky, wish.land) == (NAMED["green"], NAMED["purple"])
+
+
+def test_the_negative_prompt_takes_away() -> None:
+    """What it names is not drawn, whatever the prompt says."""
+    wish = read("a cat and a dog in the rain, city", "dogs, rain")
+    assert names(wish) == [("cat", 1)]
+    assert wish.weather == ""
+    assert wish.places == ["city"]
+
+
+@pytest.mark.parametrize("prompt", ["", "   ", "!!!", "Привет, мир", "猫と犬", "\x00\ud800", "a" * 20_000])
+def test_any_text_can_be_read(prompt: str) -> None:
+    """Nothing is known in it, and nothing breaks."""
+    assert not read(prompt).has_scene
+
+
+def test_unknown_words_are_kept_in_order() -> None:
+    """They become the title of the stand-in."""
+    assert read("quantum of the entanglement").unknown == ["quantum", "entanglement"]
+
+
+def test_many_figures_can_be_named() -> None:
+    """The list holds each name once, in small letters, so that `read` can meet it."""
+    words = known()
+    assert len(words) > 200
+    for word in words:
+        assert names(read(f"a {word}")), word
