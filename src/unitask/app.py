@@ -14,6 +14,7 @@ from unitask.kit.errors import Unavailable
 from unitask.kit.net import Guard
 from unitask.settings import Settings
 from unitask.tasks.history import History
+from unitask.tasks.live import Live
 from unitask.tasks.orders import Orders
 from unitask.tasks.service import Rules, Tasks
 
@@ -31,6 +32,7 @@ class Services:
     orders: Orders
     tasks: Tasks
     history: History
+    live: Live
 
     @classmethod
     async def open(cls, settings: Settings, clock: Clock | None = None) -> Self:
@@ -66,6 +68,7 @@ class Services:
             ),
             tasks=tasks,
             history=History(database, catalogue),
+            live=Live(tasks),
         )
 
     async def first_key(self) -> str | None:

@@ -98,10 +98,15 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data.resolve() / 'unitask.db'}"
 
     @property
+    def local_url(self) -> str:
+        """Where this machine reaches this server."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
     def base_url(self) -> str:
         """Where clients reach this server."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        return self.public_url or f"http://{host}:{self.port}"
+        return self.public_url or self.local_url
 
     def key_secret(self) -> str:
         """Read the installation's secret; it is made at the first start, in a file that only its owner can read."""

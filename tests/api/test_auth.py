@@ -180,7 +180,6 @@ async def test_an_unknown_route_answers_json(client: httpx.AsyncClient, method: 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/api/v1/task"),
         ("PUT", "/api/v1/task"),
         ("DELETE", "/api/v1/task"),
         ("PATCH", f"/api/v1/task/{NOBODY}"),

@@ -44,6 +44,8 @@ async def test_create_answers_the_whole_task_in_the_documented_order(client: htt
                 "is_using_private_pool": False,
                 "engine": None,
                 "engine_level": None,
+                "queue_position": None,
+                "eta_s": None,
                 "progress": 0.0,
                 "warnings": [],
             },

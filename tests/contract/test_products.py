@@ -10,14 +10,16 @@ from math import inf, nan
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unitask.catalogue import Catalogue, validate
 from unitask.kit.errors import InvalidInput
+from unitask.kit.media import HEAD_BYTES, sniff
 from unitask.kit.pictures import read_image
-from unitask.spec.media import media_values
+from unitask.spec.media import Media, media_values
 from unitask.spec.product import Product
 
 CATALOGUE = Catalogue.load()
@@ -80,8 +82,8 @@ def having(key: str) -> list[Any]:
     return [pytest.param(place, id=str(place)) for place in PLACES if key in place.schema]
 
 
-def planted(place: Place, value: object) -> dict[str, Any]:
-    """Take an example of the product, with this value in this place."""
+def plantings(place: Place, value: object) -> Iterator[dict[str, Any]]:
+    """Take the examples of the product that have the place, with this value in it."""
     for example in place.product.examples:
         found = deepcopy(example.input)
         inner: Any = found
@@ -91,8 +93,22 @@ def planted(place: Place, value: object) -> dict[str, Any]:
             inner[place.steps[-1]] = value
         except (KeyError, IndexError):
             continue
+        yield found
+
+
+def planted(place: Place, value: object) -> dict[str, Any]:
+    """Take an example of the product, with this value in this place."""
+    if found := next(plantings(place, value), None):
         return found
     pytest.fail(f"no example of {place.product.key} fills the parent of {place.path}")
+
+
+def without(place: Place) -> Any:
+    """Validate an example with null in this place; where one of several fields must be sent, one that has another."""
+    for raw in plantings(place, None):
+        with suppress(InvalidInput):
+            return validate(place.product, raw)[0]
+    pytest.fail(f"no example of {place.product.key} does without {place.path}")
 
 
 def refusal(place: Place, raw: dict[str, Any]) -> str:
@@ -104,6 +120,17 @@ def refusal(place: Place, raw: dict[str, Any]) -> str:
     assert place.path in sentence
     assert len(sentence) < 1500
     return sentence
+
+
+def played(file: Path, media: Media) -> None:
+    """Decode a video or a sound to its end."""
+    with av.open(str(file)) as container:
+        frames = list(container.decode(**{media.kind: 0}))
+    assert frames
+    for frame in frames:
+        if isinstance(frame, av.VideoFrame):
+            assert max(frame.width, frame.height) <= media.limit_side_px
+            assert frame.width * frame.height <= media.limit_pixels
 
 
 every_product = pytest.mark.parametrize("product", PRODUCTS, ids=lambda product: product.key)
@@ -126,17 +153,20 @@ def test_examples_are_accepted_as_they_are(product: Product) -> None:
 
 @every_product
 def test_examples_need_no_network(product: Product, tmp_path: Path) -> None:
-    """Their media are data URIs, and their pictures decode within the field's limits."""
+    """Their media are data URIs of the type they say, and decode to the end within the field's limits."""
     for example in product.examples:
         for value in media_values(validate(product, example.input)[0]):
             header, _, body = value.source.partition(",")
             assert header.startswith(f"data:{value.media.kind}/")
             file = tmp_path / "media"
             file.write_bytes(base64.b64decode(body, validate=True))
+            found = sniff(file.read_bytes()[:HEAD_BYTES])
+            assert found is not None
+            assert found.content_type == header.removeprefix("data:").removesuffix(";base64")
             if value.media.kind == "image":
-                read_image(
-                    file, limit_side_px=value.media.limit_side_px, limit_pixels=value.media.limit_pixels
-                )
+                read_image(file, limit_side_px=value.media.limit_side_px, limit_pixels=value.media.limit_pixels)
+            else:
+                played(file, value.media)
 
 
 @every_product
@@ -217,7 +247,7 @@ def test_a_blank_required_text_is_refused(place: Place) -> None:
 def test_a_null_stands_for_the_default(place: Place) -> None:
     """An optional field may be sent as null."""
     if isinstance(place.steps[-1], str):
-        inputs: Any = validate(place.product, planted(place, None))[0]
+        inputs = without(place)
         for step in place.steps:
             inputs = inputs[step] if isinstance(step, int) else getattr(inputs, step)
         assert inputs == place.schema["default"]
@@ -295,13 +325,11 @@ def test_an_unknown_key_is_ignored_with_a_warning(product: Product) -> None:
 @pytest.mark.parametrize("place", [place for place in PLACES if isinstance(place.steps[-1], str)], ids=str)
 def test_a_misspelled_key_is_answered_with_the_right_one(place: Place) -> None:
     """The nearest field is suggested, also inside nested objects."""
-    wrong = f"{place.steps[-1]}s_"
+    wrong = f"{place.steps[-1]}_"
     misspelled = Place(place.product, (*place.steps[:-1], wrong), place.schema, required=False)
     _, warnings = validate(place.product, planted(misspelled, 1))
     path = misspelled.path
-    assert warnings == [
-        f"{path} is not a field of this product and was ignored; did you mean {place.steps[-1]!r}?"
-    ]
+    assert warnings == [f"{path} is not a field of this product and was ignored; did you mean {place.steps[-1]!r}?"]
 
 
 JSON = st.recursive(

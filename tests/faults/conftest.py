@@ -1,5 +1,6 @@
 """Real processes on either database."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,9 +10,7 @@ from support.installation import Installation
 
 
 @pytest.fixture
-def install(
-    database_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., Installation]]:
+def install(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Installation]]:
     """Install with settings of one's own; whatever runs at the end is killed, and its words are shown on a failure."""
     made: list[Installation] = []
 
@@ -22,4 +21,4 @@ def install(
     yield make
     for installation in made:
         installation.end()
-        print(installation.said())
+        sys.stdout.write(installation.said())

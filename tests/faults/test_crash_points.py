@@ -73,7 +73,7 @@ async def opened(installation: Installation) -> AsyncIterator[Any]:
 
 
 async def create(scene: Scene) -> None:
-    """The second order is not acknowledged; sent again under its key, it is the same order."""
+    """Let the second order go unacknowledged; sent again under its key, it is the same order."""
     server = await scene.installation.serve(fault=f"{scene.point}:2")
     await scene.order()
     await scene.is_killed_by(scene.order(key="again"), server)
@@ -85,7 +85,7 @@ async def create(scene: Scene) -> None:
 
 
 async def api(scene: Scene) -> None:
-    """The server dies under a worker's request; the worker lives on and meets the next server."""
+    """Let the server die under a worker's request; the worker lives on and meets the next server."""
     server = await scene.installation.serve(fault=scene.point)
     for _ in range(3):
         await scene.order("save_file")
@@ -96,7 +96,7 @@ async def api(scene: Scene) -> None:
 
 
 async def engine(scene: Scene) -> None:
-    """The engine process dies, again and again, until a worker without the fault takes over."""
+    """Let the engine process die, again and again, until a worker without the fault takes over."""
     await scene.installation.serve()
     task_id = await scene.order("save_file")
     worker = scene.installation.work(fault=scene.point)
@@ -111,7 +111,7 @@ async def engine(scene: Scene) -> None:
 
 
 async def worker(scene: Scene) -> None:
-    """The worker dies; the next one takes over when the lease has passed."""
+    """Let the worker die; the next one takes over when the lease has passed."""
     await scene.installation.serve()
     await scene.order("save_file")
     await scene.installation.work(fault=scene.point).dies()
@@ -119,7 +119,7 @@ async def worker(scene: Scene) -> None:
 
 
 async def cancel(scene: Scene) -> None:
-    """The server dies while it cancels; whoever waited for the slot still gets it."""
+    """Let the server die while it cancels; whoever waited for the slot still gets it."""
     server = await scene.installation.serve(fault=scene.point)
     first, second = await scene.order(), await scene.order()
     assert await scene.status(second) == "staged"
@@ -135,7 +135,7 @@ async def cancel(scene: Scene) -> None:
 
 
 async def reap(scene: Scene) -> None:
-    """The server dies while it takes a task from a worker that went silent."""
+    """Let the server die while it takes a task from a worker that went silent."""
     server = await scene.installation.serve(fault=scene.point)
     await scene.order()
     api = ApiClient(scene.installation.url, WORKER_TOKEN)
@@ -178,13 +178,13 @@ async def audit(scene: Scene) -> None:
 
 
 @pytest.fixture
-async def customer(install: Callable[..., Installation]) -> AsyncIterator[tuple[Installation, Person]]:
+async def customer(install: Callable[..., Installation]) -> tuple[Installation, Person]:
     """Install with one account that may run one task at a time."""
     installation = install(UNITASK_MAX_ATTEMPTS="50")
     services = await installation.open_services()
     person = await open_account(services, "customer", points=100 * PRICE_POINTS, task_limit=1)
     await services.close()
-    yield installation, person
+    return installation, person
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel, create_model
 from starlette.routing import Route
 
-from unitask.api import files, health, tasks
+from unitask.api import account, files, health, legacy, listing, live, tasks, uploads
 from unitask.api.envelope import failure, refused_task, success, task_object
 from unitask.api.openapi import document
 from unitask.artifacts.service import Artifacts
@@ -259,14 +259,23 @@ def test_create_documents_its_answers() -> None:
     assert set(CREATE["responses"]) == {"200", "400", "401", "402", "413", "422", "429", "500", "503"}
     too_many = DOCUMENT["components"]["responses"]["429"]
     assert too_many["headers"]["Retry-After"]["schema"] == {"type": "integer"}
-    assert [each["name"] for each in CREATE["parameters"]] == ["Idempotency-Key"]
+    assert [each["name"] for each in CREATE["parameters"]] == ["Idempotency-Key", "Prefer"]
 
 
 def test_every_public_route_is_documented() -> None:
     """What the application serves beside the workers' door is in the document, method by method."""
     served = {
         (route.path.replace(":path", ""), method.lower())
-        for route in [*tasks.ROUTES, *files.ROUTES, *health.ROUTES]
+        for route in [
+            *tasks.ROUTES,
+            *live.ROUTES,
+            *listing.ROUTES,
+            *account.ROUTES,
+            *uploads.ROUTES,
+            *legacy.ROUTES,
+            *files.ROUTES,
+            *health.ROUTES,
+        ]
         if isinstance(route, Route)
         for method in route.methods or ()
         if method != "HEAD"

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from unitask.api import account, errors, files, health, legacy, reference, tasks, uploads, workers
+from unitask.api import account, errors, files, health, legacy, listing, live, reference, tasks, uploads, workers
 from unitask.app import Services
 from unitask.tasks.housekeeping import Housekeeper
 
@@ -26,6 +26,8 @@ class Application:
         self._router = Router(
             [
                 *tasks.ROUTES,
+                *live.ROUTES,
+                *listing.ROUTES,
                 *account.ROUTES,
                 *uploads.ROUTES,
                 *legacy.ROUTES,

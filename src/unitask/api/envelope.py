@@ -60,6 +60,8 @@ def task_object(task: Task, artifacts: Artifacts) -> dict[str, Any]:
             "is_using_private_pool": False,
             "engine": task.engine,
             "engine_level": task.engine_level,
+            "queue_position": task.queue_position,
+            "eta_s": task.eta_s,
             "progress": 1.0 if task.status is Status.COMPLETED else task.progress or 0.0,
             "warnings": document(task.warnings),
         },

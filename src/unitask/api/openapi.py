@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from unitask import __version__
+from unitask.api import openapi_account
 from unitask.api.openapi_schemas import answers, ref, sample_task
 from unitask.api.product_schemas import ProductSchemas, Schema, lift, request, simplest
 from unitask.api.wording import REFUSALS, limits, price
@@ -28,6 +29,21 @@ _IDEMPOTENCY_KEY: Final[Json] = {
     "same task instead of ordering again.",
     "schema": {"type": "string", "maxLength": 255},
 }
+_TEXT: Final[Json] = {"type": "string"}
+_WAIT: Final[Json] = {
+    "name": "wait",
+    "in": "query",
+    "required": False,
+    "description": "Answer when the task has ended, or after so many seconds, at most 60.",
+    "schema": {"type": "number", "minimum": 0, "maximum": 60},
+}
+_PREFER: Final[Json] = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "`wait=N`: answer when the task has ended, or after N seconds, at most 60.",
+    "schema": _TEXT,
+}
 _OPEN: Final[list[Json]] = []
 
 
@@ -42,10 +58,14 @@ def document(catalogue: Catalogue, base_url: str) -> Json:
         "security": [{"apiKey": []}, {"bearer": []}],
         "tags": [
             {"name": "tasks", "description": "Order, read and cancel tasks."},
-            {"name": "files", "description": "What tasks have made."},
+            {"name": "account", "description": "Balance, live tasks and history."},
+            {"name": "files", "description": "What tasks have made, and what they are given."},
+            {"name": "older routes", "description": "For clients from before the unified calls."},
             {"name": "server", "description": "The server about itself."},
         ],
-        "paths": {**_task_paths(catalogue, schemas), **_file_path(), **_server_paths()},
+        "paths": _joined(
+            _task_paths(catalogue, schemas), openapi_account.paths(_refusals), _file_path(), _server_paths()
+        ),
         "components": {
             "schemas": {
                 **{schemas.names[product.key]: _order(product, schemas) for product in catalogue},
@@ -64,6 +84,14 @@ def document(catalogue: Catalogue, base_url: str) -> Json:
             },
         },
     }
+
+
+def _joined(*parts: Json) -> Json:
+    paths: Json = {}
+    for part in parts:
+        for path, operations in part.items():
+            paths.setdefault(path, {}).update(operations)
+    return paths
 
 
 def _order(product: Product, schemas: ProductSchemas) -> Json:
@@ -137,12 +165,26 @@ def _task_paths(catalogue: Catalogue, schemas: ProductSchemas) -> Json:
                 "tags": ["tasks"],
                 "operationId": "getTask",
                 "summary": "Read a task",
-                "parameters": [_TASK_ID],
-                "responses": {"200": read, **_refusals(401, 404, 500, 503)},
+                "parameters": [_TASK_ID, _WAIT],
+                "responses": {"200": read, **_refusals(400, 401, 404, 500, 503)},
             },
             "delete": {**cancel, "operationId": "cancelTask"},
         },
+        f"{_TASK}/{{task_id}}/events": {"get": _events()},
         f"{_TASK}/{{task_id}}/cancel": {"post": {**cancel, "operationId": "cancelTaskByPost"}},
+    }
+
+
+def _events() -> Json:
+    stream = {"description": "Events until the task has ended.", "content": {"text/event-stream": {"schema": _TEXT}}}
+    last = {"name": "Last-Event-ID", "in": "header", "description": "Where to go on after a break.", "schema": _TEXT}
+    return {
+        "tags": ["tasks"],
+        "operationId": "followTask",
+        "summary": "Follow a task as server-sent events",
+        "description": "An event for each change: status, progress, place in the queue. The last one carries the task.",
+        "parameters": [_TASK_ID, last],
+        "responses": {"200": stream, **_refusals(401, 404, 500, 503)},
     }
 
 
@@ -156,7 +198,7 @@ def _create(catalogue: Catalogue, schemas: ProductSchemas) -> Json:
         "operationId": "createTask",
         "summary": "Order a task",
         "description": "Answers as soon as the order is stored; the price is frozen until the task ends.",
-        "parameters": [_IDEMPOTENCY_KEY],
+        "parameters": [_IDEMPOTENCY_KEY, _PREFER],
         "requestBody": {
             "required": True,
             "content": _json({"oneOf": [ref(name) for name in schemas.names.values()]}, examples=examples),

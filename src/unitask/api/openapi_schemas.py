@@ -119,6 +119,11 @@ def _meta() -> Schema:
             "is_using_private_pool": {"const": False},
             "engine": {"type": ["string", "null"], "description": "What made it; null until a worker began."},
             "engine_level": {"enum": [*get_args(Level), None], "description": f"How real it is. {levels}"},
+            "queue_position": {
+                "type": ["integer", "null"],
+                "description": "How many wait before it, counted to 100; null when it does not wait.",
+            },
+            "eta_s": {"type": ["number", "null"], "description": "A guess of the seconds until it has ended."},
             "progress": {"type": "number", "minimum": 0, "maximum": 1},
             "warnings": {
                 "type": "array",
@@ -160,6 +165,8 @@ def sample_task(product: Product) -> dict[str, Any]:
             "is_using_private_pool": False,
             "engine": None,
             "engine_level": None,
+            "queue_position": None,
+            "eta_s": None,
             "progress": 0.0,
             "warnings": [],
         },

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from unitask.api.envelope import success, task_object
+from unitask.api.live import waited
 from unitask.api.requests import body, caller, number, route, services
 from unitask.kit.errors import InvalidRequest
 from unitask.tasks.place import place
@@ -15,7 +16,7 @@ async def create(request: Request) -> Response:
     raw = await body(request)
     unitask = services(request)
     task = await place(unitask.orders, unitask.tasks, raw, who, request.headers.get("idempotency-key"))
-    return success(task_object(task, unitask.artifacts))
+    return success(task_object(await waited(request, task, who), unitask.artifacts))
 
 
 async def get(request: Request) -> Response:
@@ -23,7 +24,7 @@ async def get(request: Request) -> Response:
     who = await caller(request)
     unitask = services(request)
     task = await unitask.tasks.get(request.path_params["task_id"].strip(), who)
-    return success(task_object(task, unitask.artifacts))
+    return success(task_object(await waited(request, task, who), unitask.artifacts))
 
 
 async def cancel(request: Request) -> Response:

@@ -77,15 +77,15 @@ async def upload(request: Request) -> Response:
     """Take a file that an attempt made."""
     require_worker(request)
     unitask = services(request)
-    extension = request.path_params["extension"]
+    extension, attempt = request.path_params["extension"], request.path_params["attempt"]
     if extension not in CONTENT_TYPES:
         raise InvalidRequest(f"invalid request: no content type is known for .{extension}")
+    if attempt > protocol.LAST_ATTEMPT:
+        raise InvalidRequest(f"invalid request: no attempt has the number {attempt}")
     file = await unitask.artifacts.store(request.stream(), extension=extension, limit_bytes=_UPLOAD_LIMIT_BYTES)
     faults.point("upload.before_publish")
     try:
-        await unitask.tasks.add_output(
-            file, task_id=str(request.path_params["task_id"]), attempt=request.path_params["attempt"]
-        )
+        await unitask.tasks.add_output(file, task_id=str(request.path_params["task_id"]), attempt=attempt)
     except BaseException:
         unitask.artifacts.discard(file)
         raise

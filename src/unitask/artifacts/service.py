@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,8 @@ from unitask.kit.media import CONTENT_TYPES
 INPUT_KEEP_US: Final = 24 * 3600 * SECOND_US
 UNPUBLISHED_KEEP_US: Final = 24 * 3600 * SECOND_US
 _SWEEP: Final = 200
+# A text that is a reference from its first quote to its last; one that only mentions some is a client's own.
+_REFERENCE: Final = re.compile(rf'(?<!\\)"{PREFIX}(?=[0-9A-Za-z./]+")')
 log = logging.getLogger(__name__)
 
 
@@ -94,7 +97,7 @@ class Artifacts:
 
     def with_urls(self, document: str) -> str:
         """Turn the references in a JSON text into addresses that answer a plain GET."""
-        return document.replace(f'"{PREFIX}', f'"{self.files_url}')
+        return _REFERENCE.sub(f'"{self.files_url}', document) if PREFIX in document else document
 
     def own_path(self, source: str) -> str | None:
         """Tell the path of a file of this store from its URL or reference; None for anything else."""

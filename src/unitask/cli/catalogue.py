@@ -1,16 +1,15 @@
 """`unitask catalogue`."""
 
 from collections import defaultdict
-from typing import Any
 
 import click
 import orjson
 
+from unitask.api.listing import entry
 from unitask.catalogue import Catalogue
 from unitask.kit.money import usd
 from unitask.settings import Settings
-from unitask.spec.product import Product
-from unitask.tasks.orders import Choice, Orders, choose
+from unitask.tasks.orders import Orders, choose
 
 
 def levels(catalogue: Catalogue, orders: Orders) -> str:
@@ -27,21 +26,6 @@ def levels(catalogue: Catalogue, orders: Orders) -> str:
     )
 
 
-def _as_json(product: Product, choice: Choice) -> dict[str, Any]:
-    return {
-        "model": product.model,
-        "task_type": product.task_type,
-        "family": product.family,
-        "title": product.title,
-        "price_points": product.price.points_per_unit,
-        "price_unit": product.price.unit,
-        "engine": choice.recipe.engine if choice.recipe else None,
-        "engine_level": choice.recipe.level if choice.recipe else None,
-        "missing": choice.missing or None,
-        "input": product.input.model_json_schema(),
-    }
-
-
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the schema of every input.")
 def catalogue(*, as_json: bool) -> None:
@@ -50,7 +34,7 @@ def catalogue(*, as_json: bool) -> None:
     allowed = frozenset(engines) if engines is not None else None
     products = [(product, choose(product, allowed)) for product in Catalogue.load()]
     if as_json:
-        listing = [_as_json(product, choice) for product, choice in products]
+        listing = [entry(product, choice) for product, choice in products]
         click.echo(orjson.dumps(listing, option=orjson.OPT_INDENT_2))
         return
     for product, choice in products:

@@ -12,9 +12,11 @@ from pydantic import SecretStr
 
 from unitask import __version__
 from unitask.catalogue import Catalogue
+from unitask.cli.engines import check_engines
 from unitask.db.migrate import check
 from unitask.engines import installed
-from unitask.settings import Settings
+from unitask.kit.errors import UnitaskError
+from unitask.settings import Settings, WrongSetting
 from unitask.tasks.orders import choose
 
 _DISK_NEEDED: Final = 2**30
@@ -41,9 +43,14 @@ def _settings(settings: Settings) -> None:
 def _troubles(settings: Settings) -> list[str]:
     troubles = []
     try:
+        check_engines(settings)
+    except WrongSetting as error:
+        troubles.append(str(error))
+    try:
         wrong = asyncio.run(check(settings.database))
     except Exception as error:  # noqa: BLE001 - whatever keeps the database away is what the operator wants to read
-        wrong = f"the database does not answer: {type(error).__name__}: {error}"
+        ours = isinstance(error, UnitaskError)
+        wrong = str(error) if ours else f"the database does not answer: {type(error).__name__}: {error}"
     if wrong:
         troubles.append(f"{wrong} (`unitask up` does it by itself)" if "migrate" in wrong else wrong)
     folder = settings.data.resolve()

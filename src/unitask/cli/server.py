@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from unitask.api import Application
 from unitask.app import Services
 from unitask.cli.catalogue import levels
+from unitask.cli.engines import check_engines
 from unitask.db.migrate import upgrade
 from unitask.kit import log
 from unitask.kit.errors import Unavailable
@@ -26,6 +27,8 @@ from unitask.settings import Settings
 
 _STOP_S: Final = 5.0
 _RESTART_S: Final = 1.0
+_LONGEST_RESTART_S: Final = 30.0
+_BACKLOG: Final = 2048
 
 
 class _Server(uvicorn.Server):
@@ -49,6 +52,8 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        # From here on connections wait for us: the address that we are about to print must not refuse any.
+        listener.listen(_BACKLOG)
     except OSError as error:
         raise Unavailable(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another with --port"
@@ -74,7 +79,7 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
             ws="none",
             timeout_keep_alive=75,
             timeout_graceful_shutdown=int(_STOP_S),
-            backlog=2048,
+            backlog=_BACKLOG,
         )
         server = _Server(config)
         serving = asyncio.create_task(server.serve([listener]), name="server")
@@ -111,14 +116,16 @@ async def _embedded_worker(settings: Settings) -> AsyncIterator[None]:
 
 async def _keep_worker(settings: Settings) -> None:
     token = settings.worker_token.get_secret_value() if settings.worker_token else ""
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
     environment = {
         **os.environ,
-        "UNITASK_API_URL": f"http://{local}:{settings.port}",
+        "UNITASK_API_URL": settings.local_url,
         "UNITASK_WORKER_TOKEN": token,
         "UNITASK_DATA": str(settings.data),
     }
+    loop = asyncio.get_running_loop()
+    pause_s = 0.0
     while True:
+        began = loop.time()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -127,14 +134,18 @@ async def _keep_worker(settings: Settings) -> None:
             "--embedded",
             stdin=asyncio.subprocess.PIPE,
             env=environment,
+            start_new_session=True,  # Ctrl-C is for us, who tell the worker when the time has come
         )
         try:
             await process.wait()
         except asyncio.CancelledError:
             await _stop(process)
             raise
-        click.echo(f"the worker ended with status {process.returncode}; starting another", err=True)
-        await asyncio.sleep(_RESTART_S)
+        lived_s = loop.time() - began
+        pause_s = _RESTART_S if lived_s > _LONGEST_RESTART_S else min(max(2 * pause_s, _RESTART_S), _LONGEST_RESTART_S)
+        status = process.returncode
+        click.echo(f"the worker ended with status {status}; starting another in {pause_s:g} s", err=True)
+        await asyncio.sleep(pause_s)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -170,6 +181,7 @@ _data = click.option("--data", type=click.Path(path_type=Path), help="Folder of 
 def up(host: str | None, port: int | None, data: Path | None) -> None:
     """Run everything in one command: API, worker, housekeeping, on SQLite and local files."""
     settings = Settings.load(host=host, port=port, data=data)
+    check_engines(settings)
     upgrade(settings.database)
     _run(settings, with_worker=True)
 
@@ -180,7 +192,9 @@ def up(host: str | None, port: int | None, data: Path | None) -> None:
 @_data
 def serve(host: str | None, port: int | None, data: Path | None) -> None:
     """Run the API alone; workers come from elsewhere with UNITASK_WORKER_TOKEN."""
-    _run(Settings.load(host=host, port=port, data=data), with_worker=False)
+    settings = Settings.load(host=host, port=port, data=data)
+    check_engines(settings)
+    _run(settings, with_worker=False)
 
 
 @click.command()

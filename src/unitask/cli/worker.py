@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from unitask.cli.engines import check_engines
 from unitask.kit import log
 from unitask.kit.errors import Unavailable
 from unitask.kit.process import die_with_parent
@@ -29,6 +30,7 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
         raise WrongSetting("UNITASK_API_URL is not set: where is the API? For example http://127.0.0.1:8000")
     if settings.worker_token is None:
         raise WrongSetting("UNITASK_WORKER_TOKEN is not set: it must be the one that the API has")
+    check_engines(settings)
     engines = usable_engines(settings.engines)
     if not engines:
         raise Unavailable("no engine can run here; `unitask doctor` says what is missing")

@@ -1,10 +1,13 @@
 """Bringing a database to the schema of this release, with Alembic."""
 
+import asyncio
 import contextlib
 import sqlite3
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from unitask.kit.errors import Unavailable
 
 HEAD: Final = "0001"
 _SQLITE_NEEDED: Final = (3, 38)
@@ -16,23 +19,41 @@ def _sqlalchemy_url(url: str) -> str:
 
 
 def upgrade(url: str) -> None:
-    """Create the schema or bring it up to date. Safe to run again; blocks until done."""
+    """Create the schema or bring it up to date. Safe to run again; blocks until done.
+
+    Raises:
+        Unavailable: the database cannot be opened.
+
+    """
     from alembic import command  # noqa: PLC0415 - half of the start-up time, needed once per release
     from alembic.config import Config  # noqa: PLC0415 - same
 
     if url.startswith("sqlite:///"):
-        path = url.removeprefix("sqlite:///")
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            connection.execute("pragma journal_mode=wal")
+        _create_file(url.removeprefix("sqlite:///"))
+    else:
+        asyncio.run(check(url))
     config = Config()
     config.set_main_option("script_location", str(files("unitask.db") / "migrations"))
     config.attributes["url"] = _sqlalchemy_url(url)
     command.upgrade(config, "head")
 
 
+def _create_file(path: str) -> None:
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("pragma journal_mode=wal")
+    except (OSError, sqlite3.Error) as error:
+        raise Unavailable(f"the database {path} cannot be opened: {error}") from error
+
+
 async def check(url: str) -> str | None:
-    """Say what is wrong with the schema, or None when it is this release's."""
+    """Say what is wrong with the schema, or None when it is this release's.
+
+    Raises:
+        Unavailable: the database cannot be opened.
+
+    """
     if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
         return f"SQLite is {sqlite3.sqlite_version}, 3.38 or newer is needed: use a newer build of Python"
     found = await _version(url)
@@ -43,16 +64,24 @@ async def _version(url: str) -> str | None:
     query = "select version_num from alembic_version"
     if url.startswith("sqlite:///"):
         return _sqlite_version(url.removeprefix("sqlite:///"), query)
-    import asyncpg  # noqa: PLC0415 - only where PostgreSQL is used
-
-    client = await asyncpg.connect(url, timeout=10)
+    client = await _connect(url)
     try:
-        version: str | None = await client.fetchval(query)
-    except asyncpg.UndefinedTableError:
-        version = None
+        exists = await client.fetchval("select to_regclass('alembic_version') is not null")
+        version: str | None = await client.fetchval(query) if exists else None
     finally:
         await client.close()
     return version
+
+
+async def _connect(url: str) -> Any:
+    try:
+        import asyncpg  # noqa: PLC0415 - only where PostgreSQL is used
+    except ModuleNotFoundError as error:
+        raise Unavailable("PostgreSQL needs its driver: pip install 'unitask[postgres]'") from error
+    try:
+        return await asyncpg.connect(url, timeout=10)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise Unavailable(f"the database cannot be reached: {type(error).__name__}: {error}") from error
 
 
 def _sqlite_version(path: str, query: str) -> str | None:
@@ -63,4 +92,6 @@ def _sqlite_version(path: str, query: str) -> str | None:
             row = connection.execute(query).fetchone()
         except sqlite3.OperationalError:
             return None
+        except sqlite3.DatabaseError as error:
+            raise Unavailable(f"the database {path} cannot be opened: {error}") from error
     return row[0] if row else None

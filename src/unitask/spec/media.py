@@ -6,9 +6,10 @@ the JSON schema, the check at create and the limits of the download.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
 MediaKind = Literal["image", "video", "audio"]
@@ -54,7 +55,7 @@ def media_values(model: BaseModel, at: str = "input") -> Iterator[MediaValue]:
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         path = f"{at}.{name}"
-        media = next((item for item in field.metadata if isinstance(item, Media)), None)
+        media = _media_of(field)
         if media is not None and isinstance(value, str) and value:
             yield MediaValue(path, media, value, _setter(model, name))
         elif isinstance(value, list):
@@ -65,6 +66,12 @@ def media_values(model: BaseModel, at: str = "input") -> Iterator[MediaValue]:
                     yield MediaValue(f"{path}[{index}]", media, item, _item_setter(value, index))
         elif isinstance(value, BaseModel):
             yield from media_values(value, path)
+
+
+def _media_of(field: FieldInfo) -> Media | None:
+    """Find the annotation at the field itself, or at the items of the list that it holds."""
+    of_items = (note for item in get_args(field.annotation) for note in getattr(item, "__metadata__", ()))
+    return next((note for note in (*field.metadata, *of_items) if isinstance(note, Media)), None)
 
 
 def _setter(model: BaseModel, name: str) -> Callable[[str], None]:

@@ -4,18 +4,30 @@ A worker claims by long poll, renews all it holds with one heartbeat, uploads fi
 token: the API refuses whatever comes from an attempt that was taken from its worker.
 """
 
-from typing import Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, FiniteFloat
 
-PREFIX = "/worker/v1"
+PREFIX: Final = "/worker/v1"
+LAST_ATTEMPT: Final = 2**31 - 1
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "")
+
+
+WorkerId = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+TaskId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+AttemptNumber = Annotated[int, Field(ge=0, le=LAST_ATTEMPT)]
+# Engines write anything into their logs, and no database takes a NUL: the report must not get stuck for it.
+Text = Annotated[str, AfterValidator(_without_nul)]
 
 
 class ClaimRequest(BaseModel):
     """Ask for up to `most` tasks that these engines can make; wait up to `wait_s` seconds for one."""
 
-    worker_id: str = Field(max_length=64)
-    engines: list[str] = Field(max_length=100)
+    worker_id: WorkerId
+    engines: list[Text] = Field(max_length=100)
     most: int = Field(ge=1, le=256)
     wait_s: float = Field(ge=0, le=30)
 
@@ -41,18 +53,18 @@ class ClaimAnswer(BaseModel):
 class AttemptProgress(BaseModel):
     """How far an attempt is, 0 to 1."""
 
-    task_id: str
-    attempt: int
+    task_id: TaskId
+    attempt: AttemptNumber
     progress: float = Field(ge=0, le=1)
-    note: str = Field("", max_length=200)
+    note: Text = Field("", max_length=200)
 
 
 class BeatRequest(BaseModel):
     """A sign of life for the worker and all it holds."""
 
-    worker_id: str = Field(max_length=64)
-    name: str = Field(max_length=200)
-    engines: list[str] = Field(max_length=100)
+    worker_id: WorkerId
+    name: Text = Field(max_length=200)
+    engines: list[Text] = Field(max_length=100)
     progress: list[AttemptProgress] = Field(default_factory=list, max_length=1024)
 
 
@@ -75,8 +87,8 @@ class BeatAnswer(BaseModel):
 class AttemptFailure(BaseModel):
     """Why an attempt failed; `retryable` when another may succeed, `given_back` when the worker is stopping."""
 
-    message: str = Field(max_length=2000)
-    raw_message: str = Field("", max_length=8000)
+    message: Text = Field(max_length=2000)
+    raw_message: Text = Field("", max_length=8000)
     number: int = 10000
     retryable: bool = False
     given_back: bool = False
@@ -85,13 +97,13 @@ class AttemptFailure(BaseModel):
 class SettleRequest(BaseModel):
     """How an attempt ended: with an output or with a failure."""
 
-    task_id: str
-    attempt: int
+    task_id: TaskId
+    attempt: AttemptNumber
     output: dict[str, Any] | None = None
     failure: AttemptFailure | None = None
-    measures: dict[str, float] = Field(default_factory=dict)
-    warnings: list[str] = Field(default_factory=list, max_length=100)
-    logs: list[str] = Field(default_factory=list, max_length=1000)
+    measures: dict[str, FiniteFloat] = Field(default_factory=dict)
+    warnings: list[Text] = Field(default_factory=list, max_length=100)
+    logs: list[Text] = Field(default_factory=list, max_length=1000)
 
 
 class SettleAnswer(BaseModel):

@@ -103,6 +103,8 @@ class Task:
     started_at: int | None = None
     ended_at: int | None = None
     progress: float | None = None
+    queue_position: int | None = None
+    eta_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

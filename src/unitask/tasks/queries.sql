@@ -12,8 +12,13 @@ from json_to_recordset(:rows::json) as r(
   id uuid, account_id bigint, api_key_id bigint, model text, task_type text, status text, input text, config text,
   warnings text, price_points bigint, created_at bigint)
 
+-- How many stand before a waiting task is counted to a hundred and no further.
 -- name: find_task
-select t.*, q.progress from tasks t left join queue q on q.task_id = t.id where t.id = :id and t.account_id = :account_id
+select t.*, q.progress, case when q.state = 'ready' then (
+  select count(*) from (
+    select 1 from queue b where b.engine = q.engine and b.product = q.product and b.state = 'ready'
+      and b.priority = q.priority and b.task_id < q.task_id limit 100) before) end as queue_position
+from tasks t left join queue q on q.task_id = t.id where t.id = :id and t.account_id = :account_id
 
 -- name: find_many [sqlite]
 select * from tasks where id in (select value from json_each(:rows))

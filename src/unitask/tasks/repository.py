@@ -43,7 +43,7 @@ class KeptKey:
     task_id: str
 
 
-def _task(row: Row, progress: float | None = None) -> Task:
+def _task(row: Row, progress: float | None = None, queue_position: int | None = None) -> Task:
     return Task(
         id=row["id"],
         account_id=row["account_id"],
@@ -66,6 +66,7 @@ def _task(row: Row, progress: float | None = None) -> Task:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         progress=progress,
+        queue_position=queue_position,
     )
 
 
@@ -78,7 +79,7 @@ async def add(tx: Transaction, tasks: Sequence[Task]) -> None:
 async def find(database: Database, task_id: str, account_id: int) -> Task | None:
     """Read a task, if it belongs to this account."""
     rows = await database.fetch(SQL.find_task, id=task_id, account_id=account_id)
-    return _task(rows[0], rows[0]["progress"]) if rows else None
+    return _task(rows[0], rows[0]["progress"], rows[0]["queue_position"]) if rows else None
 
 
 async def find_many(tx: Transaction, task_ids: Iterable[str]) -> dict[str, Task]:

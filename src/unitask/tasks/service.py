@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from unitask.accounts import repository as accounts
@@ -14,7 +14,7 @@ from unitask.catalogue import Catalogue
 from unitask.db import Database, Group, Transaction
 from unitask.kit import faults
 from unitask.kit.clock import SECOND_US, Clock
-from unitask.kit.errors import Conflict, NotFound, UnitaskError
+from unitask.kit.errors import Conflict, NotFound, UnitaskError, UnknownProduct
 from unitask.kit.ids import is_uuid, uuid7
 from unitask.queue import repository as queue
 from unitask.queue.model import Held, Lane, Progress, Ticket
@@ -25,6 +25,7 @@ from unitask.tasks.create import create
 from unitask.tasks.lifecycle import CancelRequested, Overdue, Promoted
 from unitask.tasks.model import Order, Outcome, Task, Work
 from unitask.tasks.settle import Settled, Settling
+from unitask.tasks.watch import Watch
 
 WORK: Final = "unitask_work"
 _POLL_S: Final = 1.0
@@ -59,7 +60,8 @@ class Tasks:
         self._rules = rules
         self._settling = Settling(catalogue, rules.max_attempts)
         self._bell = Bell()
-        self._closing = False
+        self.watch = Watch()
+        self.closing = False
         self._promoted_up_to = 0
         self._creates: Group[Order, Task] = Group(database, self._create_many)
         self._settles: Group[Outcome, Settled] = Group(database, self._settle_many)
@@ -98,7 +100,18 @@ class Tasks:
         task = await repository.find(self._database, task_id, caller.account_id) if is_uuid(task_id) else None
         if task is None:
             raise NotFound("task not found")
-        return task
+        return task if task.status.final else replace(task, eta_s=self._eta_s(task))
+
+    def _eta_s(self, task: Task) -> float | None:
+        """Guess the seconds until a task has ended, from what its product usually takes and how far it is."""
+        try:
+            usual_s = self._catalogue.find(task.model, task.task_type).expected_s
+        except UnknownProduct:
+            return None
+        if task.started_at is None:
+            return usual_s * (1 + (task.queue_position or 0))
+        spent_s = (self._clock.now_us() - task.started_at) / SECOND_US
+        return round(max(0.0, spent_s / task.progress - spent_s if task.progress else usual_s - spent_s), 1)
 
     async def cancel(self, task_id: str, caller: Caller) -> Task:
         """Take an order back: at once while it waits; within a heartbeat and a step of its engine while it runs.
@@ -123,6 +136,7 @@ class Tasks:
             ended = await self.get(task_id, caller)
             raise Conflict(f"the task is {ended.status} already and cannot be cancelled")
         faults.point("cancel.after_commit")
+        self.watch.ring([task.id])
         await self.promote(caller.account_id)
         return await self.get(task_id, caller)
 
@@ -156,7 +170,7 @@ class Tasks:
         """
         lanes = self._lanes(frozenset(engines))
         until = time.monotonic() + wait_s
-        while not self._closing and not await gone():
+        while not self.closing and not await gone():
             ring = self._bell.listen()
             found = await self._claim_now(worker_id, lanes, most)
             left = until - time.monotonic()
@@ -169,7 +183,7 @@ class Tasks:
 
     def stop_waiting(self) -> None:
         """Send the workers that wait for tasks away: the server is about to end."""
-        self._closing = True
+        self.closing = True
         self._bell.ring()
 
     async def _claim_now(self, worker_id: str, lanes: Sequence[Lane], most: int) -> list[Work]:
@@ -185,6 +199,7 @@ class Tasks:
         found = await self._database.write(work)
         if found:
             faults.point("claim.after_commit")
+        self.watch.ring(one.task_id for one in found)
         return found
 
     def _lanes(self, engines: frozenset[str]) -> list[Lane]:
@@ -207,7 +222,9 @@ class Tasks:
             await queue.note_progress(tx, progress)
             return await queue.held_by(tx, worker_id)
 
-        return await self._database.write(work)
+        held = await self._database.write(work)
+        self.watch.ring(one.task_id for one in progress)
+        return held
 
     async def add_output(self, file: StoredFile, *, task_id: str, attempt: int) -> None:
         """Write down a file that an attempt made.
@@ -231,6 +248,7 @@ class Tasks:
         """End an attempt; False if it was lost. A second transaction gives the free slot to a staged task."""
         settled = await self._settles.submit(outcome)
         faults.point("settle.after_commit")
+        self.watch.ring([outcome.task_id])
         if settled.waiting_account is not None:
             await self.promote(settled.waiting_account)
         return settled.held

@@ -253,6 +253,7 @@ class Worker:
     async def _give_back(self, unfinished: list[Attempt]) -> None:
         """Report what has ended here but for its report, and tell the API that the rest is free for others."""
         for attempt in unfinished:
-            report = attempt.end or failed(attempt.task, "the worker was stopped", given_back=True)
+            stopped = "the worker was stopped"
+            report = attempt.end or failed(attempt.task, stopped, raw_message=stopped, given_back=True)
             with contextlib.suppress(Unavailable, Rejected):
                 await self._client.settle(report)

@@ -144,7 +144,7 @@ def _bodies(faces: list[Box], shape: tuple[int, ...]) -> tuple[Pixels, Pixels]:
         middle = left + width / 2
         for canvas, head, trunk in (
             (body, (0.45, 0.75, 0.95), ((0.45, 1.0), (1.5, 1.75), (1.9, 3.2), (1.9, 99))),
-            (core, (0.5, 0.38, 0.48), ((0.25, 1.05), (0.7, 2.2), (0.8, 99))),
+            (core, (0.5, 0.38, 0.48), ((0.25, 1.05), (0.5, 2.2), (0.5, 99))),
         ):
             centre = (int(middle), int(top + height * head[0]))
             cv2.ellipse(canvas, centre, (int(width * head[1]), int(height * head[2])), 0, 0, 360, 255, -1)
@@ -174,7 +174,7 @@ def _cleaned(mask: Pixels) -> Pixels:
         kept = [part for part in range(1, len(areas)) if areas[part] > 0.12 * areas[1:].max()]
         binary = np.isin(parts, kept).astype(np.uint8)
     _, parts, stats, _ = cv2.connectedComponentsWithStats(1 - binary)
-    holes = [part for part in range(1, len(stats)) if stats[part, cv2.CC_STAT_AREA] < 0.004 * mask.size]
+    holes = [part for part in range(1, len(stats)) if stats[part, cv2.CC_STAT_AREA] < 0.008 * mask.size]
     binary[np.isin(parts, holes)] = 1
     return cv2.medianBlur(binary * 255, 5) > 127
 

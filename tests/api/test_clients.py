@@ -1,0 +1,164 @@
+"""What the clients in the field send and read, and what the server must therefore bear and give."""
+
+from typing import Any
+
+import httpx
+import pytest
+from support.answers import accepted, refused
+from support.media import PNG, base64_of
+from support.orders import CAT, cat, cutout, raw
+from support.worker import HandWorker
+from unitask.app import Services
+
+EMPTY = {"service_mode": "", "webhook_config": {"endpoint": "", "secret": ""}}
+HOOK = {"endpoint": "https://example.com/hook", "secret": "s3cret"}
+ADVANCED = "Qubico/flux1-dev-advanced"
+LARGEST_BYTES = 10 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        pytest.param({}, EMPTY, id="empty"),
+        pytest.param(None, EMPTY, id="null"),
+        pytest.param({"webhook_config": {}}, EMPTY, id="webhook-empty"),
+        pytest.param({"webhook_config": {"endpoint": "", "secret": ""}}, EMPTY, id="webhook-empty-texts"),
+        pytest.param({"service_mode": None, "webhook_config": None}, EMPTY, id="nulls"),
+        pytest.param({"webhook_config": {"endpoint": None, "secret": None}}, EMPTY, id="webhook-nulls"),
+        pytest.param({"service_mode": "public"}, {**EMPTY, "service_mode": "public"}, id="public"),
+        pytest.param({"service_mode": "private"}, {**EMPTY, "service_mode": "private"}, id="private"),
+        pytest.param({"webhook_config": HOOK}, {**EMPTY, "webhook_config": HOOK}, id="webhook"),
+        pytest.param({"webhook_config": {**HOOK, "retries": 3}, "x": 1}, {**EMPTY, "webhook_config": HOOK}, id="more"),
+    ],
+)
+async def test_config_is_optional_in_every_part_and_comes_back_filled(
+    client: httpx.AsyncClient, sent: dict[str, Any] | None, shown: dict[str, Any]
+) -> None:
+    """Clients send it empty, half empty, with nulls or not at all; the echo always has all keys."""
+    assert accepted(await client.post("/api/v1/task", json=cat(config=sent)))["config"] == shown
+
+
+async def test_config_may_be_left_out(client: httpx.AsyncClient) -> None:
+    """The documented first request has none."""
+    assert accepted(await client.post("/api/v1/task", json=CAT))["config"] == EMPTY
+
+
+@pytest.mark.parametrize("model", ["qubico/flux1-dev", "QUBICO/FLUX1-DEV", " Qubico/Flux1-Dev "])
+async def test_a_model_is_found_in_any_letter_case(client: httpx.AsyncClient, model: str) -> None:
+    """And comes back as it is spelled in the catalogue."""
+    assert accepted(await client.post("/api/v1/task", json=cat(model=model)))["model"] == "Qubico/flux1-dev"
+
+
+@pytest.mark.parametrize(
+    ("task_type", "inputs"),
+    [
+        pytest.param("txt2img", {"lora_settings": [{"lora_type": "anime"}]}, id="style-where-none-is-taken"),
+        pytest.param("txt2img", {"negative_prompt": "", "guidance_scale": None}, id="empty-and-null"),
+        pytest.param("txt2img", {"batch_size": 1, "image": "", "webp": {"a": [1]}}, id="unknown-objects"),
+        pytest.param("txt2img", {"width": 0, "height": 0, "steps": 0}, id="zeros-for-defaults"),
+        pytest.param(
+            "controlnet-lora",
+            {
+                "batch_size": 1,
+                "lora_settings": [],
+                "control_net_settings": [{"control_type": "depth", "control_image": "https://example.com/a.png"}],
+            },
+            id="no-style-where-one-is-taken",
+        ),
+    ],
+)
+async def test_inputs_that_are_not_used_are_no_mistake(
+    client: httpx.AsyncClient, task_type: str, inputs: dict[str, Any]
+) -> None:
+    """Generic clients send one form for all task types."""
+    order = {"model": ADVANCED, "task_type": task_type, "input": {"prompt": "a hero", **inputs}}
+    assert accepted(await client.post("/api/v1/task", json=order))["status"] == "pending"
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", ""])
+async def test_a_body_is_json_whatever_its_header_says(client: httpx.AsyncClient, content_type: str) -> None:
+    """Half of the clients forget the header."""
+    answer = await client.post("/api/v1/task", content=raw(CAT), headers={"Content-Type": content_type})
+    accepted(answer)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"not even JSON"])
+async def test_get_may_carry_a_content_type_and_a_body(client: httpx.AsyncClient, body: bytes) -> None:
+    """The documented samples do; both are ignored."""
+    task_id = accepted(await client.post("/api/v1/task", json=CAT))["task_id"]
+    answer = await client.request(
+        "GET", f"/api/v1/task/{task_id}", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert accepted(answer)["task_id"] == task_id
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["/api/v1/task/", "/api/v1/task/{}/", "/api/v1/task/{}/cancel/", "//api/v1/task/{}"])
+async def test_a_slash_too_many_is_no_crash(client: httpx.AsyncClient, method: str, path: str) -> None:
+    """It leads on to the right address or nowhere, but never to a 500."""
+    task_id = accepted(await client.post("/api/v1/task", json=CAT))["task_id"]
+    body = raw(CAT) if method == "POST" else b""
+    answer = await client.request(method, path.format(task_id), content=body)
+    assert answer.status_code < 500
+    if answer.is_redirect:
+        assert answer.status_code == 307
+        assert answer.next_request is not None
+        assert answer.next_request.url.path == path.format(task_id).rstrip("/")
+
+
+async def test_a_key_checker_is_not_told_that_its_key_is_bad(client: httpx.AsyncClient) -> None:
+    """Some read a task without an id, some order the model `test`: with a good key neither is 401, 403 or a crash."""
+    assert (await client.get("/api/v1/task")).status_code < 500
+    assert (await client.get("/api/v1/task")).status_code not in {401, 403}
+    assert refused(await client.post("/api/v1/task", json={"model": "test", "task_type": "x", "input": {}}), 400)
+
+
+async def test_a_task_of_any_status_has_what_clients_read(client: httpx.AsyncClient, services: Services) -> None:
+    """Statuses in lower case, numbers that are numbers, texts that are texts, an output from completion on."""
+    worker = HandWorker(services)
+    seen = {}
+    made = accepted(await client.post("/api/v1/task", json=CAT))
+    seen["pending"] = made
+    (work,) = await worker.claim()
+    seen["processing"] = accepted(await client.get(f"/api/v1/task/{made['task_id']}"))
+    assert await worker.complete(work)
+    seen["completed"] = accepted(await client.get(f"/api/v1/task/{made['task_id']}"))
+    lost = accepted(await client.post("/api/v1/task", json=CAT))
+    seen["failed"] = accepted(await client.delete(f"/api/v1/task/{lost['task_id']}"))
+    for status, task in seen.items():
+        assert task["status"] == status
+        assert list(task) == list(made)
+        assert isinstance(task["task_id"], str)
+        assert task["meta"]["usage"]["type"] == "point"
+        assert type(task["meta"]["usage"]["frozen"]) is type(task["meta"]["usage"]["consume"]) is int
+        assert task["meta"]["is_using_private_pool"] is False
+        assert isinstance(task["logs"], list)
+        assert (task["output"] is not None) == (status == "completed")
+        assert (task["error"]["code"] != 0) == bool(task["error"]["message"]) == (status == "failed")
+    output = seen["completed"]["output"]
+    assert isinstance(output["image_url"], str)
+    assert output["image_urls"] is None or isinstance(output["image_urls"], list)
+
+
+async def test_a_picture_of_the_largest_size_fits_into_a_body(client: httpx.AsyncClient) -> None:
+    """Clients of visual tools send base64 only: bodies of many megabytes are normal."""
+    content = PNG.ljust(LARGEST_BYTES, b"\0")
+    data = accepted(await client.post("/api/v1/task", json=cutout(base64_of(content))))
+    answer = await client.get(data["input"]["image"])
+    assert len(answer.content) == LARGEST_BYTES
+    assert answer.content == content
+
+
+async def test_a_prompt_comes_back_letter_by_letter(client: httpx.AsyncClient) -> None:
+    """Whatever the script, and whatever looks like code to somebody."""
+    prompt = "قطة 猫 🐈 \"'\\ </script> %s {0} ${a} -- \u2028 \x7f \t\r\n ' or 1=1"
+    data = accepted(await client.post("/api/v1/task", json=cat(input={"prompt": prompt})))
+    assert data["input"]["prompt"] == prompt
+    assert accepted(await client.get(f"/api/v1/task/{data['task_id']}"))["input"]["prompt"] == prompt
+
+
+async def test_a_prompt_that_looks_like_a_reference_stays_a_prompt(client: httpx.AsyncClient) -> None:
+    """Only references to stored files become addresses."""
+    prompt = 'unitask-artifact:a "unitask-artifact:b" c'
+    data = accepted(await client.post("/api/v1/task", json=cat(input={"prompt": prompt})))
+    assert data["input"]["prompt"] == prompt

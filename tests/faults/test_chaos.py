@@ -1,0 +1,192 @@
+"""Workers are killed and frozen at random while many customers order; then the books are audited."""
+
+import asyncio
+import json
+import signal
+from collections import Counter
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+from time import monotonic
+from typing import Any, Final
+
+import httpx
+
+from support.accounts import Person, open_account
+from support.books import troubles
+from support.installation import Installation, Program, ended, order
+from support.sql import rows
+from support.tester import PRICE_POINTS
+from unitask.db import Database, open_database
+
+CUSTOMERS: Final = 12
+WORKERS: Final = 3
+LEAST_S: Final = 5.0
+MOST_S: Final = 25.0
+DRAIN_S: Final = 40.0
+FROZEN_S: Final = 1.5
+
+
+@dataclass
+class Chaos:
+    """What goes on, and what was seen of it."""
+
+    installation: Installation
+    random: Random
+    client: httpx.AsyncClient
+    database: Database
+    people: list[Person]
+    workers: list[Program] = field(default_factory=list)
+    ordered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    owner: dict[str, Person] = field(default_factory=dict)
+    over: bool = False
+    refused: int = 0
+    cancelled: set[str] = field(default_factory=set)
+    kills: int = 0
+    freezes: int = 0
+    samples: int = 0
+    beyond_limit: list[Any] = field(default_factory=list)
+
+    async def customers_order(self) -> None:
+        """Order every few milliseconds: mostly short work, some files, one in ten fails, some are taken back."""
+        while not self.over:
+            person = self.random.choice(self.people)
+            chance = self.random.random()
+            if chance < 0.1:
+                what = order("raise")
+            elif chance < 0.3:
+                what = order("save_file")
+            else:
+                what = order("slow_steps", seconds=self.random.uniform(0.005, 0.3), steps=3)
+            answer = await self.client.post("/api/v1/task", json=what, headers=person.headers)
+            if answer.is_success:
+                task_id = answer.json()["data"]["task_id"]
+                self.ordered[task_id], self.owner[task_id] = what, person
+                if self.random.random() < 0.05:
+                    await self.cancel(task_id)
+            else:
+                assert answer.status_code == 429, answer.text
+                self.refused += 1
+            await asyncio.sleep(self.random.uniform(0, 0.06))
+
+    async def cancel(self, task_id: str) -> None:
+        """Take an order back, if it has not ended."""
+        answer = await self.client.delete(f"/api/v1/task/{task_id}", headers=self.owner[task_id].headers)
+        assert answer.status_code in {200, 409}, answer.text
+        if answer.is_success:
+            self.cancelled.add(task_id)
+
+    async def limits_are_watched(self) -> None:
+        """Sample that no account has more tasks in the queue's open states than it may."""
+        beyond = """
+            select a.id, a.task_limit, a.active_tasks, count(q.task_id) as running from accounts a
+            left join queue q on q.account_id = a.id and q.state <> 'staged'
+            group by a.id, a.task_limit, a.active_tasks
+            having count(q.task_id) > a.task_limit or count(q.task_id) <> a.active_tasks
+        """
+        while not self.over:
+            self.beyond_limit += await rows(self.database, beyond)
+            self.samples += 1
+            await asyncio.sleep(0.03)
+
+    async def workers_suffer(self) -> None:
+        """Kill one and start another, or freeze one past its lease and let it go on."""
+        while not self.over:
+            await asyncio.sleep(self.random.uniform(0.3, 0.7))
+            index = self.random.randrange(WORKERS)
+            if self.random.random() < 0.4:
+                self.workers[index].kill()
+                self.kills += 1
+                self.workers[index] = self.installation.work()
+            else:
+                self.workers[index].send(signal.SIGSTOP)
+                await asyncio.sleep(FROZEN_S)
+                self.workers[index].send(signal.SIGCONT)
+                self.freezes += 1
+
+    async def rescues(self) -> int:
+        """Count the tasks that needed more than one attempt."""
+        (row,) = await rows(self.database, "select count(*) as n from tasks where attempt > 1")
+        return int(row["n"])
+
+    def fenced(self) -> int:
+        """Count the reports that the API refused because the attempt had been lost."""
+        lines = (line for line in self.installation.said().splitlines() if line.startswith("{"))
+        return sum(json.loads(line).get("accepted") is False for line in lines)
+
+    async def rages(self) -> None:
+        """Let it all happen at once, until something was really rescued and something really refused."""
+        began = monotonic()
+        sides = (self.customers_order(), self.workers_suffer(), self.limits_are_watched())
+        tasks = [asyncio.create_task(side) for side in sides]
+        try:
+            while (passed := monotonic() - began) < MOST_S:
+                if passed > LEAST_S and await self.rescues() and self.fenced():
+                    break
+                done, _ = await asyncio.wait(tasks, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            self.over = True
+            await asyncio.gather(*tasks)
+
+
+@asynccontextmanager
+async def started(installation: Installation, seed: int) -> Any:
+    """Open accounts, start a server and workers."""
+    random = Random(seed)  # noqa: S311 - not for secrets
+    services = await installation.open_services()
+    people = [
+        await open_account(services, f"customer {number}", points=10**9, task_limit=random.randint(1, 4))
+        for number in range(CUSTOMERS)
+    ]
+    await services.close()
+    await installation.serve()
+    database = await open_database(installation.database_url)
+    async with httpx.AsyncClient(base_url=installation.url, trust_env=False, timeout=30) as client:
+        chaos = Chaos(installation, random, client, database, people)
+        chaos.workers = [installation.work() for _ in range(WORKERS)]
+        yield chaos
+    await database.close()
+
+
+async def test_nothing_is_lost_or_charged_twice_while_workers_die(install: Callable[..., Installation]) -> None:
+    """Every task ends as ordered, is settled once, no limit is ever passed, and stale reports come to nothing."""
+    installation = install(UNITASK_MAX_ATTEMPTS="100", UNITASK_SLOTS="2", UNITASK_STAGED_LIMIT="20")
+    async with started(installation, seed=7) as chaos:
+        await chaos.rages()
+        for person in chaos.people:
+            own = [task_id for task_id, owner in chaos.owner.items() if owner is person]
+            chaos.client.headers.update(person.headers)
+            await ended(chaos.client, own, within_s=DRAIN_S)
+        seen = (
+            f"{len(chaos.ordered)} tasks, {chaos.refused} refused, {chaos.kills} kills, {chaos.freezes} freezes, "
+            f"{await chaos.rescues()} rescued, {chaos.fenced()} stale reports refused, {chaos.samples} samples"
+        )
+        print(seen)  # noqa: T201
+        assert await chaos.rescues() > 0, seen
+        assert chaos.fenced() > 0, seen
+        installation.end()
+        assert chaos.beyond_limit == []
+        assert await troubles(chaos.database) == []
+        await audit(chaos)
+
+
+async def audit(chaos: Chaos) -> None:
+    """Compare what was ordered with what became of it."""
+    tasks = {row["id"]: row for row in await rows(chaos.database, "select * from tasks")}
+    assert set(tasks) == set(chaos.ordered)
+    for task_id, what in chaos.ordered.items():
+        fails = what["input"]["do"] == "raise"
+        allowed = {"failed"} if fails else {"completed", "failed"} if task_id in chaos.cancelled else {"completed"}
+        assert tasks[task_id]["status"] in allowed, tasks[task_id]
+    accounts = await rows(chaos.database, "select * from accounts where name like 'customer %'")
+    used = Counter(task["account_id"] for task in tasks.values() if task["status"] == "completed")
+    for account in accounts:
+        assert account["used_points"] == used[account["id"]] * PRICE_POINTS
+        assert account["available_points"] == 10**9 - account["used_points"]
+        assert (account["held_points"], account["active_tasks"], account["staged_tasks"]) == (0, 0, 0)
+    assert await rows(chaos.database, "select * from queue") == []
+    owed = await rows(chaos.database, "select task_id from deliveries")
+    assert sorted(row["task_id"] for row in owed) == sorted(tasks)
