@@ -38,95 +38,94 @@ def nested(depth: int) -> bytes:
     return controlled().replace(b"[{}]", deep)
 
 
-PRODUCT = [
-    pytest.param(raw(cat(model="Qubico/flux1-devv")), "did you mean 'Qubico/flux1-dev'?", id="model-misspelled"),
-    pytest.param(raw(cat(model="test")), "invalid request: no model 'test'", id="model-unknown"),
-    pytest.param(raw(cat(model="")), "invalid request: no model ''", id="model-empty"),
-    pytest.param(raw(cat(model="q" * 201)), "model: ", id="model-endless"),
-    pytest.param(raw(cat(model=7)), "model: ", id="model-number"),
-    pytest.param(raw(cat(model=None)), "model is required", id="model-null"),
-    pytest.param(without("model"), "model is required", id="model-missing"),
-    pytest.param(raw(cat(task_type="txt2imgs")), "did you mean 'txt2img'?", id="task-type-misspelled"),
-    pytest.param(raw(cat(task_type="x")), "invalid task type: 'x' of Qubico/flux1-dev", id="task-type-unknown"),
-    pytest.param(raw(cat(task_type=["txt2img"])), "task_type: ", id="task-type-list"),
-    pytest.param(without("task_type"), "task_type is required", id="task-type-missing"),
-    pytest.param(without("input"), "input is required", id="input-missing"),
-    pytest.param(raw(cat(input=None)), "input is required", id="input-null"),
-    pytest.param(raw(cat(input=["a little cat"])), "input: ", id="input-list"),
-    pytest.param(raw(cat(input="a little cat")), "input: ", id="input-text"),
-]
-FIELDS = [
-    pytest.param(raw(cat(input={})), "input.prompt is required", id="missing"),
-    pytest.param(asking(prompt=None), "input.prompt is required", id="null"),
-    pytest.param(asking(prompt=5), "input.prompt: Input should be a valid string", id="number-for-text"),
-    pytest.param(asking(prompt="  "), "input.prompt: must not be blank", id="blank"),
-    pytest.param(asking(width="wide"), "input.width: Input should be a valid integer", id="text-for-number"),
-    pytest.param(asking(width=1.5), "input.width: ", id="fraction-for-integer"),
-    pytest.param(asking(width=4097), "input.width: Input should be less than or equal to 4096", id="too-large"),
-    pytest.param(asking(width=-1), "input.width: Input should be greater than or equal to 0", id="too-small"),
-    pytest.param(asking(width=2048, height=2048), "input.height: width x height", id="too-much-together"),
-    pytest.param(asking(width=10**30), "input.width: ", id="beyond-64-bits"),
-    pytest.param(asking(denoise=1e300), "input.denoise: ", id="beyond-all-reason"),
-    pytest.param(asking(width=9999, steps=99), "; input.width: ", id="all-that-is-wrong-at-once"),
-    pytest.param(
+PRODUCT = {
+    "model-misspelled": (raw(cat(model="Qubico/flux1-devv")), "did you mean 'Qubico/flux1-dev'?"),
+    "model-unknown": (raw(cat(model="test")), "invalid request: no model 'test'"),
+    "model-empty": (raw(cat(model="")), "invalid request: no model ''"),
+    "model-endless": (raw(cat(model="q" * 201)), "model: "),
+    "model-number": (raw(cat(model=7)), "model: "),
+    "model-null": (raw(cat(model=None)), "model is required"),
+    "model-missing": (without("model"), "model is required"),
+    "task-type-misspelled": (raw(cat(task_type="txt2imgs")), "did you mean 'txt2img'?"),
+    "task-type-unknown": (raw(cat(task_type="x")), "invalid task type: 'x' of Qubico/flux1-dev"),
+    "task-type-list": (raw(cat(task_type=["txt2img"])), "task_type: "),
+    "task-type-missing": (without("task_type"), "task_type is required"),
+    "input-missing": (without("input"), "input is required"),
+    "input-null": (raw(cat(input=None)), "input is required"),
+    "input-list": (raw(cat(input=["a little cat"])), "input: "),
+    "input-text": (raw(cat(input="a little cat")), "input: "),
+}
+FIELDS = {
+    "missing": (raw(cat(input={})), "input.prompt is required"),
+    "null": (asking(prompt=None), "input.prompt is required"),
+    "number-for-text": (asking(prompt=5), "input.prompt: Input should be a valid string"),
+    "blank": (asking(prompt="  "), "input.prompt: must not be blank"),
+    "text-for-number": (asking(width="wide"), "input.width: Input should be a valid integer"),
+    "fraction-for-integer": (asking(width=1.5), "input.width: "),
+    "too-large": (asking(width=4097), "input.width: Input should be less than or equal to 4096"),
+    "too-small": (asking(width=-1), "input.width: Input should be greater than or equal to 0"),
+    "too-much-together": (asking(width=2048, height=2048), "input.height: width x height"),
+    "beyond-64-bits": (asking(width=10**30), "input.width: "),
+    "beyond-all-reason": (asking(denoise=1e300), "input.denoise: "),
+    "all-that-is-wrong-at-once": (asking(width=9999, steps=99), "; input.width: "),
+    "nested-missing": (
         controlled(control_image="https://example.com/a.png"),
         "input.control_net_settings[0].control_type is required",
-        id="nested-missing",
     ),
-    pytest.param(
+    "nested-too-large": (
         controlled(control_type="depth", control_image="https://example.com/a.png", control_strength=2),
         "input.control_net_settings[0].control_strength: ",
-        id="nested-too-large",
     ),
-    pytest.param(nested(1), "input.control_net_settings: ", id="empty-list"),
-    pytest.param(nested(DEEPER_THAN_THE_STACK), "input.control_net_settings[0]: ", id="lists-in-lists"),
-]
-SHAPE = [
-    pytest.param(b"", "the body is not JSON", id="empty"),
-    pytest.param(b"model=Qubico/flux1-dev", "the body is not JSON", id="form"),
-    pytest.param(b'{"model": "Qubico/flux1-dev"', "the body is not JSON", id="cut-off"),
-    pytest.param(b'{"model": "Qubico/flux1-dev", }', "the body is not JSON", id="trailing-comma"),
-    pytest.param(json.dumps(CAT).encode("utf-16"), "the body is not JSON", id="utf-16"),
-    pytest.param(b'{"model": "\xff\xfe"}', "the body is not JSON", id="no-utf-8"),
-    pytest.param(b'{"model": NaN}', "the body is not JSON", id="nan"),
-    pytest.param(b"[" * DEEPER_THAN_ANY_PARSER, "the body is not JSON", id="endlessly-nested"),
-    pytest.param(b"[]", "the body must be a JSON object with model, task_type and input", id="list"),
-    pytest.param(b'"a little cat"', "the body must be a JSON object", id="text"),
-    pytest.param(b"null", "the body must be a JSON object", id="null"),
-    pytest.param(b"7", "the body must be a JSON object", id="number"),
-    pytest.param(b"{}", "model is required", id="empty-object"),
-    pytest.param(asking(prompt="a \0 cat"), "NUL", id="nul"),
-    pytest.param(asking(prompt="a \\\0 cat"), "NUL", id="nul-after-a-backslash"),
-    pytest.param(raw(cat()).replace(b"little", b"\0"), "the body is not JSON", id="bare-nul"),
-]
-CONFIG = [
-    pytest.param(raw(cat(config="public")), "config: ", id="text"),
-    pytest.param(raw(cat(config={"service_mode": 1})), "config.service_mode: ", id="service-mode-number"),
-    pytest.param(raw(cat(config={"webhook_config": "x"})), "config.webhook_config: ", id="webhook-text"),
-    pytest.param(
+    "empty-list": (nested(1), "input.control_net_settings: "),
+    "lists-in-lists": (nested(DEEPER_THAN_THE_STACK), "input.control_net_settings[0]: "),
+}
+SHAPE = {
+    "empty": (b"", "the body is not JSON"),
+    "form": (b"model=Qubico/flux1-dev", "the body is not JSON"),
+    "cut-off": (b'{"model": "Qubico/flux1-dev"', "the body is not JSON"),
+    "trailing-comma": (b'{"model": "Qubico/flux1-dev", }', "the body is not JSON"),
+    "utf-16": (json.dumps(CAT).encode("utf-16"), "the body is not JSON"),
+    "no-utf-8": (b'{"model": "\xff\xfe"}', "the body is not JSON"),
+    "nan": (b'{"model": NaN}', "the body is not JSON"),
+    "endlessly-nested": (b"[" * DEEPER_THAN_ANY_PARSER, "the body is not JSON"),
+    "list": (b"[]", "the body must be a JSON object with model, task_type and input"),
+    "text": (b'"a little cat"', "the body must be a JSON object"),
+    "null": (b"null", "the body must be a JSON object"),
+    "number": (b"7", "the body must be a JSON object"),
+    "empty-object": (b"{}", "model is required"),
+    "nul": (asking(prompt="a \0 cat"), "NUL"),
+    "nul-after-a-backslash": (asking(prompt="a \\\0 cat"), "NUL"),
+    "bare-nul": (raw(cat()).replace(b"little", b"\0"), "the body is not JSON"),
+}
+CONFIG = {
+    "text": (raw(cat(config="public")), "config: "),
+    "service-mode-number": (raw(cat(config={"service_mode": 1})), "config.service_mode: "),
+    "webhook-text": (raw(cat(config={"webhook_config": "x"})), "config.webhook_config: "),
+    "endpoint-endless": (
         raw(cat(config={"webhook_config": {"endpoint": "http://a.example/" + "a" * 2048}})),
         "config.webhook_config.endpoint: ",
-        id="endpoint-endless",
     ),
-]
+}
 
 
-@pytest.mark.parametrize(("body", "sentence"), [*PRODUCT, *FIELDS, *SHAPE, *CONFIG])
+@pytest.mark.parametrize("cases", [PRODUCT, FIELDS, SHAPE, CONFIG], ids=["product", "fields", "shape", "config"])
 async def test_a_bad_order_is_told_what_to_change_and_leaves_nothing(
-    client: httpx.AsyncClient, services: Services, body: bytes, sentence: str
+    client: httpx.AsyncClient, services: Services, subtests: pytest.Subtests, cases: dict[str, tuple[bytes, str]]
 ) -> None:
     """400 with a sentence, the task object that clients look into, and no row, point or file."""
     before = await traces(services)
-    answer = await client.post("/api/v1/task", content=body)
-    message = refused(answer, 400)
-    assert message.startswith(("invalid request: ", "invalid task type: "))
-    assert sentence in message
-    assert answer.json()["data"] == {
-        "task_id": "",
-        "status": "failed",
-        "error": {"code": 400, "raw_message": message, "message": message, "detail": None},
-    }
-    assert await traces(services) == before
+    for name, (body, sentence) in cases.items():
+        with subtests.test(name):
+            answer = await client.post("/api/v1/task", content=body)
+            message = refused(answer, 400)
+            assert message.startswith(("invalid request: ", "invalid task type: "))
+            assert sentence in message
+            assert answer.json()["data"] == {
+                "task_id": "",
+                "status": "failed",
+                "error": {"code": 400, "raw_message": message, "message": message, "detail": None},
+            }
+            assert await traces(services) == before
 
 
 async def test_a_text_that_only_looks_like_an_escaped_nul_is_accepted(client: httpx.AsyncClient) -> None:

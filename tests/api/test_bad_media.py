@@ -14,35 +14,35 @@ from unitask.app import Services
 
 LIMIT_BYTES = 10 * 2**20
 
-INLINE = [
-    pytest.param("no base64 at all!", "input.image is neither a URL nor valid base64", id="no-base64"),
-    pytest.param("data:image/png;base64,@@@@", "input.image is neither a URL nor valid base64", id="no-base64-in-uri"),
-    pytest.param("data:image/png,abc", "input.image is a data URI without base64", id="uri-without-base64"),
-    pytest.param("data:image/png;base64,", "input.image is neither a URL nor valid base64", id="uri-empty"),
-    pytest.param("   ", "input.image: must not be blank", id="blank"),
-    pytest.param("кот", "letters outside ASCII", id="letters"),
-    pytest.param(base64_of(b"just a text file, nothing else"), "its format is unknown", id="text-file"),
-    pytest.param(base64_of(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "its format is unknown", id="svg"),
-    pytest.param(base64_of(b"%PDF-1.7 and so on"), "its format is unknown", id="pdf"),
-    pytest.param(base64_of(WAV), "input.image must hold image data, it is audio/wav", id="audio"),
-    pytest.param(data_uri(WAV), "input.image must hold image data, it is audio/wav", id="audio-called-png"),
-    pytest.param(base64_of(PNG.ljust(LIMIT_BYTES + 3)), f"the limit is {LIMIT_BYTES}", id="too-large"),
-]
-ADDRESSES = [
-    pytest.param("ftp://example.com/a.png", "must begin with http:// or https://", id="ftp"),
-    pytest.param("file:///etc/passwd", "must begin with http:// or https://", id="file"),
-    pytest.param("unitask-artifact://2026/a.png", "must begin with http:// or https://", id="own-reference"),
-    pytest.param("http://", "no valid host name", id="no-host"),
-    pytest.param("http://user:password@example.com/a.png", "must not hold a user name", id="password"),
-    pytest.param("http://localhost/a.png", "the address is not allowed", id="localhost"),
-    pytest.param("http://127.0.0.1:8000/a.png", "the address is not allowed", id="loopback"),
-    pytest.param("http://2130706433/a.png", "the address is not allowed", id="loopback-as-number"),
-    pytest.param("http://[::ffff:127.0.0.1]/a.png", "the address is not allowed", id="loopback-mapped"),
-    pytest.param("http://10.0.0.7/a.png", "the address is not allowed", id="private"),
-    pytest.param("https://[fd00::1]/a.png", "the address is not allowed", id="private-v6"),
-    pytest.param("http://169.254.169.254/latest/meta-data/", "the address is not allowed", id="metadata"),
-    pytest.param("http://metadata.google.internal/", "the address is not allowed", id="metadata-name"),
-]
+INLINE = {
+    "no-base64": ("no base64 at all!", "input.image is neither a URL nor valid base64"),
+    "no-base64-in-uri": ("data:image/png;base64,@@@@", "input.image is neither a URL nor valid base64"),
+    "uri-without-base64": ("data:image/png,abc", "input.image is a data URI without base64"),
+    "uri-empty": ("data:image/png;base64,", "input.image is neither a URL nor valid base64"),
+    "blank": ("   ", "input.image: must not be blank"),
+    "letters": ("кот", "letters outside ASCII"),
+    "text-file": (base64_of(b"just a text file, nothing else"), "its format is unknown"),
+    "svg": (base64_of(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "its format is unknown"),
+    "pdf": (base64_of(b"%PDF-1.7 and so on"), "its format is unknown"),
+    "audio": (base64_of(WAV), "input.image must hold image data, it is audio/wav"),
+    "audio-called-png": (data_uri(WAV), "input.image must hold image data, it is audio/wav"),
+    "too-large": (base64_of(PNG.ljust(LIMIT_BYTES + 3)), f"the limit is {LIMIT_BYTES}"),
+}
+ADDRESSES = {
+    "ftp": ("ftp://example.com/a.png", "must begin with http:// or https://"),
+    "file": ("file:///etc/passwd", "must begin with http:// or https://"),
+    "own-reference": ("unitask-artifact://2026/a.png", "must begin with http:// or https://"),
+    "no-host": ("http://", "no valid host name"),
+    "password": ("http://user:password@example.com/a.png", "must not hold a user name"),
+    "localhost": ("http://localhost/a.png", "the address is not allowed"),
+    "loopback": ("http://127.0.0.1:8000/a.png", "the address is not allowed"),
+    "loopback-as-number": ("http://2130706433/a.png", "the address is not allowed"),
+    "loopback-mapped": ("http://[::ffff:127.0.0.1]/a.png", "the address is not allowed"),
+    "private": ("http://10.0.0.7/a.png", "the address is not allowed"),
+    "private-v6": ("https://[fd00::1]/a.png", "the address is not allowed"),
+    "metadata": ("http://169.254.169.254/latest/meta-data/", "the address is not allowed"),
+    "metadata-name": ("http://metadata.google.internal/", "the address is not allowed"),
+}
 
 
 def hooked(endpoint: str) -> dict[str, Any]:
@@ -58,27 +58,29 @@ async def assert_nothing_left(client: httpx.AsyncClient, services: Services, ord
     return message
 
 
-@pytest.mark.parametrize(("image", "sentence"), INLINE)
 async def test_a_file_inside_the_body_must_be_of_the_fields_kind(
-    client: httpx.AsyncClient, services: Services, image: str, sentence: str
+    client: httpx.AsyncClient, services: Services, subtests: pytest.Subtests
 ) -> None:
     """What is no picture is refused before it costs anything, and is not kept."""
-    message = await assert_nothing_left(client, services, cutout(image))
-    assert message.startswith(("invalid request: ", "failed to get valid image: "))
-    assert sentence in message
+    for name, (image, sentence) in INLINE.items():
+        with subtests.test(name):
+            message = await assert_nothing_left(client, services, cutout(image))
+            assert message.startswith(("invalid request: ", "failed to get valid image: "))
+            assert sentence in message
 
 
-@pytest.mark.parametrize(("address", "sentence"), ADDRESSES)
 async def test_an_address_must_be_public_http_as_medium_and_as_webhook(
-    client: httpx.AsyncClient, services: Services, address: str, sentence: str
+    client: httpx.AsyncClient, services: Services, subtests: pytest.Subtests
 ) -> None:
     """Loopback, private and metadata addresses are refused at create, wherever a client may name one."""
-    medium = await assert_nothing_left(client, services, cutout(address))
-    assert medium.startswith("invalid request: input.image: ")
-    webhook = await assert_nothing_left(client, services, hooked(address))
-    assert webhook.startswith("invalid request: config.webhook_config.endpoint: ")
-    assert sentence in medium
-    assert sentence in webhook
+    for name, (address, sentence) in ADDRESSES.items():
+        with subtests.test(name):
+            medium = await assert_nothing_left(client, services, cutout(address))
+            assert medium.startswith("invalid request: input.image: ")
+            webhook = await assert_nothing_left(client, services, hooked(address))
+            assert webhook.startswith("invalid request: config.webhook_config.endpoint: ")
+            assert sentence in medium
+            assert sentence in webhook
 
 
 async def test_the_files_of_an_order_go_when_another_of_its_fields_is_wrong(
@@ -95,33 +97,40 @@ async def test_the_files_of_an_order_go_when_another_of_its_fields_is_wrong(
     assert "input.control_net_settings[0].control_image must hold image data" in message
 
 
-@pytest.mark.parametrize("key", [b"k" * 256, b"a\tb", b"a\x85b"], ids=["too-long", "tab", "no-character"])
-async def test_a_bad_idempotency_key_leaves_no_file(client: httpx.AsyncClient, services: Services, key: bytes) -> None:
+BAD_KEYS = {"too-long": b"k" * 256, "tab": b"a\tb", "no-character": b"a\x85b"}
+
+
+async def test_a_bad_idempotency_key_leaves_no_file(
+    client: httpx.AsyncClient, services: Services, subtests: pytest.Subtests
+) -> None:
     """The key is looked at before the picture is stored."""
     before = await traces(services)
-    headers = {b"Idempotency-Key": key}
-    answer = await client.post("/api/v1/task", json=cutout(base64_of(PNG)), headers=headers)
-    assert "Idempotency-Key must be at most 255 printable characters" in refused(answer, 400)
-    assert await traces(services) == before
+    for name, key in BAD_KEYS.items():
+        with subtests.test(name):
+            headers = {b"Idempotency-Key": key}
+            answer = await client.post("/api/v1/task", json=cutout(base64_of(PNG)), headers=headers)
+            assert "Idempotency-Key must be at most 255 printable characters" in refused(answer, 400)
+            assert await traces(services) == before
 
 
-@pytest.mark.parametrize(
-    ("image", "extension"),
-    [
-        pytest.param(data_uri(PNG), "png", id="data-uri"),
-        pytest.param(data_uri(PNG, "application/octet-stream"), "png", id="data-uri-of-another-type"),
-        pytest.param(base64_of(PNG), "png", id="bare-base64"),
-        pytest.param(base64.urlsafe_b64encode(PNG).decode().rstrip("="), "png", id="url-safe-without-padding"),
-        pytest.param(base64.encodebytes(PNG).decode(), "png", id="with-line-breaks"),
-    ],
-)
-async def test_a_file_inside_the_body_becomes_an_address(client: httpx.AsyncClient, image: str, extension: str) -> None:
+SPELLINGS = {
+    "data-uri": data_uri(PNG),
+    "data-uri-of-another-type": data_uri(PNG, "application/octet-stream"),
+    "bare-base64": base64_of(PNG),
+    "url-safe-without-padding": base64.urlsafe_b64encode(PNG).decode().rstrip("="),
+    "with-line-breaks": base64.encodebytes(PNG).decode(),
+}
+
+
+async def test_a_file_inside_the_body_becomes_an_address(client: httpx.AsyncClient, subtests: pytest.Subtests) -> None:
     """The echo shows a URL that anyone can read, with the very bytes that were sent."""
-    url = accepted(await client.post("/api/v1/task", json=cutout(image)))["input"]["image"]
-    assert url.startswith("http://unitask.test/files/2027/01/15/")
-    assert url.endswith(f".{extension}")
-    answer = await client.get(url, headers={"X-API-Key": ""})
-    assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "image/png", PNG)
+    for name, image in SPELLINGS.items():
+        with subtests.test(name):
+            url = accepted(await client.post("/api/v1/task", json=cutout(image)))["input"]["image"]
+            assert url.startswith("http://unitask.test/files/2027/01/15/")
+            assert url.endswith(".png")
+            answer = await client.get(url, headers={"X-API-Key": ""})
+            assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "image/png", PNG)
 
 
 async def test_a_media_address_comes_back_as_it_was_sent(client: httpx.AsyncClient) -> None:

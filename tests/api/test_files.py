@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from support.answers import accepted, refused
 from support.clock import ManualClock
 from support.media import PNG, base64_of
@@ -61,25 +62,26 @@ async def test_a_client_that_has_the_file_is_not_sent_it_again(client: httpx.Asy
     assert (answer.status_code, answer.content) == (200, PNG)
 
 
-@pytest.mark.parametrize(
-    ("asked", "first", "last"),
-    [
-        ("bytes=0-0", 0, 0),
-        ("bytes=0-9", 0, 9),
-        ("bytes=10-19", 10, 19),
-        (f"bytes={SIZE - 1}-", SIZE - 1, SIZE - 1),
-        ("bytes=5-", 5, SIZE - 1),
-        ("bytes=-7", SIZE - 7, SIZE - 1),
-        ("bytes=0-99999", 0, SIZE - 1),
-    ],
-)
-async def test_a_part_of_a_file(client: httpx.AsyncClient, url: str, asked: str, first: int, last: int) -> None:
+RANGES = {
+    "0-0": (0, 0),
+    "0-9": (0, 9),
+    "10-19": (10, 19),
+    f"{SIZE - 1}-": (SIZE - 1, SIZE - 1),
+    "5-": (5, SIZE - 1),
+    "-7": (SIZE - 7, SIZE - 1),
+    "0-99999": (0, SIZE - 1),
+}
+
+
+async def test_a_part_of_a_file(client: httpx.AsyncClient, url: str, subtests: pytest.Subtests) -> None:
     """206 with exactly the bytes that were asked for: players seek that way."""
-    answer = await client.get(url, headers={"Range": asked})
-    assert (answer.status_code, answer.content) == (206, PNG[first : last + 1])
-    assert answer.headers["content-range"] == f"bytes {first}-{last}/{SIZE}"
-    assert answer.headers["content-type"] == "image/png"
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    for asked, (first, last) in RANGES.items():
+        with subtests.test(asked):
+            answer = await client.get(url, headers={"Range": f"bytes={asked}"})
+            assert (answer.status_code, answer.content) == (206, PNG[first : last + 1])
+            assert answer.headers["content-range"] == f"bytes {first}-{last}/{SIZE}"
+            assert answer.headers["content-type"] == "image/png"
+            assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_a_part_of_a_file_that_has_changed_is_the_whole(client: httpx.AsyncClient, url: str) -> None:
@@ -91,11 +93,11 @@ async def test_a_part_of_a_file_that_has_changed_is_the_whole(client: httpx.Asyn
     assert (other.status_code, other.content) == (200, PNG)
 
 
-@pytest.mark.parametrize("asked", [f"bytes={SIZE}-", f"bytes={SIZE + 5}-{SIZE + 9}"])
-async def test_a_part_that_is_not_there(client: httpx.AsyncClient, url: str, asked: str) -> None:
+async def test_a_part_that_is_not_there(client: httpx.AsyncClient, url: str) -> None:
     """416, with how long the file is."""
-    answer = await client.get(url, headers={"Range": asked})
-    assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{SIZE}")
+    for asked in (f"bytes={SIZE}-", f"bytes={SIZE + 5}-{SIZE + 9}"):
+        answer = await client.get(url, headers={"Range": asked})
+        assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{SIZE}")
 
 
 async def test_a_file_is_gone_when_its_time_is_over(
@@ -120,32 +122,6 @@ async def test_a_file_lost_from_disk_is_gone(client: httpx.AsyncClient, services
     assert lost.content == (await client.get(NEVER_STORED)).content
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "",
-        "secret.png",
-        "%2e%2e/secret.png",
-        "%2e%2e%2fsecret.png",
-        "2027/01/15/%2e%2e/%2e%2e/%2e%2e/%2e%2e/secret.png",
-        "..%5csecret.png",
-        "/etc/passwd",
-        "%2fetc%2fpasswd",
-        "file:///etc/passwd",
-        "%00",
-        "2027/01/15/0123456789abcdef0123456789abcdef.png%00.txt",
-        "%ff%fe",
-        "unitask-artifact:2027/01/15/0123456789abcdef0123456789abcdef.png",
-        "x" * 5000,
-    ],
-)
-async def test_no_path_leads_out_of_the_store(client: httpx.AsyncClient, services: Services, path: str) -> None:
-    """Whatever the spelling: 404, on either database."""
-    services.settings.data.mkdir(exist_ok=True)
-    (services.settings.data / "secret.png").write_bytes(PNG)
-    assert refused(await client.get(f"http://unitask.test/files/{path}"), 404) == GONE
-
-
 @pytest.fixture
 def secret(services: Services) -> Path:
     """Put a file beside the store."""
@@ -153,6 +129,33 @@ def secret(services: Services) -> Path:
     path = services.settings.data / "secret.png"
     path.write_bytes(PNG)
     return path
+
+
+PATHS = {
+    "empty": "",
+    "another": "secret.png",
+    "up": "%2e%2e/secret.png",
+    "up-encoded": "%2e%2e%2fsecret.png",
+    "down-and-up": "2027/01/15/%2e%2e/%2e%2e/%2e%2e/%2e%2e/secret.png",
+    "backslash": "..%5csecret.png",
+    "absolute": "/etc/passwd",
+    "absolute-encoded": "%2fetc%2fpasswd",
+    "url": "file:///etc/passwd",
+    "nul": "%00",
+    "nul-inside": "2027/01/15/0123456789abcdef0123456789abcdef.png%00.txt",
+    "no-utf-8": "%ff%fe",
+    "reference": "unitask-artifact:2027/01/15/0123456789abcdef0123456789abcdef.png",
+    "endless": "x" * 5000,
+}
+
+
+async def test_no_path_leads_out_of_the_store(
+    client: httpx.AsyncClient, secret: Path, subtests: pytest.Subtests
+) -> None:
+    """Whatever the spelling: 404, on either database."""
+    for name, path in PATHS.items():
+        with subtests.test(name):
+            assert refused(await client.get(f"http://unitask.test/files/{path}"), 404) == GONE
 
 
 async def test_a_link_in_the_store_leads_nowhere(

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+
 from support.accounts import open_account, read, top_up
 from support.answers import accepted, refused
 from support.clock import ManualClock

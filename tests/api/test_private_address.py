@@ -26,13 +26,16 @@ async def test_a_file_of_ours_can_be_used_again(client: httpx.AsyncClient, servi
     assert len(files(services)) == 1
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["", "../healthz", "%2e%2e/healthz", "/etc/passwd", "2027/01/15/../../../../healthz", "2027/01/15/cat.png?a=b"],
-)
-async def test_no_other_route_of_ours_is_an_input(client: httpx.AsyncClient, services: Services, path: str) -> None:
+OTHERS = ["", "../healthz", "%2e%2e/healthz", "/etc/passwd", "2027/01/15/../../../../healthz", "2027/01/15/cat.png?a=b"]
+
+
+async def test_no_other_route_of_ours_is_an_input(
+    client: httpx.AsyncClient, services: Services, subtests: pytest.Subtests
+) -> None:
     """The worker reads our files from inside the network: nothing else may be reached that way."""
     before = await traces(services)
-    answer = await client.post("/api/v1/task", json=cutout(f"http://127.0.0.1:8000/files/{path}"))
-    assert refused(answer, 400) == "invalid request: input.image: the address is not allowed"
-    assert await traces(services) == before
+    for path in OTHERS:
+        with subtests.test(path):
+            answer = await client.post("/api/v1/task", json=cutout(f"http://127.0.0.1:8000/files/{path}"))
+            assert refused(answer, 400) == "invalid request: input.image: the address is not allowed"
+            assert await traces(services) == before

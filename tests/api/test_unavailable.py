@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+
 from support.answers import accepted, refused
 from support.media import PNG, base64_of
 from support.orders import CAT, cutout

@@ -1,11 +1,14 @@
-"""A customer and two workers on either database."""
+"""A customer and two workers on either database; and machines on which the real commands run."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from support.books import troubles
 from support.customer import Customer
+from support.keys import API_KEY
+from support.machine import Api, Machine
 from support.worker import HandWorker
 from unitask.app import Services
 
@@ -34,3 +37,28 @@ def worker(services: Services) -> HandWorker:
 def other(services: Services) -> HandWorker:
     """Give another worker, which takes over."""
     return HandWorker(services, "worker-2")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, sqlite_template: Path) -> Iterator[Machine]:
+    """Make a machine with nothing running."""
+    made = Machine(tmp_path, sqlite_template, {"API_KEY": API_KEY, "PORT": "0"})
+    yield made
+    made.clear_away()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Machine]:
+    """Make a machine with a running `up` that has two slots, for all tests of a module that leave it as it is."""
+    settings = {"API_KEY": API_KEY, "PORT": "0", "SLOTS": "2"}
+    made = Machine(tmp_path_factory.mktemp("shared"), sqlite_template, settings)
+    program = made.start("up")
+    yield made
+    assert "Traceback" not in program.err, "what clients and engines do wrong is a sentence in the log"
+    made.clear_away()
+
+
+@pytest.fixture(scope="module")
+def api(shared: Machine) -> Api:
+    """Open a client of the shared server."""
+    return shared.client(shared.programs[0])

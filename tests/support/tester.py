@@ -34,6 +34,7 @@ class Do(Input):
     do: Literal[
         "ok",
         "babble",
+        "big_result",
         "crash",
         "crash_once",
         "eat_crumbs",
@@ -52,6 +53,7 @@ class Do(Input):
         "save_file",
         "save_missing",
         "save_strange",
+        "slow_save",
         "slow_steps",
         "start_program",
     ] = "ok"
@@ -83,6 +85,10 @@ def _babble(_: Do, __: Job) -> dict[str, Any]:
                 os.write(descriptor, b"babble\n")
     time.sleep(3600)
     return {}
+
+
+def _big_result(inputs: Do, _: Job) -> dict[str, Any]:
+    return {"text": "x" * inputs.size_bytes}
 
 
 def _crash(_: Do, __: Job) -> dict[str, Any]:
@@ -179,6 +185,10 @@ def _save_missing(_: Do, job: Job) -> dict[str, Any]:
 
 def _save_strange(_: Do, job: Job) -> dict[str, Any]:
     return {"image_url": job.save(b"MZ", "exe")}
+
+
+def _slow_save(inputs: Do, job: Job) -> dict[str, Any]:
+    return _slow_steps(inputs, job) | _save_file(inputs, job)
 
 
 def _slow_steps(inputs: Do, job: Job) -> dict[str, Any]:

@@ -98,8 +98,7 @@ def test_an_unknown_task_type_is_refused_with_those_that_the_model_has() -> None
     with pytest.raises(UnknownProduct) as caught:
         CATALOGUE.find("qubico/flux1-dev", "txt2imag")
     assert str(caught.value) == (
-        "invalid task type: 'txt2imag' of Qubico/flux1-dev; this model has: txt2img, img2img; "
-        "did you mean 'txt2img'?"
+        "invalid task type: 'txt2imag' of Qubico/flux1-dev; this model has: txt2img, img2img; did you mean 'txt2img'?"
     )
 
 
@@ -160,9 +159,7 @@ def test_another_package_cannot_replace_a_product(package: Callable[[str], None]
 
 def test_every_wrong_field_is_named_in_one_sentence() -> None:
     """The client repairs all fields at once."""
-    sentence = refused(
-        ADVANCED, "controlnet-lora", steps=41, seed="x", control_net_settings=[{"control_type": "blur"}]
-    )
+    sentence = refused(ADVANCED, "controlnet-lora", steps=41, seed="x", control_net_settings=[{"control_type": "blur"}])
     assert sentence.startswith("invalid request: input.prompt is required; ")
     assert "input.steps: Input should be less than or equal to 40" in sentence
     assert "input.seed: Input should be a valid integer" in sentence

@@ -341,7 +341,10 @@ async def test_an_engine_process_holds_no_secret(bench: Bench, monkeypatch: pyte
 
 async def test_a_program_that_an_engine_started_ends_with_it(bench: Bench, tmp_path: Path) -> None:
     """An engine that is killed takes along what it started, such as a video encoder."""
-    marker = tmp_path / "program"
-    await bench.run(task("start_program", marker=str(marker), seconds_left=1.0))
-    pid = int(marker.read_text())
+    attempt = Attempt(task("start_program", marker=str(tmp_path / "program")), lost=True)
+    running = asyncio.create_task(bench.run(attempt))
+    await seen(lambda: attempt.note, within_s=10, what="the start of the program")
+    attempt.cancel.set()
+    await running
+    pid = int(attempt.note)
     await seen(lambda: not runs(pid), within_s=2, what="the end of the program")

@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+import re
 import shutil
 import sys
 from typing import Final
@@ -26,9 +27,14 @@ def _shown(name: str, value: object) -> str:
     if isinstance(value, SecretStr):
         return "set, not shown"
     if name == "database_url" and value:
-        parts = urlsplit(str(value))
-        return str(value).replace(f":{parts.password}@", ":...@") if parts.password else str(value)
+        return _without_password(str(value))
     return "-" if value in (None, "") else str(value)
+
+
+def _without_password(address: str) -> str:
+    password = urlsplit(address).password
+    shown = address.replace(f":{password}@", ":...@") if password else address
+    return re.sub("password=[^&]*", "password=...", shown)
 
 
 def _settings(settings: Settings) -> None:

@@ -97,7 +97,7 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
 def _greet(services: Services, first_key: str | None) -> None:
     settings = services.settings
     click.echo(f"Unitask listens on {settings.base_url}  (reference: {settings.base_url}/docs)")
-    if first_key:
+    if first_key and settings.api_key is None:  # who has set one knows it, and this ends up in logs
         click.echo(f"API key, shown this once: {first_key}")
     click.echo(f"Products and who makes them here:\n{levels(services.catalogue, services.orders)}")
 
@@ -194,6 +194,8 @@ def serve(host: str | None, port: int | None, data: Path | None) -> None:
     """Run the API alone; workers come from elsewhere with UNITASK_WORKER_TOKEN."""
     settings = Settings.load(host=host, port=port, data=data)
     check_engines(settings)
+    if settings.worker_token is None:
+        click.echo("UNITASK_WORKER_TOKEN is not set: no worker can take part, so no task will run", err=True)
     _run(settings, with_worker=False)
 
 

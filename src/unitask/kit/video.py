@@ -4,7 +4,7 @@ A frame is RGB, uint8 (height, width, 3), upright. Nothing here holds more than 
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ from unitask.kit.soundtrack import Soundtrack, streams_of_sound
 
 if TYPE_CHECKING:
     import numpy as np
-    from av.container import InputContainer
+    from av.container import InputContainer, OutputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
@@ -31,6 +31,8 @@ _UNTAGGED: Final = 2
 _BT709: Final = 1
 _BT601: Final = 6
 _HIGH_DEFINITION_ROWS: Final = 720
+_LIMITED: Final = 1
+_MUXER: Final = {"movflags": "+faststart", "fflags": "+bitexact"}
 _ENCODER: Final = {"preset": "veryfast", "crf": "20"}
 
 
@@ -123,6 +125,7 @@ def _decoding() -> Iterator[None]:
 @contextmanager
 def _opened(path: Path, limits: VideoLimits) -> Generator[tuple["InputContainer", "VideoStream"]]:
     import av  # noqa: PLC0415 - only engines need PyAV
+    from av.stream import Disposition  # noqa: PLC0415
 
     with path.open("rb") as file:
         found = sniff(file.read(HEAD_BYTES))
@@ -131,7 +134,7 @@ def _opened(path: Path, limits: VideoLimits) -> Generator[tuple["InputContainer"
         raise MediaFailure(f"{PHRASE}: it is {found.content_type if found else 'no video'}; send MP4, MOV, WebM or MKV")
     guard = {"max_pixels": str(limits.pixels)}
     with av.open(str(path), format=name, options=guard) as container:
-        streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
+        streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         if not streams or streams[0].codec_context is None:
             raise MediaFailure(f"{PHRASE}: there is no picture in it, or none of a known kind")
         stream = streams[0]
@@ -144,7 +147,9 @@ def _opened(path: Path, limits: VideoLimits) -> Generator[tuple["InputContainer"
 
 def _check(found: float, limit: float, unit: str) -> None:
     if found > limit:
-        raise MediaFailure(f"{PHRASE}: it has {found:.10g} {unit}, the limit is {limit:.10g}; send a shorter one")
+        raise MediaFailure(
+            f"{PHRASE}: it has {found:.10g} {unit}, the limit is {limit:.10g}; send a shorter or smaller one"
+        )
 
 
 def _check_size(width: int, height: int, limits: VideoLimits) -> None:
@@ -183,10 +188,10 @@ def _upright(frame: "VideoFrame", width: int, height: int) -> "Frame":
     import numpy as np  # noqa: PLC0415 - only engines need NumPy
 
     turns = round(frame.rotation / 90)
-    size = {"width": height, "height": width} if turns % 2 else {"width": width, "height": height}
+    wide, high = (height, width) if turns % 2 else (width, height)
     if frame.colorspace == _UNTAGGED:
         frame.colorspace = _BT709 if min(width, height) >= _HIGH_DEFINITION_ROWS else _BT601
-    rgb = frame.to_ndarray(format="rgb24", threads=1, **size)
+    rgb = frame.reformat(wide, high, "rgb24", threads=1).to_ndarray()
     return np.ascontiguousarray(np.rot90(rgb, turns), np.uint8)
 
 
@@ -197,13 +202,13 @@ def write_video(
     fps: Fraction,
     size: tuple[int, int],
     labels: Mapping[str, str],
-    sound_of: Path | None = None,
+    sound_of: Video | None = None,
 ) -> int:
     """Encode frames of `size` (width, height) as MP4 that plays while it loads: H.264, yuv420p, BT.709; count them.
 
     An odd last row or column is doubled, because the format wants even sizes. The label `title` becomes the title,
-    all others the comment. `sound_of` is a file whose sound goes along, cut where the frames end: AAC as it is,
-    anything else encoded as AAC. The same frames give the same bytes.
+    all others the comment. The sound of `sound_of` goes along, cut where the frames end: AAC as it is, anything else
+    encoded as AAC. The same frames give the same bytes.
 
     Raises:
         MediaFailure: the sound is damaged.
@@ -213,23 +218,35 @@ def write_video(
 
     width, height = size
     count = 0
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}) as target:
+    with ExitStack() as files:
+        target = files.enter_context(av.open(str(path), "w", format="mp4", options=dict(_MUXER)))
         target.metadata.update(_tags(labels))
-        stream: VideoStream = target.add_stream("libx264", rate=fps, options=dict(_ENCODER))
-        stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
-        stream.codec_context.thread_count = 1
-        stream.codec_context.color_range = _BT709
-        stream.codec_context.colorspace = _BT709
-        stream.codec_context.color_primaries = stream.codec_context.color_trc = _BT709
-        with Soundtrack.beside(target, sound_of) as sound:
-            for frame in frames:
-                if frame.shape != (height, width, 3):
-                    raise ValueError(f"frame {count} is {frame.shape}, not {(height, width, 3)}")
-                target.mux(stream.encode(_encodable(frame, count, fps)))
-                count += 1
+        stream = _encoder(target, fps, (width + width % 2, height + height % 2))
+        sound = None
+        if sound_of and sound_of.has_audio:
+            source, pictures = files.enter_context(_opened(sound_of.path, sound_of.limits))
+            sound = Soundtrack(source, target, (pictures.start_time or 0) * (pictures.time_base or Fraction(1)))
+        for frame in frames:
+            if frame.shape != (height, width, 3):
+                raise ValueError(f"frame {count} is {frame.shape}, not {(height, width, 3)}")
+            target.mux(stream.encode(_encodable(frame, count, fps)))
+            count += 1
+            if sound:
                 sound.play_until(count / fps)
-            target.mux(stream.encode())
+        target.mux(stream.encode())
     return count
+
+
+def _encoder(target: "OutputContainer", fps: Fraction, size: tuple[int, int]) -> "VideoStream":
+    stream: VideoStream = target.add_stream("libx264", rate=fps, options=dict(_ENCODER))
+    stream.width, stream.height = size
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    # The result depends on the number of threads.
+    context.thread_count = 1
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    context.color_range = _LIMITED
+    return stream
 
 
 def _tags(labels: Mapping[str, str]) -> dict[str, str]:

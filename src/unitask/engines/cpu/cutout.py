@@ -105,7 +105,7 @@ def _matted(rgb: Pixels, mask: Pixels, radius: int) -> Pixels:
     colour = rgb.astype(np.float32) / 255
     hard = mask.astype(np.float32) / 255
     soft = _guided(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY), hard, radius, 1e-4)
-    edge = cv2.dilate(((hard > 0) & (hard < 1)).astype(np.uint8), np.ones((2 * radius + 1, 2 * radius + 1))) > 0
+    edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)) > 0
     alpha = np.where(edge, np.clip((soft - 0.1) / 0.8, 0, 1), hard)
     clean = _foreground(colour, alpha, radius)
     return (np.dstack([clean, alpha]) * 255 + 0.5).astype(np.uint8)

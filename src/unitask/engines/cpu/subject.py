@@ -160,7 +160,7 @@ def _grab_cut(rgb: Pixels, seeds: Pixels) -> Pixels:
     smooth = cv2.bilateralFilter(rgb, 7, 30, 5)
     cv2.setRNGSeed(1)
     result, _, _ = cv2.grabCut(
-        smooth, seeds.copy(), None, np.zeros((1, 65)), np.zeros((1, 65)), 6, cv2.GC_INIT_WITH_MASK
+        smooth, seeds.copy(), None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK
     )
     return (result & 1).astype(bool)
 

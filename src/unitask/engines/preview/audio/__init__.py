@@ -1,0 +1,1 @@
+"""Stand-in sound: placeholder speech, music played from a few rules, and noises for silent films."""

@@ -1,0 +1,64 @@
+import pytest
+
+from unitask.settings import Settings, WrongSetting
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "why"),
+    [
+        ("PORT", "http", "Input should be a valid integer"),
+        ("PORT", "70000", "Input should be less than or equal to 65535"),
+        ("PORT", "", "Input should be a valid integer"),
+        ("DATABASE_URL", "mysql://localhost/unitask", "must begin with sqlite:/// or postgresql://"),
+        ("PUBLIC_URL", "unitask.example", "must be an address that begins with http:// or https://"),
+        ("PUBLIC_URL", "ftp://unitask.example", "must be an address that begins with http:// or https://"),
+        ("API_URL", "https://", "must be an address that begins with http:// or https://"),
+        ("SECRET", "short", "Value should have at least 16 items"),
+        ("WORKER_TOKEN", "short", "Value should have at least 16 items"),
+        ("API_KEY", "short", "Value should have at least 8 items"),
+        ("SLOTS", "0", "Input should be greater than or equal to 1"),
+        ("LEASE_S", "soon", "Input should be a valid number"),
+        ("ALLOW_PRIVATE_NETWORKS", "perhaps", "Input should be a valid boolean"),
+        ("LOG_LEVEL", "loud", "Input should be 'debug', 'info', 'warning' or 'error'"),
+    ],
+)
+def test_a_wrong_value_is_a_sentence_that_names_the_setting(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str, why: str
+) -> None:
+    """The operator reads which variable to change; the value, which may be secret, is not repeated."""
+    monkeypatch.setenv(f"UNITASK_{setting}", value)
+    with pytest.raises(WrongSetting, match=f"^UNITASK_{setting} is wrong: ") as caught:
+        Settings.load()
+    assert why in str(caught.value)
+
+
+def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is typed counts more than what is set; what is not typed changes nothing."""
+    monkeypatch.setenv("UNITASK_PORT", "1234")
+    assert Settings.load(port=4321).port == 4321
+    assert Settings.load(port=None).port == 1234
+
+
+def test_engines_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blanks do not matter."""
+    monkeypatch.setenv("UNITASK_ENGINES", "cpu, preview,")
+    assert Settings.load().engines == ("cpu", "preview")
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("::1", "http://[::1]:8000"),
+    ],
+)
+def test_the_address_that_is_printed_can_be_opened(host: str, address: str) -> None:
+    """Where it listens on all addresses, a person on this machine can open this one."""
+    assert Settings.load(host=host, port=8000).base_url == address
+
+
+def test_a_public_address_has_no_slash_at_its_end() -> None:
+    """Paths are put behind it."""
+    assert Settings.load(public_url="https://media.example/").base_url == "https://media.example"
