@@ -1,8 +1,8 @@
 """Measure the core against floors in the same run: `make bench-core`.
 
-Creates and gets over HTTP beside bare ASGI applications that do one INSERT or one SELECT; claim and finish; the time from create
-to start; memory, idle CPU and cold start; and the claim with a long history and a long queue. Two databases. The rounds of a
-server and its floor alternate, the medians are printed.
+Creates and gets over HTTP beside bare ASGI applications that do one INSERT or one SELECT; claim and finish; the time
+from create to start; memory, idle CPU and cold start; and the claim with a long history and a long queue. Two
+databases. The rounds of a server and its floor alternate, the medians are printed.
 """
 
 import argparse
@@ -112,7 +112,8 @@ def unitask(bench: Bench) -> Iterator[tuple[str, int, float]]:
 def floor(bench: Bench, known: str = "") -> Iterator[str]:
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "uvicorn", "floor:app", "--port", str(port), "--no-access-log", "--log-level=error"]
+    quiet = ["--no-access-log", "--log-level=error"]
+    command = [sys.executable, "-m", "uvicorn", "floor:app", "--port", str(port), *quiet]
     environment = {**os.environ, "FLOOR_DATABASE": bench.url, "FLOOR_ID": known}
     with _process(command, environment, url, "/"):
         yield url
@@ -275,7 +276,8 @@ async def _claim_under_load(bench: Bench) -> None:
         await services.tasks.create(await services.orders.prepare(BODY, caller, None))
     empty = await _claim_ms(services)
     for name in ("finished", "pending_tasks", "pending", "occupied"):
-        await services.database.write(lambda tx: tx.execute(FILL[name]))
+        statement = FILL[name]
+        await services.database.write(lambda tx: tx.execute(statement))  # noqa: B023 - awaited in this turn
     await services.tasks.beat(worker_id="bench", name="bench", engines=["preview"], progress=[])
     if bench.name == "PostgreSQL":
         connection = await asyncpg.connect(bench.url)
@@ -312,8 +314,11 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--seconds", type=float, default=3.0)
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="unitask-bench-") as folder, databases(Path(folder), chosen.databases) as all_:
-        for bench in all_:
+    with (
+        tempfile.TemporaryDirectory(prefix="unitask-bench-") as folder,
+        databases(Path(folder), chosen.databases) as benches,
+    ):
+        for bench in benches:
             print(f"\n{bench.name}, {os.cpu_count()} cores, the load generator among them")
             upgrade(bench.url)
             keys = asyncio.run(_make_keys(bench))

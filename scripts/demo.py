@@ -33,7 +33,7 @@ def photograph() -> str:
 
 
 def requests() -> dict[str, dict[str, Any]]:
-    """The two requests, by the name of the file that each makes."""
+    """Give the two requests, by the name of the file that each makes."""
     return {
         "a-little-cat": {
             "model": "Qubico/flux1-dev",

@@ -120,7 +120,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         "Video face swap",
         VideoFaceSwap,
         price=_per_frame("0.004", LIMIT_FRAMES),
-        recipe=Recipe("cpu", "basic", "video_face_swap", _FRAMES),
+        recipe=Recipe("preview", "preview", "video_face_swap", _FRAMES),
         examples=(
             Example("One face", {"swap_image": EXAMPLE_FACE, "target_video": EXAMPLE_VIDEO}),
             Example(

@@ -6,8 +6,8 @@ import click
 import orjson
 
 from unitask.api.listing import entry
+from unitask.api.wording import price
 from unitask.catalogue import Catalogue
-from unitask.kit.money import usd
 from unitask.settings import Settings
 from unitask.tasks.orders import Orders, choose
 
@@ -39,5 +39,4 @@ def catalogue(*, as_json: bool) -> None:
         return
     for product, choice in products:
         made = f"{choice.recipe.level} by {choice.recipe.engine}" if choice.recipe else f"not here: {choice.missing}"
-        price = f"${usd(product.price.points_per_unit):g} per {product.price.unit}"
-        click.echo(f"{product.model:28} {product.task_type:18} {price:32} {made}")
+        click.echo(f"{product.model:28} {product.task_type:26} {price(product):48} {made}")

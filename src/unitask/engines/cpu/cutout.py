@@ -7,10 +7,11 @@
     how much at the edge     guided filter (He 2013)
     its colour at the edge   fast multi-level foreground estimation by blur (Forte 2021)
 
-The first two work on a picture of at most `WORK_SIDE_PX`, the last two at full size, strip by strip.
+The first two work on a picture of at most `WORK_SIDE_PX`, the last two at full size, tile by tile.
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, Final
 
 import cv2
@@ -28,9 +29,12 @@ Pixels = NDArray[Any]
 
 WORK_SIDE_PX: Final = 480
 """Longest side at which the subject is looked for; GrabCut takes about a second there."""
-STRIP_ROWS: Final = 256
+TILE_PX: Final = 512
 LEAST_SHARE: Final = 0.02
 MOST_SHARE: Final = 0.95
+FILLED_BORDER: Final = 0.4
+VAGUE_OUTLINE: Final = 0.2
+"""Beyond these shares the client is told to look."""
 
 
 def remove_background(inputs: Any, job: Job) -> Output:
@@ -46,13 +50,16 @@ def remove_background(inputs: Any, job: Job) -> Output:
     )
     job.progress(0.05, "looking for the subject")
     rgb, given = _flat(picture.image)
-    mask = _subject(rgb)
-    job.progress(0.6, "refining the edge")
-    for sentence in _doubts(mask):
+    small = _reduced(rgb)
+    mask = find_subject(small)
+    if not mask.any():
+        raise TaskFailure("no subject stands out from the background of this picture; send one with a clearer subject")
+    for sentence in _doubts(small, mask):
         job.warn(sentence)
+    job.progress(0.6, "refining the edge")
     rgba = np.empty((*rgb.shape[:2], 4), np.uint8)
-    for rows, strip in _matted_strips(rgb, mask):
-        rgba[rows] = strip
+    for rows, columns, tile in _matted_tiles(rgb, mask):
+        rgba[rows, columns] = tile
         job.progress(0.6 + 0.35 * rows.stop / len(rgb), "refining the edge")
     if given is not None:
         rgba[..., 3] = np.minimum(rgba[..., 3], given)
@@ -68,47 +75,69 @@ def _flat(image: Image.Image) -> tuple[Pixels, Pixels | None]:
     return np.asarray(white.convert("RGB")), np.asarray(image.getchannel("A"))
 
 
-def _subject(rgb: Pixels) -> Pixels:
-    """Find the subject on a smaller copy: bool (h, w) at working size."""
+def _reduced(rgb: Pixels) -> Pixels:
+    """A copy with at most `WORK_SIDE_PX` a side."""
     scale = min(1.0, WORK_SIDE_PX / max(rgb.shape[:2]))
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-    mask = find_subject(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
-    if not mask.any():
-        raise TaskFailure("no subject stands out from the background of this picture; send one with a clearer subject")
-    return mask
+    reduced: Pixels = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return reduced
 
 
-def _doubts(mask: Pixels) -> Iterator[str]:
-    """Say what makes a result worth a second look."""
+def _doubts(rgb: Pixels, mask: Pixels) -> Iterator[str]:
+    """Say what makes a result worth a second look; both arguments at working size."""
     share = mask.mean()
     if not LEAST_SHARE <= share <= MOST_SHARE:
         yield f"the subject covers {share:.0%} of the picture: look whether the right part was kept"
-    if mask[border(mask.shape)].mean() > 0.4:
+    if mask[border(mask.shape)].mean() > FILLED_BORDER:
         yield "the subject fills the frame: look whether parts of it were taken for background"
+    elif _vague(rgb, mask) > VAGUE_OUTLINE:
+        yield "the outline runs where both sides look alike: look whether it follows the subject"
 
 
-def _matted_strips(rgb: Pixels, mask: Pixels) -> Iterator[tuple[slice, Pixels]]:
-    """Refine the mask at full size, some rows at a time to bound memory: yields rows and their RGBA, uint8."""
+def _vague(rgb: Pixels, mask: Pixels) -> float:
+    """Share of the outline along which the near inside and the near outside have the same colour."""
+    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    inside = mask.astype(np.float32)
+    near = []
+    for side in (inside, 1 - inside):
+        weight = _box(side, 6)[..., None]
+        near.append(_box(lab * side[..., None], 6) / (weight + 1e-6))
+    outline = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    step = np.linalg.norm(near[0] - near[1], axis=2)[outline]
+    return float((step < 8).mean()) if len(step) else 0.0
+
+
+def _matted_tiles(rgb: Pixels, mask: Pixels) -> Iterator[tuple[slice, slice, Pixels]]:
+    """Refine the mask at full size, tile by tile to bound memory: yields rows, columns and their RGBA, uint8."""
     height, width = rgb.shape[:2]
     radius = max(2, round(max(height, width) * 0.006))
-    halo = 8 * radius
-    # uint8, so that the full-size mask costs a byte a pixel.
     full = cv2.resize(mask.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR)
-    for top in range(0, height, STRIP_ROWS):
-        rows = slice(top, min(height, top + STRIP_ROWS))
-        seen = slice(max(0, rows.start - halo), rows.stop + halo)
-        inner = slice(rows.start - seen.start, rows.stop - seen.start)
-        yield rows, _matted(rgb[seen], full[seen], radius)[inner]
+    for top, left in product(range(0, height, TILE_PX), range(0, width, TILE_PX)):
+        rows, rows_seen, rows_kept = _with_halo(top, height, 8 * radius)
+        columns, columns_seen, columns_kept = _with_halo(left, width, 8 * radius)
+        tile = _matted(rgb[rows_seen, columns_seen], full[rows_seen, columns_seen], radius)
+        yield rows, columns, tile[rows_kept, columns_kept]
+
+
+def _with_halo(start: int, end: int, halo: int) -> tuple[slice, slice, slice]:
+    """One side of a tile: where it lies, where it must look, and where it lies in what it saw."""
+    stop = min(end, start + TILE_PX)
+    seen = slice(max(0, start - halo), min(end, stop + halo))
+    return slice(start, stop), seen, slice(start - seen.start, stop - seen.start)
 
 
 def _matted(rgb: Pixels, mask: Pixels, radius: int) -> Pixels:
+    """Refine the edge of one tile: uint8 (h, w, 4)."""
+    if mask.min() == mask.max():
+        return np.dstack([rgb & mask[..., None], mask])
     colour = rgb.astype(np.float32) / 255
     hard = mask.astype(np.float32) / 255
-    soft = _guided(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY), hard, radius, 1e-4)
-    edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)) > 0
-    alpha = np.where(edge, np.clip((soft - 0.1) / 0.8, 0, 1), hard)
+    soft = np.clip((_guided(colour, hard, 2 * radius, 1e-4) - 0.1) / 0.8, 0, 1)
+    kernel = np.ones((4 * radius + 1, 4 * radius + 1), np.uint8)
+    alpha = np.where(cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, kernel) > 0, soft, hard)
     clean = _foreground(colour, alpha, radius)
-    return (np.dstack([clean, alpha]) * 255 + 0.5).astype(np.uint8)
+    tile: Pixels = (np.dstack([clean, alpha]) * 255 + 0.5).astype(np.uint8)
+    return tile
 
 
 def _box(plane: Pixels, radius: int) -> Pixels:
@@ -118,11 +147,19 @@ def _box(plane: Pixels, radius: int) -> Pixels:
 
 
 def _guided(guide: Pixels, plane: Pixels, radius: int, epsilon: float) -> Pixels:
-    """Make `plane` follow the edges of `guide`; both float32 (h, w) in 0..1."""
+    """Make `plane`, float32 (h, w), follow the edges of the colours of `guide`, float32 (h, w, 3); all in 0..1."""
     mean, target = _box(guide, radius), _box(plane, radius)
-    slope = (_box(guide * plane, radius) - mean * target) / (_box(guide * guide, radius) - mean * mean + epsilon)
-    offset = target - slope * mean
-    result: Pixels = _box(slope, radius) * guide + _box(offset, radius)
+    shared = _box(guide * plane[..., None], radius) - mean * target[..., None]
+    spread = _box(guide[..., (0, 0, 0, 1, 1, 2)] * guide[..., (0, 1, 2, 1, 2, 2)], radius)
+    spread -= mean[..., (0, 0, 0, 1, 1, 2)] * mean[..., (0, 1, 2, 1, 2, 2)]
+    spread[..., (0, 3, 5)] += epsilon
+    # The covariance matrix of each window is symmetric; cross products of its rows give its inverse.
+    one, two, three = spread[..., (0, 1, 2)], spread[..., (1, 3, 4)], spread[..., (2, 4, 5)]
+    across = np.cross(two, three)
+    slope = shared[..., :1] * across + shared[..., 1:2] * np.cross(three, one) + shared[..., 2:] * np.cross(one, two)
+    slope /= (one * across).sum(axis=-1, keepdims=True)
+    offset = target - (slope * mean).sum(axis=-1)
+    result: Pixels = (_box(slope, radius) * guide).sum(axis=-1) + _box(offset, radius)
     return result
 
 

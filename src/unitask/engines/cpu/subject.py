@@ -177,5 +177,3 @@ def _cleaned(mask: Pixels) -> Pixels:
     holes = [part for part in range(1, len(stats)) if stats[part, cv2.CC_STAT_AREA] < 0.008 * mask.size]
     binary[np.isin(parts, holes)] = 1
     return cv2.medianBlur(binary * 255, 5) > 127
-
-
