@@ -45,7 +45,7 @@ async def test_create_answers_the_whole_task_in_the_documented_order(client: htt
                 "engine": None,
                 "engine_level": None,
                 "queue_position": None,
-                "eta_s": None,
+                "eta_s": 20.0,
                 "progress": 0.0,
                 "warnings": [],
             },

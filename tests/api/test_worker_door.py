@@ -225,33 +225,40 @@ async def test_a_file_of_an_unknown_kind_is_refused(
             assert files(services) == []
 
 
-@pytest.mark.parametrize("lost", ["settled", "cancelled", "taken", "given-back", "never-claimed", "unknown"])
-async def test_what_comes_from_a_lost_attempt_comes_to_nothing(
-    client: httpx.AsyncClient, services: Services, clock: ManualClock, lost: str
-) -> None:
-    """Its files are refused with 409 and deleted, its report is not accepted, and nothing moves."""
-    task = {"task_id": await order(client), "attempt": 1}
-    if lost != "never-claimed":
-        (task,) = await claim(client)
-    if lost == "settled":
+async def lose(client: httpx.AsyncClient, services: Services, clock: ManualClock, how: str) -> dict[str, Any]:
+    """Order a task and lose its attempt; gives the attempt."""
+    task = {"task_id": NOBODY if how == "unknown" else await order(client), "attempt": 1}
+    if how in {"never-claimed", "unknown"}:
+        return task
+    (task,) = await claim(client)
+    if how == "settled":
         assert await settle(client, task, output=IMAGE)
-    elif lost == "cancelled":
-        await client.delete(f"/api/v1/task/{task['task_id']}")
+    elif how == "cancelled":
+        accepted(await client.delete(f"/api/v1/task/{task['task_id']}"))
         assert await settle(client, task, failure={"message": "cancelled"})
-    elif lost == "taken":
+    elif how == "given-back":
+        assert await settle(client, task, failure={"message": "stopped", "given_back": True})
+    elif how == "taken":
         clock.pass_s(60)
         assert await services.tasks.reap() == 1
+    if how in {"given-back", "taken"}:
         assert len(await claim(client, worker_id="other")) == 1
-    elif lost == "given-back":
-        assert await settle(client, task, failure={"message": "stopped", "given_back": True})
-    elif lost == "unknown":
-        task = {"task_id": NOBODY, "attempt": 1}
-    before = await traces(services)
-    message = refused(await upload(client, task), 409)
-    assert message == "this attempt was lost; another worker has the task"
-    assert not await settle(client, task, output=IMAGE)
-    assert not await settle(client, task, failure={"message": "it broke"})
-    assert await traces(services) == before
+    return task
+
+
+async def test_what_comes_from_a_lost_attempt_comes_to_nothing(
+    client: httpx.AsyncClient, services: Services, clock: ManualClock, subtests: pytest.Subtests
+) -> None:
+    """Its files are refused with 409 and deleted, its report is not accepted, and nothing moves."""
+    for how in ("settled", "cancelled", "taken", "given-back", "never-claimed", "unknown"):
+        with subtests.test(how):
+            task = await lose(client, services, clock, how)
+            before = await traces(services)
+            message = refused(await upload(client, task), 409)
+            assert message == "this attempt was lost; another worker has the task"
+            assert not await settle(client, task, output=IMAGE)
+            assert not await settle(client, task, failure={"message": "it broke"})
+            assert await traces(services) == before
 
 
 WRONG_FORMS = {

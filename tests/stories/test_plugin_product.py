@@ -27,9 +27,9 @@ def test_an_added_product_is_in_the_catalogue(extended: Machine) -> None:
     listed: list[dict[str, Any]] = json.loads(extended.run("catalogue", "--json").stdout)
     (product,) = [one for one in listed if one["model"] == "Quince/postcards"]
     assert product["task_type"] == "print"
-    assert (product["price_points"], product["price_unit"]) == (1_500, "postcard")
+    assert (product["price"]["points"], product["price"]["unit"]) == (1_500, "postcard")
     assert (product["engine"], product["engine_level"]) == ("preview", "preview")
-    assert product["input"]["required"] == ["prompt"]
+    assert product["input_schema"]["required"] == ["prompt"]
 
 
 def test_an_added_product_is_validated_priced_described_and_made(extended: Machine) -> None:

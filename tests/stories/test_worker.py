@@ -131,10 +131,10 @@ def test_a_worker_that_is_stopped_gives_its_task_back(machine: Machine) -> None:
 
 
 def test_engines_die_with_their_worker(machine: Machine) -> None:
-    """A worker that is killed leaves no engine behind that goes on computing; another worker takes the task."""
+    """A worker that is killed leaves none behind, not even one that cannot hear of it; another takes the task."""
     _, api = machine.serve(LEASE_S="2")
     worker = machine.work()
-    task_id = api.order("hang")
+    task_id = api.order("hang_in_c")
     until(lambda: api.task(task_id)["meta"]["progress"], within_s=10, what="progress")
     worker.end(signal.SIGKILL)
     machine.work()

@@ -2,7 +2,7 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -68,11 +68,22 @@ def scratch_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let engine processes find the engine `tester`."""
-    for name, value in install_plugin(tmp_path / "plugin").items():
-        monkeypatch.setenv(name, value)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in install_plugin(tmp_path_factory.mktemp("plugin")).items():
+            monkeypatch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+async def idle(plugin: None) -> AsyncIterator[list[EngineProcess]]:
+    """Keep engine processes that still live after their test for the next one, as a worker does."""
+    engines: list[EngineProcess] = []
+    yield engines
+    for engine in engines:
+        await engine.kill()
 
 
 @pytest.fixture
@@ -82,11 +93,15 @@ def memory_bytes() -> int:
 
 
 @pytest.fixture
-async def bench(plugin: None, memory_bytes: int) -> AsyncIterator[Bench]:
-    """Start an engine process."""
-    engine = await EngineProcess.start(memory_bytes)
+async def bench(idle: list[EngineProcess], memory_bytes: int) -> AsyncIterator[Bench]:
+    """Take an idle engine process, or start one."""
+    capped = memory_bytes > 0
+    engine = idle.pop() if idle and not capped else await EngineProcess.start(memory_bytes)
     yield Bench(engine, Store())
-    await engine.kill()
+    if engine.alive and not capped:
+        idle.append(engine)
+    else:
+        await engine.kill()
 
 
 def task(

@@ -4,11 +4,10 @@ from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
 
 from unitask.accounts import repository as accounts
 from unitask.accounts.model import Account
-from unitask.api.envelope import success, task_object
+from unitask.api.envelope import JsonAnswer, success, task_object
 from unitask.api.requests import caller, number, route, services
 from unitask.kit.clock import rfc3339
 from unitask.kit.errors import NotFound
@@ -64,7 +63,7 @@ def _information(account: Account) -> dict[str, Any]:
     }
 
 
-async def information(request: Request) -> Response:
+async def information(request: Request) -> JsonAnswer:
     """`GET /account/info`: who the key speaks for, and what is left."""
     who = await caller(request)
     account = await accounts.read(services(request).database, who.account_id)
@@ -73,7 +72,7 @@ async def information(request: Request) -> Response:
     return success(_information(account))
 
 
-async def active_tasks(request: Request) -> Response:
+async def active_tasks(request: Request) -> JsonAnswer:
     """`GET /account/active_tasks`: live tasks counted by family and status."""
     who = await caller(request)
     counts = await services(request).history.active(who)
@@ -115,7 +114,7 @@ def _row(task: Task, history: History) -> dict[str, Any]:
     }
 
 
-async def histories(request: Request) -> Response:
+async def histories(request: Request) -> JsonAnswer:
     """`GET /api/open/tasks/histories`: an account's tasks by pages, newest first."""
     who = await caller(request)
     history = services(request).history
@@ -132,7 +131,7 @@ async def histories(request: Request) -> Response:
     return success({"data": rows, "page": wanted.page, "size": wanted.size, "total": page.total})
 
 
-async def list_tasks(request: Request) -> Response:
+async def list_tasks(request: Request) -> JsonAnswer:
     """`GET /api/v1/task`: an account's tasks by cursor, newest first."""
     who = await caller(request)
     unitask = services(request)

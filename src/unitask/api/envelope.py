@@ -3,10 +3,11 @@
 Stored documents are spliced in as they are: nothing is parsed to be written again.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
-from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from unitask.artifacts.service import Artifacts
 from unitask.kit.clock import rfc3339
@@ -16,16 +17,33 @@ _NO_ERROR: Final = orjson.Fragment(orjson.dumps(NO_ERROR))
 _HELD: Final = {Status.PENDING, Status.STAGED, Status.PROCESSING}
 
 
-def success(data: Any, headers: dict[str, str] | None = None) -> Response:
+class JsonAnswer:
+    """A body of JSON as an ASGI application: what Starlette's response does, without what these answers never need."""
+
+    def __init__(self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        self.body = body
+        self.status_code = status
+        self._headers = [
+            (b"content-length", str(len(body)).encode()),
+            (b"content-type", b"application/json"),
+            *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        del scope, receive
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def success(data: Any) -> JsonAnswer:
     """Answer 200 with data."""
-    body = orjson.dumps({"code": 200, "data": data, "message": "success"})
-    return Response(body, media_type="application/json", headers=headers)
+    return JsonAnswer(orjson.dumps({"code": 200, "data": data, "message": "success"}))
 
 
-def failure(status: int, message: str, *, data: Any = None, headers: dict[str, str] | None = None) -> Response:
+def failure(status: int, message: str, *, data: Any = None, headers: Mapping[str, str] | None = None) -> JsonAnswer:
     """Answer an error; the code in the body mirrors the HTTP status."""
-    body = orjson.dumps({"code": status, "data": data, "message": message})
-    return Response(body, status, media_type="application/json", headers=headers)
+    return JsonAnswer(orjson.dumps({"code": status, "data": data, "message": message}), status, headers)
 
 
 def refused_task(status: int, message: str) -> dict[str, Any]:
@@ -37,8 +55,8 @@ def refused_task(status: int, message: str) -> dict[str, Any]:
     }
 
 
-def task_object(task: Task, artifacts: Artifacts) -> dict[str, Any]:
-    """Build the task object of create, get and webhooks."""
+def task_object(task: Task, artifacts: Artifacts, eta_s: float | None = None) -> dict[str, Any]:
+    """Build the task object of create, get and webhooks; `eta_s` is a guess of the seconds until it has ended."""
 
     def document(text: str | None) -> Any:
         return orjson.Fragment(artifacts.with_urls(text)) if text else None
@@ -61,7 +79,7 @@ def task_object(task: Task, artifacts: Artifacts) -> dict[str, Any]:
             "engine": task.engine,
             "engine_level": task.engine_level,
             "queue_position": task.queue_position,
-            "eta_s": task.eta_s,
+            "eta_s": eta_s,
             "progress": 1.0 if task.status is Status.COMPLETED else task.progress or 0.0,
             "warnings": document(task.warnings),
         },

@@ -5,6 +5,7 @@ import logging
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from unitask.api.envelope import failure, refused_task
 from unitask.kit.errors import TooManyTasks, UnitaskError
@@ -17,14 +18,14 @@ _ROUTING = {
 log = logging.getLogger(__name__)
 
 
-def _answer(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+def _answer(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> ASGIApp:
     is_create = (request.method, request.url.path.rstrip("/")) == CREATE
     with_task = is_create and status in {400, 500, 503}
     data = refused_task(status, message) if with_task else None
     return failure(status, message, data=data, headers=headers)
 
 
-def answer(request: Request, error: Exception) -> Response:
+def answer(request: Request, error: Exception) -> ASGIApp:
     """Answer an error: ours with its status and sentence, the router's, and what nobody foresaw without its details."""
     match error:
         case UnitaskError():

@@ -7,9 +7,8 @@ from typing import Any, Final, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
 
-from unitask.api.envelope import success
+from unitask.api.envelope import JsonAnswer, success
 from unitask.api.requests import body, caller, route, services
 from unitask.app import Services
 from unitask.kit.errors import InvalidRequest, NotFound
@@ -55,7 +54,7 @@ async def _read(request: Request, message: type[Any]) -> Any:
         raise InvalidRequest(f"invalid request: {where}: {first['msg']}") from None
 
 
-async def start(request: Request) -> Response:
+async def start(request: Request) -> JsonAnswer:
     """`POST /api/face_swap/v1/async`: order a swap."""
     who = await caller(request)
     swap: Swap = await _read(request, Swap)
@@ -79,7 +78,7 @@ async def _image(task: Task, unitask: Services) -> str:
     return base64.b64encode(await asyncio.to_thread(path.read_bytes)).decode()
 
 
-async def fetch(request: Request) -> Response:
+async def fetch(request: Request) -> JsonAnswer:
     """`POST /api/face_swap/v1/fetch`: read a swap."""
     who = await caller(request)
     asked: Fetch = await _read(request, Fetch)

@@ -4,9 +4,8 @@ from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
 
-from unitask.api.envelope import success
+from unitask.api.envelope import JsonAnswer, success
 from unitask.api.requests import caller, route, services
 from unitask.kit.money import usd
 from unitask.spec.product import Product
@@ -56,7 +55,7 @@ def entry(product: Product, choice: Choice) -> dict[str, Any]:
     }
 
 
-async def listing(request: Request) -> Response:
+async def listing(request: Request) -> JsonAnswer:
     """Describe all products."""
     await caller(request)
     unitask = services(request)

@@ -21,7 +21,7 @@ _HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 def preferred_wait_s(request: Request) -> float:
     """Read how long the client wants to wait: `?wait=N` or `Prefer: wait=N`, in seconds, at most a minute."""
-    text = request.query_params.get("wait", "")
+    text = request.query_params.get("wait", "") if request.scope["query_string"] else ""
     for preference in request.headers.get("prefer", "").split(","):
         name, _, value = preference.strip().partition("=")
         text = text or (value.strip() if name.strip().lower() == "wait" else "")

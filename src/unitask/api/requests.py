@@ -5,22 +5,22 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from unitask.accounts.model import Caller
 from unitask.api.errors import answer
 from unitask.app import Services
 from unitask.kit.errors import BodyTooLarge, InvalidRequest, Unauthorized
 
+Handler = Callable[[Request], Awaitable[ASGIApp]]
 _DIGITS = 15
 
 
 class Endpoint:
     """A handler as an ASGI application: what it raises becomes an answer."""
 
-    def __init__(self, handler: Callable[[Request], Awaitable[Response]]) -> None:
+    def __init__(self, handler: Handler) -> None:
         self._handler = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +33,7 @@ class Endpoint:
         await response(scope, receive, send)
 
 
-def route(method: str, path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
+def route(method: str, path: str, handler: Handler) -> Route:
     """Bind a handler to a method and a path."""
     return Route(path, Endpoint(handler), methods=[method])
 

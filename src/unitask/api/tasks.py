@@ -1,33 +1,34 @@
 """The two calls, and cancel."""
 
 from starlette.requests import Request
-from starlette.responses import Response
 
-from unitask.api.envelope import success, task_object
+from unitask.api.envelope import JsonAnswer, success, task_object
 from unitask.api.live import waited
 from unitask.api.requests import body, caller, number, route, services
 from unitask.kit.errors import InvalidRequest
 from unitask.tasks.place import place
 
 
-async def create(request: Request) -> Response:
+async def create(request: Request) -> JsonAnswer:
     """`POST /api/v1/task`: order a task."""
     who = await caller(request)
     raw = await body(request)
     unitask = services(request)
     task = await place(unitask.orders, unitask.tasks, raw, who, request.headers.get("idempotency-key"))
-    return success(task_object(await waited(request, task, who), unitask.artifacts))
+    task = await waited(request, task, who)
+    return success(task_object(task, unitask.artifacts, unitask.tasks.eta_s(task)))
 
 
-async def get(request: Request) -> Response:
+async def get(request: Request) -> JsonAnswer:
     """`GET /api/v1/task/{task_id}`: read a task."""
     who = await caller(request)
     unitask = services(request)
     task = await unitask.tasks.get(request.path_params["task_id"].strip(), who)
-    return success(task_object(await waited(request, task, who), unitask.artifacts))
+    task = await waited(request, task, who)
+    return success(task_object(task, unitask.artifacts, unitask.tasks.eta_s(task)))
 
 
-async def cancel(request: Request) -> Response:
+async def cancel(request: Request) -> JsonAnswer:
     """`DELETE /api/v1/task/{task_id}` and `POST /api/v1/task/{task_id}/cancel`: take an order back."""
     who = await caller(request)
     unitask = services(request)
@@ -35,7 +36,7 @@ async def cancel(request: Request) -> Response:
     return success(task_object(task, unitask.artifacts))
 
 
-async def cancel_many(request: Request) -> Response:
+async def cancel_many(request: Request) -> JsonAnswer:
     """`DELETE /api/v1/tasks`: take back all orders that wait and were made before a moment."""
     who = await caller(request)
     unitask = services(request)

@@ -7,8 +7,8 @@ import orjson
 from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import Response
 
+from unitask.api.envelope import JsonAnswer
 from unitask.api.requests import body, caller, route, services
 from unitask.kit.clock import rfc3339
 from unitask.kit.errors import InvalidRequest
@@ -63,7 +63,7 @@ async def _from_form(request: Request) -> tuple[str, bytes]:
         return file.filename[-NAME_CHARACTERS:], content
 
 
-async def upload(request: Request) -> Response:
+async def upload(request: Request) -> JsonAnswer:
     """`POST /api/ephemeral_resource`: keep a file for a day; its address can be an input of a task."""
     who = await caller(request)
     is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
@@ -77,7 +77,7 @@ async def upload(request: Request) -> Response:
         "message": "success",
         "url": url,
     }
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return JsonAnswer(orjson.dumps(answer))
 
 
 ROUTES = [route("POST", "/api/ephemeral_resource", upload)]

@@ -5,8 +5,8 @@ from typing import TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
 
+from unitask.api.envelope import JsonAnswer
 from unitask.api.requests import body, require_worker, route, services
 from unitask.app import Services
 from unitask.kit import faults
@@ -32,8 +32,8 @@ async def _read(request: Request, message: type[Message]) -> Message:
         raise InvalidRequest(f"invalid request: {error.errors(include_url=False, include_input=False)}") from error
 
 
-def _answer(message: BaseModel) -> Response:
-    return Response(message.model_dump_json(), media_type="application/json")
+def _answer(message: BaseModel) -> JsonAnswer:
+    return JsonAnswer(message.model_dump_json().encode())
 
 
 def _claimed(work: Work, unitask: Services) -> protocol.ClaimedTask:
@@ -49,7 +49,7 @@ def _claimed(work: Work, unitask: Services) -> protocol.ClaimedTask:
     )
 
 
-async def claim(request: Request) -> Response:
+async def claim(request: Request) -> JsonAnswer:
     """Give a worker tasks; waits for them."""
     ask = await _read(request, protocol.ClaimRequest)
     unitask = services(request)
@@ -59,7 +59,7 @@ async def claim(request: Request) -> Response:
     return _answer(protocol.ClaimAnswer(tasks=[_claimed(work, unitask) for work in found]))
 
 
-async def beat(request: Request) -> Response:
+async def beat(request: Request) -> JsonAnswer:
     """Hear that a worker lives."""
     sign = await _read(request, protocol.BeatRequest)
     progress = [Progress(one.task_id, one.attempt, one.progress, one.note) for one in sign.progress]
@@ -73,7 +73,7 @@ async def beat(request: Request) -> Response:
     return _answer(protocol.BeatAnswer(held=answer, files_url=unitask.artifacts.files_url, next_in_s=next_in_s))
 
 
-async def upload(request: Request) -> Response:
+async def upload(request: Request) -> JsonAnswer:
     """Take a file that an attempt made."""
     require_worker(request)
     unitask = services(request)
@@ -93,7 +93,7 @@ async def upload(request: Request) -> Response:
     return _answer(protocol.UploadAnswer(reference=file.reference))
 
 
-async def settle(request: Request) -> Response:
+async def settle(request: Request) -> JsonAnswer:
     """Hear how an attempt ended."""
     end = await _read(request, protocol.SettleRequest)
     failure = end.failure

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -82,6 +83,9 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
             backlog=_BACKLOG,
         )
         server = _Server(config)
+        # What exists by now lives as long as the server: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         serving = asyncio.create_task(server.serve([listener]), name="server")
         async with _embedded_worker(settings) if with_worker else contextlib.nullcontext():
             asked = asyncio.create_task(server.asked_to_end.wait(), name="asked-to-end")

@@ -19,3 +19,10 @@ def installed() -> dict[str, Engine]:
         engine = entry.load()
         found[engine.name] = engine
     return found
+
+
+@cache
+def lack(name: str) -> str | None:
+    """Say what keeps an engine from running here, or None; looked up once, for it searches the disk."""
+    engine = installed().get(name)
+    return engine.missing() if engine else f"no package here offers the engine {name}"

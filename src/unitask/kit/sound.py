@@ -85,11 +85,17 @@ def _resampled(container: "InputContainer", limit_s: float, rate: int, *, cut: b
         if resampler is None:
             layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
             resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
-        yield from (block.to_ndarray() for block in resampler.resample(frame))
+        yield from map(_floats, resampler.resample(frame))
         if seconds >= limit_s and cut:
             break
     if resampler is not None:
-        yield from (block.to_ndarray() for block in resampler.resample(None))
+        yield from map(_floats, resampler.resample(None))
+
+
+def _floats(block: "AudioFrame") -> "NDArray[np.float32]":
+    import numpy as np  # noqa: PLC0415 - only engines need NumPy
+
+    return np.asarray(block.to_ndarray(), np.float32)
 
 
 def _seconds_of(frame: "AudioFrame") -> float:
@@ -111,7 +117,9 @@ def write_audio(samples: "Sound", *, rate: int, form: SoundFormat, metadata: Map
     stream_layout = "mono" if channels == 1 else "stereo"
     content = io.BytesIO()
     with av.open(content, "w", format=form, options={"fflags": "+bitexact"}) as container:
-        container.metadata.update({**metadata, "comment": "; ".join(f"{key}={value}" for key, value in metadata.items())})
+        container.metadata.update(
+            {**metadata, "comment": "; ".join(f"{key}={value}" for key, value in metadata.items())}
+        )
         stream: Any = container.add_stream(codec, rate=rate, layout=stream_layout, options=options)
         stream.codec_context.format = layout_of_samples
         if form == "mp3":

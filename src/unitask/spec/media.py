@@ -6,12 +6,14 @@ the JSON schema, the check at create and the limits of the download.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
+_PLAIN = (bool, float, int, str)
 MediaKind = Literal["image", "video", "audio"]
 
 
@@ -52,10 +54,11 @@ class MediaValue:
 
 def media_values(model: BaseModel, at: str = "input") -> Iterator[MediaValue]:
     """Find every filled media field, also inside nested objects and lists."""
-    for name, field in type(model).model_fields.items():
+    for name, media in _fields(type(model)):
         value = getattr(model, name)
+        if value is None:
+            continue
         path = f"{at}.{name}"
-        media = _media_of(field)
         if media is not None and isinstance(value, str) and value:
             yield MediaValue(path, media, value, _setter(model, name))
         elif isinstance(value, list):
@@ -66,6 +69,13 @@ def media_values(model: BaseModel, at: str = "input") -> Iterator[MediaValue]:
                     yield MediaValue(f"{path}[{index}]", media, item, _item_setter(value, index))
         elif isinstance(value, BaseModel):
             yield from media_values(value, path)
+
+
+@cache
+def _fields(model: type[BaseModel]) -> list[tuple[str, Media | None]]:
+    """List the fields that are media or may hold some, once for each class: most hold plain values."""
+    found = [(name, _media_of(field), field.annotation) for name, field in model.model_fields.items()]
+    return [(name, media) for name, media, kind in found if media or kind not in _PLAIN]
 
 
 def _media_of(field: FieldInfo) -> Media | None:

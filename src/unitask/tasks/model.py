@@ -104,7 +104,6 @@ class Task:
     ended_at: int | None = None
     progress: float | None = None
     queue_position: int | None = None
-    eta_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

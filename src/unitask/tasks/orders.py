@@ -11,7 +11,7 @@ from unitask.accounts.model import Caller
 from unitask.artifacts.model import Artifact, StoredFile
 from unitask.artifacts.service import Artifacts
 from unitask.catalogue import Catalogue, validate
-from unitask.engines import installed
+from unitask.engines import lack
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import InvalidInput, InvalidRequest, Unavailable
 from unitask.kit.ids import new_id
@@ -195,11 +195,10 @@ def choose(product: Product, engines: frozenset[str] | None) -> Choice:
         if engines is not None and recipe.engine not in engines:
             missing.append(f"the engine {recipe.engine} is off (UNITASK_ENGINES)")
             continue
-        engine = installed().get(recipe.engine)
-        lack = engine.missing() if engine else f"no package here offers the engine {recipe.engine}"
-        if lack is None:
+        lacks = lack(recipe.engine)
+        if lacks is None:
             return Choice(recipe)
-        missing.append(f"{recipe.engine}: {lack}")
+        missing.append(f"{recipe.engine}: {lacks}")
     return Choice(None, "; ".join(missing) or "it has no recipe")
 
 

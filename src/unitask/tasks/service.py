@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from unitask.accounts import repository as accounts
@@ -100,10 +100,12 @@ class Tasks:
         task = await repository.find(self._database, task_id, caller.account_id) if is_uuid(task_id) else None
         if task is None:
             raise NotFound("task not found")
-        return task if task.status.final else replace(task, eta_s=self._eta_s(task))
+        return task
 
-    def _eta_s(self, task: Task) -> float | None:
+    def eta_s(self, task: Task) -> float | None:
         """Guess the seconds until a task has ended, from what its product usually takes and how far it is."""
+        if task.status.final:
+            return None
         try:
             usual_s = self._catalogue.find(task.model, task.task_type).expected_s
         except UnknownProduct:

@@ -1,17 +1,11 @@
 """Background removal on the client's own picture, by classical algorithms.
 
-    where is the subject     a smooth backdrop fitted to the border, if there is one; else how far each superpixel is
-                             from the border in colour steps (SLIC, Achanta 2012; geodesic saliency, Wei 2012; boundary
-                             connectivity, Zhu 2014); and a body below each face (Haar cascades, Viola and Jones 2001)
-    where does it end        GrabCut (Rother 2004)
-    how much at the edge     guided filter (He 2013)
-    its colour at the edge   fast multi-level foreground estimation by blur (Forte 2021)
-
-The first two work on a picture of at most `WORK_SIDE_PX`, the last two at full size, tile by tile.
+where is the subject     `subject.find_subject`, on a copy of at most `WORK_SIDE_PX` a side
+how much at the edge     guided filter with a colour guide (He 2013), at full size, tile by tile
+its colour at the edge   fast foreground estimation by blur fusion (Forte 2021)
 """
 
 from collections.abc import Iterator
-from itertools import product
 from typing import Any, Final
 
 import cv2
@@ -21,6 +15,7 @@ from PIL import Image
 
 from unitask.engines.cpu import fetch_picture, save_picture
 from unitask.engines.cpu.subject import border, find_subject
+from unitask.engines.cpu.tiles import Tile, tiles
 from unitask.kit.errors import TaskFailure
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
@@ -35,6 +30,11 @@ MOST_SHARE: Final = 0.95
 FILLED_BORDER: Final = 0.4
 VAGUE_OUTLINE: Final = 0.2
 """Beyond these shares the client is told to look."""
+ALIKE_LAB: Final = 8.0
+HALF_ALPHA: Final = 128
+FULL_ALPHA: Final = 255
+CUT_OUT_BORDER: Final = 0.75
+"""Share of the border that is transparent in a picture whose background somebody removed before."""
 
 
 def remove_background(inputs: Any, job: Job) -> Output:
@@ -50,6 +50,9 @@ def remove_background(inputs: Any, job: Job) -> Output:
     )
     job.progress(0.05, "looking for the subject")
     rgb, given = _flat(picture.image)
+    if given is not None and (given[border(given.shape)] < HALF_ALPHA).mean() > CUT_OUT_BORDER:
+        job.warn("the background of this picture is transparent already: nothing was removed")
+        return Output(ImageResult.of(save_picture(picture.image, picture, job)))
     small = _reduced(rgb)
     mask = find_subject(small)
     if not mask.any():
@@ -58,11 +61,11 @@ def remove_background(inputs: Any, job: Job) -> Output:
         job.warn(sentence)
     job.progress(0.6, "refining the edge")
     rgba = np.empty((*rgb.shape[:2], 4), np.uint8)
-    for rows, columns, tile in _matted_tiles(rgb, mask):
-        rgba[rows, columns] = tile
-        job.progress(0.6 + 0.35 * rows.stop / len(rgb), "refining the edge")
+    for tile, pixels in _matted_tiles(rgb, mask):
+        rgba[tile.place] = pixels
+        job.progress(0.6 + 0.35 * tile.done, "refining the edge")
     if given is not None:
-        rgba[..., 3] = np.minimum(rgba[..., 3], given)
+        _keep_transparency(rgba, np.asarray(picture.image))
     return Output(ImageResult.of(save_picture(Image.fromarray(rgba), picture, job)))
 
 
@@ -75,8 +78,16 @@ def _flat(image: Image.Image) -> tuple[Pixels, Pixels | None]:
     return np.asarray(white.convert("RGB")), np.asarray(image.getchannel("A"))
 
 
+def _keep_transparency(rgba: Pixels, original: Pixels) -> None:
+    """Let nothing become more opaque than it came; half-transparent pixels keep their colour, free of our white."""
+    given = original[..., 3]
+    half = (given > 0) & (given < FULL_ALPHA)
+    rgba[half, :3] = original[half, :3]
+    np.minimum(rgba[..., 3], given, out=rgba[..., 3])
+
+
 def _reduced(rgb: Pixels) -> Pixels:
-    """A copy with at most `WORK_SIDE_PX` a side."""
+    """Shrink to at most `WORK_SIDE_PX` a side."""
     scale = min(1.0, WORK_SIDE_PX / max(rgb.shape[:2]))
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     reduced: Pixels = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
@@ -104,26 +115,17 @@ def _vague(rgb: Pixels, mask: Pixels) -> float:
         near.append(_box(lab * side[..., None], 6) / (weight + 1e-6))
     outline = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     step = np.linalg.norm(near[0] - near[1], axis=2)[outline]
-    return float((step < 8).mean()) if len(step) else 0.0
+    return float((step < ALIKE_LAB).mean()) if len(step) else 0.0
 
 
-def _matted_tiles(rgb: Pixels, mask: Pixels) -> Iterator[tuple[slice, slice, Pixels]]:
-    """Refine the mask at full size, tile by tile to bound memory: yields rows, columns and their RGBA, uint8."""
+def _matted_tiles(rgb: Pixels, mask: Pixels) -> Iterator[tuple[Tile, Pixels]]:
+    """Refine the mask at full size: yields each tile and its RGBA, uint8."""
     height, width = rgb.shape[:2]
     radius = max(2, round(max(height, width) * 0.006))
     full = cv2.resize(mask.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR)
-    for top, left in product(range(0, height, TILE_PX), range(0, width, TILE_PX)):
-        rows, rows_seen, rows_kept = _with_halo(top, height, 8 * radius)
-        columns, columns_seen, columns_kept = _with_halo(left, width, 8 * radius)
-        tile = _matted(rgb[rows_seen, columns_seen], full[rows_seen, columns_seen], radius)
-        yield rows, columns, tile[rows_kept, columns_kept]
-
-
-def _with_halo(start: int, end: int, halo: int) -> tuple[slice, slice, slice]:
-    """One side of a tile: where it lies, where it must look, and where it lies in what it saw."""
-    stop = min(end, start + TILE_PX)
-    seen = slice(max(0, start - halo), min(end, stop + halo))
-    return slice(start, stop), seen, slice(start - seen.start, stop - seen.start)
+    # The filters look 7.5 radii far, one after the other.
+    for tile in tiles(height, width, TILE_PX, 8 * radius):
+        yield tile, _matted(rgb[tile.seen], full[tile.seen], radius)[tile.inner]
 
 
 def _matted(rgb: Pixels, mask: Pixels, radius: int) -> Pixels:
@@ -136,8 +138,8 @@ def _matted(rgb: Pixels, mask: Pixels, radius: int) -> Pixels:
     kernel = np.ones((4 * radius + 1, 4 * radius + 1), np.uint8)
     alpha = np.where(cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, kernel) > 0, soft, hard)
     clean = _foreground(colour, alpha, radius)
-    tile: Pixels = (np.dstack([clean, alpha]) * 255 + 0.5).astype(np.uint8)
-    return tile
+    refined: Pixels = (np.dstack([clean, alpha]) * 255 + 0.5).astype(np.uint8)
+    return refined
 
 
 def _box(plane: Pixels, radius: int) -> Pixels:

@@ -25,14 +25,27 @@ OFF_LAB: Final = 6.0
 SHADOW_LAB: Final = 14.0
 """Distances from the backdrop in Lab: up to which it is the backdrop; from which it is something else; from which it is
 something else although it could be a shadow."""
+MAYBE: Final = 0.5
+HARDLY: Final = 0.08
+"""Belief in a person from which a pixel is probably one, and up to which it surely is not."""
+BODY: Final = ((0.45, 0.75, 0.95), ((0.45, 1.0), (1.5, 1.75), (1.9, 3.2), (1.9, 99.0)))
+CORE: Final = ((0.5, 0.38, 0.48), ((0.25, 1.05), (0.5, 2.2), (0.5, 99.0)))
+"""Where a person may be and where one surely is, in widths and heights of the face: the head as an ellipse (its centre
+below the top of the face, its half axes), the right half of the trunk as points (from the middle, from the top)."""
+SAME_FACE: Final = 0.5
+LEAST_PIXELS: Final = 16
+"""GrabCut needs some pixels to learn colours from."""
 
 
 def find_subject(rgb: Pixels) -> Pixels:
     """Mark the subject of an RGB picture, uint8 (h, w, 3) of at most some 500 px a side: bool (h, w), maybe empty."""
     seeds = _seeds(rgb)
-    if not (seeds & 1).any():
+    if (seeds & 1).sum() < LEAST_PIXELS:
         return np.zeros(seeds.shape, bool)
-    return _cleaned(_grab_cut(rgb, seeds))
+    mask = _cleaned(_grab_cut(rgb, seeds))
+    rim = min(_rim(mask), min(mask.shape) - 1)
+    # A subject that reaches the rim goes on to the edge of the picture.
+    return np.pad(mask[rim:, rim:-rim], ((rim, 0), (rim, rim)), mode="edge")
 
 
 def border(shape: tuple[int, ...]) -> Pixels:
@@ -77,15 +90,15 @@ def _surface(lab: Pixels, frame: Pixels) -> Pixels:
 
 
 def _seeds(rgb: Pixels) -> Pixels:
-    """What GrabCut starts from: uint8 (h, w) of cv2.GC_BGD, GC_FGD, GC_PR_BGD and GC_PR_FGD."""
+    """Choose what GrabCut starts from: uint8 (h, w) of cv2.GC_BGD, GC_FGD, GC_PR_BGD and GC_PR_FGD."""
     seeds = np.full(rgb.shape[:2], cv2.GC_PR_BGD, np.uint8)
     salient, possible = saliency(rgb)
     faces = _faces(rgb)
     if faces:
         body, core = _bodies(faces, rgb.shape[:2])
-        prior = np.clip(0.3 * salient + 0.7 * body, 0, 1)
-        seeds[prior > 0.5] = cv2.GC_PR_FGD
-        seeds[prior < 0.08] = cv2.GC_BGD
+        prior = 0.3 * salient + 0.7 * body
+        seeds[prior > MAYBE] = cv2.GC_PR_FGD
+        seeds[prior < HARDLY] = cv2.GC_BGD
         seeds[core] = cv2.GC_FGD
     else:
         threshold = _otsu(salient)
@@ -97,11 +110,16 @@ def _seeds(rgb: Pixels) -> Pixels:
         behind, before = backdrop
         seeds[behind] = cv2.GC_BGD
         seeds[before] = cv2.GC_PR_FGD
-    rim = max(1, int(min(rgb.shape[:2]) * 0.008))
+    rim = _rim(seeds)
     seeds[:rim] = cv2.GC_BGD
     if not faces:
         seeds[:, :rim] = seeds[:, -rim:] = cv2.GC_BGD
     return seeds
+
+
+def _rim(mask: Pixels) -> int:
+    """Width in pixels of the outermost frame, which is called background so that GrabCut always has some."""
+    return max(1, int(min(mask.shape) * 0.008))
 
 
 def _otsu(values: Pixels) -> float:
@@ -121,7 +139,7 @@ def _faces(rgb: Pixels) -> list[Box]:
     groups: list[dict[str, Box]] = []
     for name in ("frontalface_alt2", "frontalface_default", "frontalface_alt"):
         for box in _cascade(name).detectMultiScale(gray, 1.08, 4, minSize=(least, least)):
-            group = next((group for group in groups if _overlap(next(iter(group.values())), box) > 0.5), None)
+            group = next((group for group in groups if _overlap(next(iter(group.values())), box) > SAME_FACE), None)
             if group is None:
                 groups.append({name: box})
             else:
@@ -142,12 +160,9 @@ def _bodies(faces: list[Box], shape: tuple[int, ...]) -> tuple[Pixels, Pixels]:
     core = np.zeros(shape, np.uint8)
     for left, top, width, height in faces:
         middle = left + width / 2
-        for canvas, head, trunk in (
-            (body, (0.45, 0.75, 0.95), ((0.45, 1.0), (1.5, 1.75), (1.9, 3.2), (1.9, 99))),
-            (core, (0.5, 0.38, 0.48), ((0.25, 1.05), (0.5, 2.2), (0.5, 99))),
-        ):
-            centre = (int(middle), int(top + height * head[0]))
-            cv2.ellipse(canvas, centre, (int(width * head[1]), int(height * head[2])), 0, 0, 360, 255, -1)
+        for canvas, ((down, across, along), trunk) in ((body, BODY), (core, CORE)):
+            centre = (int(middle), int(top + height * down))
+            cv2.ellipse(canvas, centre, (int(width * across), int(height * along)), 0, 0, 360, 255, -1)
             right = [(middle + width * x, min(top + height * y, shape[0])) for x, y in trunk]
             outline = right + [(2 * middle - x, y) for x, y in reversed(right)]
             cv2.fillPoly(canvas, [np.array(outline).astype(np.int32)], 255)
@@ -159,10 +174,9 @@ def _grab_cut(rgb: Pixels, seeds: Pixels) -> Pixels:
     """Settle the probable pixels: bool (h, w)."""
     smooth = cv2.bilateralFilter(rgb, 7, 30, 5)
     cv2.setRNGSeed(1)
-    result, _, _ = cv2.grabCut(
-        smooth, seeds.copy(), None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK
-    )
-    return (result & 1).astype(bool)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    result, _, _ = cv2.grabCut(smooth, seeds.copy(), (0, 0, 1, 1), *models, 4, cv2.GC_INIT_WITH_MASK)
+    return np.isin(np.asarray(result), (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 
 def _cleaned(mask: Pixels) -> Pixels:
@@ -176,4 +190,4 @@ def _cleaned(mask: Pixels) -> Pixels:
     _, parts, stats, _ = cv2.connectedComponentsWithStats(1 - binary)
     holes = [part for part in range(1, len(stats)) if stats[part, cv2.CC_STAT_AREA] < 0.008 * mask.size]
     binary[np.isin(parts, holes)] = 1
-    return cv2.medianBlur(binary * 255, 5) > 127
+    return cv2.medianBlur(binary, 5).astype(bool)

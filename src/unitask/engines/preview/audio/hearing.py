@@ -1,6 +1,7 @@
 """What can be heard in a recording by plain arithmetic: the pitch of a voice, beat, key and colour."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -12,8 +13,9 @@ from unitask.engines.preview.audio.tones import Wave
 _LOWEST_VOICE_HZ: Final = 65.0
 _HIGHEST_VOICE_HZ: Final = 420.0
 _VOICED: Final = 0.6
+_SILENCE: Final = 1e-6
 _LEAST_VOICED_FRAMES: Final = 6
-_HEARD_S: Final = 90.0
+HEARD_S: Final = 90.0
 _EAR_HZ: Final = 12_000
 """Beat and key need no more than this many samples a second."""
 _WINDOW: Final = 1024
@@ -33,7 +35,7 @@ _KERNEL: Final = 1023
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """`bpm` and `first_beat_s`: None and 0 where no beat is clear. `root` counts semitones from C; None: no clear key."""
+    """Beat and key. `root` counts semitones from C. None, and 0 for `first_beat_s`, where nothing is clear."""
 
     bpm: float | None
     first_beat_s: float
@@ -48,7 +50,7 @@ def mono(sound: Wave) -> Wave:
 
 def median_pitch(sound: Wave, rate: int) -> float | None:
     """Find the median pitch of the voiced parts, in hertz; None where nothing is voiced (autocorrelation)."""
-    voice, ear = _thinned(mono(sound)[: round(_HEARD_S * rate)], rate, 8000)
+    voice, ear = _thinned(mono(sound)[: round(HEARD_S * rate)], rate, 8000)
     size, hop = int(0.05 * ear), int(0.02 * ear)
     if len(voice) < size:
         return None
@@ -63,7 +65,7 @@ def median_pitch(sound: Wave, rate: int) -> float | None:
     # The first lag that is nearly as good as the best: its multiples are as good, and an octave too low.
     lag = low + np.argmax(shape[:, low:high] > 0.9 * best[:, None], axis=1)
     lag = np.array([low + _peak(row[low:high], at - low) for row, at in zip(shape, lag, strict=True)])
-    heard = (best > _VOICED) & (loud > 0.02 * loud.max()) & (loud > 1e-6)
+    heard = (best > _VOICED) & (loud > 0.02 * loud.max()) & (loud > _SILENCE)
     pitches = ear / lag[heard]
     return float(np.median(pitches)) if len(pitches) >= _LEAST_VOICED_FRAMES else None
 
@@ -81,7 +83,7 @@ def _peak(row: NDArray[np.floating], at: int) -> float:
 
 def listen(sound: Wave, rate: int) -> Heard:
     """Find beat and key of (samples, channels); only the first minute and a half is heard."""
-    ear, ear_rate = _thinned(mono(sound)[: round(_HEARD_S * rate)], rate, _EAR_HZ)
+    ear, ear_rate = _thinned(mono(sound)[: round(HEARD_S * rate)], rate, _EAR_HZ)
     if len(ear) < 2 * _WINDOW:
         return Heard(None, 0.0, None, minor=False)
     bpm, first_s = _beat(_spectra(ear, _WINDOW, _HOP), ear_rate / _HOP)
@@ -146,27 +148,29 @@ def _key(ear: Wave, rate: float) -> tuple[int | None, bool]:
     return (root, minor) if best > _CLEAR_KEY else (None, False)
 
 
-def coloured(music: Wave, model: Wave, rate: int, most_db: float = 9.0) -> Wave:
-    """Bring the balance of low and high of `music` near that of `model`; both (samples, channels)."""
+def colour(music: Wave, model: Wave, rate: int, most_db: float = 9.0) -> None:
+    """Bring the balance of low and high of `music` near that of `model`, in place; both (samples, channels)."""
     edges_hz = np.geomspace(40, min(14_000, 0.45 * rate), _BANDS + 1)
     wanted, present = (_balance(sound, rate, edges_hz) for sound in (model, music))
     gain_db = np.clip(wanted - present, -most_db, most_db)
     centres = np.sqrt(edges_hz[:-1] * edges_hz[1:])
-    gains = 10 ** (np.interp(np.geomspace(30, rate / 2, 64), centres, gain_db) / 20)
-    kernel = firwin2(_KERNEL, [0, *np.geomspace(30, rate / 2, 64)], [gains[0], *gains], fs=rate).astype(np.float32)
-    changed = np.empty_like(music)
+    hertz = np.geomspace(30, rate / 2, 64)
+    gains = 10 ** (np.interp(hertz, centres, gain_db) / 20)
+    kernel = firwin2(_KERNEL, [0, *hertz], [gains[0], *gains], fs=rate).astype(np.float32)
     for channel in range(music.shape[1]):
-        changed[:, channel] = oaconvolve(music[:, channel], kernel, mode="same")
-    return changed
+        music[:, channel] = oaconvolve(music[:, channel], kernel, mode="same")
 
 
 def _balance(sound: Wave, rate: int, edges_hz: NDArray[np.float64]) -> NDArray[np.float64]:
     """Measure the level of each band in decibels, their mean taken out."""
-    part = mono(sound[: round(_HEARD_S * rate)])
+    part = mono(sound[: round(HEARD_S * rate)])
     window = min(4096, len(part))
     strength = _spectra(part, window, max(1, window // 2)).mean(axis=0)
     hertz = np.fft.rfftfreq(window, 1 / rate)
-    sums = [float(strength[(hertz >= low) & (hertz < high)].sum()) for low, high in zip(edges_hz, edges_hz[1:], strict=False)]
+    sums = [
+        float(strength[(hertz >= low) & (hertz < high)].sum())
+        for low, high in pairwise(edges_hz)
+    ]
     levels = 20 * np.log10(np.array(sums) + 1e-3 * max(*sums, 1e-6))
     result: NDArray[np.float64] = levels - levels.mean()
     return result

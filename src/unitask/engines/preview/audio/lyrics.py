@@ -9,7 +9,6 @@ from unitask.engines.preview.audio.syllables import Syllable, of_line
 MOST_LINES: Final = 400
 _TAG: Final = re.compile(r"^\s*\[([^\]]*)\]\s*$")
 _TIME: Final = re.compile(r"\[\s*(\d{1,3})\s*:\s*(\d{1,2}(?:[.:]\d{1,3})?)\s*\]")
-_SILENT: Final = frozenset({"inst", "instrumental", "intro", "outro", "solo", "break", "interlude"})
 _LOUD: Final = ("chorus", "hook", "refrain", "drop")
 
 

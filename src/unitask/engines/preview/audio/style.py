@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from unitask.engines.preview.chance import dice
@@ -66,6 +67,10 @@ GROOVES: Final[dict[str, Bars]] = {
     "none": ("................", "................", "................"),
 }
 
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _GENRES: Final[dict[str, Genre]] = {
     "pop": Genre(108, "pop", "eighths", "piano", "synth", "fingered"),
     "rock": Genre(126, "rock", "eighths", "overdrive", "overdrive", "picked"),
@@ -126,15 +131,15 @@ _PHRASES: Final = {
     "synth wave": "synthwave", "boom bap": "boombap", "pan flute": "panflute", "8 bit": "8bit", "8-bit": "8bit",
     "female vocal": "female", "male vocal": "male", "big band": "swing", "brass band": "march",
 }  # fmt: skip
-_SAD: Final = frozenset("sad dark melancholic melancholy minor gloomy moody tense mysterious lonely somber angry eerie".split())
-_HAPPY: Final = frozenset("happy bright joyful cheerful major uplifting sunny playful fun optimistic hopeful".split())
-_SLOW: Final = frozenset("slow slowly calm gentle quiet soft peaceful sleepy downtempo largo adagio".split())
-_FAST: Final = frozenset("fast quick energetic upbeat driving intense rapid powerful presto allegro".split())
-_WOMEN: Final = frozenset("female woman women girl soprano alto she her singer".split())
-_MEN: Final = frozenset("male man men boy baritone tenor bass-baritone he his".split())
-_WET: Final = frozenset("reverb spacious ethereal dreamy atmospheric hall cathedral ambient wide echo".split())
-_DRUMS: Final = frozenset("drum drums percussion beat beats drummer".split())
-_VOICES: Final = frozenset("vocal vocals voice voices singing singer".split())
+_SAD: Final = _set("sad dark melancholic melancholy minor gloomy moody tense mysterious lonely somber angry eerie")
+_HAPPY: Final = _set("happy bright joyful cheerful major uplifting sunny playful fun optimistic hopeful")
+_SLOW: Final = _set("slow slowly calm gentle quiet soft peaceful sleepy downtempo largo adagio")
+_FAST: Final = _set("fast quick energetic upbeat driving intense rapid powerful presto allegro")
+_WOMEN: Final = _set("female woman women girl soprano alto she her singer")
+_MEN: Final = _set("male man men boy baritone tenor bass-baritone he his")
+_WET: Final = _set("reverb spacious ethereal dreamy atmospheric hall cathedral ambient wide echo")
+_DRUMS: Final = _set("drum drums percussion beat beats drummer")
+_VOICES: Final = _set("vocal vocals voice voices singing singer")
 _NOTES: Final = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _KEY: Final = re.compile(r"\b([a-g])\s?(#|sharp|b|flat)?[\s-]?(major|minor|maj|min)\b")
 _BPM: Final = re.compile(r"\b(\d{2,3})\s*(?:bpm|beats per minute)\b")
@@ -147,7 +152,7 @@ _LEADS_ONLY: Final = frozenset({"flute", "sax", "harmonica", "brass"})
 
 def read(prompt: str, negative: str, seed: int) -> Style:
     """Follow the words that are known; chance, by the words and the seed, decides what they leave open."""
-    words, unwanted = _words(prompt), _words(negative)
+    words, unwanted = words_of(prompt), words_of(negative)
     plain = " ".join(words)
     rng = dice("style", seed, plain)
     genres = [_GENRE_OF[word] for word in words if word in _GENRE_OF and word not in unwanted]
@@ -176,7 +181,8 @@ def read(prompt: str, negative: str, seed: int) -> Style:
     return _drummed(_staffed(_exact(style, prompt.lower()), words, unwanted), words, unwanted)
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Give the words in small letters; names of several words become one."""
     plain = text.lower()
     for phrase, word in _PHRASES.items():
         plain = plain.replace(phrase, word)
@@ -206,15 +212,13 @@ def _staffed(style: Style, words: list[str], unwanted: list[str]) -> Style:
     bass = "none" if "bass" in unwanted else "walking" if "upright" in words else style.bass
     if bass == "none" and "bass" in words and "bass" not in unwanted:
         bass = "fingered"
-    return replace(
-        style, chords=free if chords in barred else chords, lead=free if lead in barred else lead, bass=bass
-    )
+    return replace(style, chords=free if chords in barred else chords, lead=free if lead in barred else lead, bass=bass)
 
 
 def _drummed(style: Style, words: list[str], unwanted: list[str]) -> Style:
     """Send the drummer away, or for one."""
     spared = any(
-        first in {"no", "without"} and second in _DRUMS for first, second in zip(words, words[1:], strict=False)
+        first in {"no", "without"} and second in _DRUMS for first, second in pairwise(words)
     )
     if spared or set(unwanted) & _DRUMS or "solo" in words:
         return replace(style, groove="none")

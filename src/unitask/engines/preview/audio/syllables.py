@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 _VOWELS: Final = {
-    "a": "aàаяαά", "e": "eеэєεέ", "i": "iyиыїйіηιυίή", "o": "oоёοωόώ", "u": "uуюў",
+    "a": "aаяα", "e": "eеэєε", "i": "iyиыйіηιυ", "o": "oоοω", "u": "uую",  # noqa: RUF001 - three alphabets
 }  # fmt: skip
 _VOWEL_OF: Final = {sign: vowel for vowel, signs in _VOWELS.items() for sign in signs}
-_HISSES: Final = frozenset("sfzvhxcсзшщжхфцчσζφχθ")
-_STOPS: Final = frozenset("tkpbdgqтдкгпбτκπ")
+_HISSES: Final = frozenset("sfzvhxcсзшщжхфцчσζφχθ")  # noqa: RUF001 - three alphabets
+_STOPS: Final = frozenset("tkpbdgqтдкгпбτκπ")  # noqa: RUF001 - three alphabets
 _ORDER: Final = "aeiou"
 _LETTERS_A_SYLLABLE: Final = 2
 # Nobody's word has longer ones, but a stranger's text may be one letter ten thousand times.

@@ -5,7 +5,7 @@ All arrays are float32; a mono sound is (samples,), a stereo sound (2, samples).
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,12 @@ Wave = NDArray[np.float32]
 
 TABLE: Final = 4096
 """Samples of a table: fine enough to be read without interpolation."""
-# A filter with an infinite response runs at the speed of its state; a short kernel by FFT is several times faster.
 _HIGHEST_SHARE: Final = 0.45
+
+
+def floats(values: Any) -> Wave:
+    """See to it that samples have 32 bits: a single number of 64 makes all that it touches as large."""
+    return np.asarray(values, np.float32)
 
 
 def table(harmonics: Sequence[float] | Wave) -> Wave:
@@ -27,11 +31,11 @@ def table(harmonics: Sequence[float] | Wave) -> Wave:
     turn = np.pi * np.arange(len(levels)) ** 2 / max(len(levels), 1)
     spectrum[1 : len(levels) + 1] = levels * np.exp(1j * turn)
     wave = np.fft.irfft(spectrum).astype(np.float32)
-    return wave / max(float(np.abs(wave).max()), 1e-9)
+    return floats(wave / max(float(np.abs(wave).max()), 1e-9))
 
 
 def overtones(frequency_hz: float, rate: int, most: int = 40) -> Wave:
-    """Number the overtones that a sound at this pitch may have: 1, 2, ... below half the rate."""
+    """Count up the overtones that a sound at this pitch may have: 1, 2, ... below half the rate."""
     count = max(1, min(most, int(_HIGHEST_SHARE * rate / frequency_hz)))
     return np.arange(1, count + 1, dtype=np.float32)
 
@@ -41,11 +45,13 @@ def read(wave: Wave, cycles: NDArray[np.float64]) -> Wave:
     return wave[(cycles * TABLE).astype(np.int64) & (TABLE - 1)]
 
 
-def cycles_of(frequency_hz: float, count: int, rate: int, bend: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+def cycles_of(
+    frequency_hz: float, count: int, rate: int, bend: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Count periods of a tone; `bend` multiplies its frequency at each sample."""
     if bend is None:
         return np.arange(count) * (frequency_hz / rate)
-    return np.cumsum(bend) * (frequency_hz / rate)
+    return np.asarray(np.cumsum(bend) * (frequency_hz / rate), np.float64)
 
 
 def seconds(count: int, rate: int) -> Wave:
@@ -93,7 +99,7 @@ def _room(rate: int, length_s: float) -> Wave:
     soft -= np.concatenate([np.zeros((2, 6), np.float32), soft[:, :-6]], axis=1)
     fall = np.exp(-5.5 * seconds(count, rate) / length_s) * edges(count, rate // 100, rate // 50)
     echo = soft * fall
-    return echo / np.sqrt((echo**2).sum(axis=1, keepdims=True))
+    return floats(echo / np.sqrt((echo**2).sum(axis=1, keepdims=True)))
 
 
 def in_room(sound: Wave, rate: int, share: float, length_s: float = 1.1) -> Wave:

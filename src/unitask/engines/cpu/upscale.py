@@ -1,0 +1,125 @@
+"""Enlarging a picture: Lanczos, then iterative back-projection (Irani and Peleg 1991), without ringing.
+
+Back-projection shrinks the result again and adds back what the original has and the result lost. Each value is held
+within what the neighbouring pixels of the original show, which takes away the halos along edges. A lossy file is
+smoothed first, by a bilateral filter (Tomasi and Manduchi 1998) as strong as its compression was coarse, and gets one
+pass only: more would sharpen the artefacts.
+"""
+
+from math import isqrt
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from unitask.engines.cpu import fetch_picture, save_picture
+from unitask.engines.cpu.tiles import tiles
+from unitask.kit.errors import TaskFailure
+from unitask.kit.pictures import FORMATS
+from unitask.spec.engine import Job, Output
+from unitask.spec.product import ImageResult
+
+Pixels = NDArray[Any]
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+TILE_PX: Final = 2048
+"""Side of a tile of the result."""
+HALO_PX: Final = 12
+"""Pixels of the original beyond a tile that still have a say in it."""
+CLEAN_PASSES: Final = 3
+LOSSY_PASSES: Final = 1
+WEBP_LOSS: Final = 4.0
+LEAST_SCALE: Final = 2
+
+
+def upscale(inputs: Any, job: Job) -> Output:
+    """Enlarge a picture `inputs.scale` times in both directions; transparency stays.
+
+    Raises:
+        TaskFailure: the result would pass the recipe's `limit_output_pixels`.
+
+    """
+    picture = fetch_picture(inputs, "image", job)
+    size = _size(picture.image.size, inputs.scale, job.recipe.options["limit_output_pixels"])
+    if inputs.face_enhance:
+        job.warn("face_enhance was ignored: the engine cpu enlarges faces like the rest of the picture")
+    loss = _loss(picture.path)
+    pixels = _bled(np.asarray(picture.image))
+    result = Image.new(picture.image.mode, size)
+    for tile in tiles(*pixels.shape[:2], max(1, TILE_PX // inputs.scale), HALO_PX):
+        enlarged = _enlarged(pixels[tile.seen], inputs.scale, loss)
+        rows, columns = (slice(span.start * inputs.scale, span.stop * inputs.scale) for span in tile.inner)
+        corner = tile.place[1].start * inputs.scale, tile.place[0].start * inputs.scale
+        result.paste(Image.fromarray(enlarged[rows, columns]), corner)
+        job.progress(0.9 * tile.done, "enlarging")
+    megapixels = size[0] * size[1] / 1e6
+    return Output(ImageResult.of(save_picture(result, picture, job)), {"output megapixel": megapixels})
+
+
+def _size(size: Size, scale: int, limit_pixels: int) -> Size:
+    """Check and return the size of the result."""
+    width, height = size[0] * scale, size[1] * scale
+    if width * height <= limit_pixels:
+        return width, height
+    fits = isqrt(limit_pixels // (size[0] * size[1]))
+    advice = f"scale {fits} would fit" if fits >= LEAST_SCALE else "send a smaller picture"
+    raise TaskFailure(f"the result would have {width}x{height} pixels, the limit is {limit_pixels} in all; {advice}")
+
+
+def _loss(path: Path) -> float:
+    """How coarsely a file was compressed, as grey levels to smooth over; 0 for a lossless one."""
+    with Image.open(path, formats=FORMATS) as image:
+        if isinstance(image, JpegImageFile):
+            return float(np.clip(np.mean(image.quantization[0]) / 4, 1, 12))
+        if image.format == "WEBP":
+            with path.open("rb") as file:
+                return 0.0 if file.read(16).endswith(b"VP8L") else WEBP_LOSS
+        return WEBP_LOSS if image.info.get("compression") == "jpeg" else 0.0
+
+
+def _bled(pixels: Pixels) -> Pixels:
+    """Let colours run into fully transparent pixels, whose own would otherwise shine through at the edge."""
+    if pixels.shape[2] < 4 or pixels[..., 3].all():  # noqa: PLR2004 - RGBA
+        return pixels
+    visible = (pixels[..., 3:] > 0).astype(np.float32)
+    weight = cv2.GaussianBlur(visible, (0, 0), 3)[..., None]
+    around = cv2.GaussianBlur(pixels[..., :3] * visible, (0, 0), 3) / np.maximum(weight, 1e-6)
+    filled = np.where((visible == 0) & (weight > 1e-4), around, pixels[..., :3])  # noqa: PLR2004 - out of reach
+    return np.dstack([filled.round().astype(np.uint8), pixels[..., 3]])
+
+
+def _enlarged(pixels: Pixels, scale: int, loss: float) -> Pixels:
+    """Enlarge each channel of a uint8 picture on its own: uint8 (h * scale, w * scale, channels)."""
+    planes = np.moveaxis(pixels, -1, 0).astype(np.float32)
+    colours = len(planes) if len(planes) < 4 else 3  # noqa: PLR2004 - RGBA
+    done = []
+    for number, plane in enumerate(planes):
+        lossy = loss > 0 and number < colours
+        smooth = cv2.bilateralFilter(plane, 5, loss, 1.2) if lossy else plane
+        done.append(_enlarged_plane(smooth, scale, LOSSY_PASSES if lossy else CLEAN_PASSES))
+    return np.dstack(done)
+
+
+def _enlarged_plane(plane: Pixels, scale: int, passes: int) -> Pixels:
+    """Enlarge one channel: float32 (h, w) in 0..255 to uint8 (h * scale, w * scale)."""
+    small = plane.shape[1], plane.shape[0]
+    large = small[0] * scale, small[1] * scale
+    around = np.ones((3, 3), np.uint8)
+    lowest = _resized(cv2.erode(plane, around), large, Image.Resampling.NEAREST)
+    highest = _resized(cv2.dilate(plane, around), large, Image.Resampling.NEAREST)
+    result = np.clip(_resized(plane, large, Image.Resampling.LANCZOS), lowest, highest)
+    for _ in range(passes):
+        lost = plane - _resized(result, small, Image.Resampling.BICUBIC)
+        result += _resized(lost, large, Image.Resampling.BICUBIC)
+        np.clip(result, lowest, highest, out=result)
+    return (result + 0.5).astype(np.uint8)
+
+
+def _resized(plane: Pixels, size: Size, kernel: Image.Resampling) -> Pixels:
+    """Resize float32 (h, w), with the kernel widened when it shrinks, as Pillow does."""
+    return np.asarray(Image.fromarray(plane).resize(size, kernel))

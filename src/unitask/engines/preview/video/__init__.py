@@ -1,0 +1,1 @@
+"""Videos: the camera, what moves before it, and the film that it is taken on."""
