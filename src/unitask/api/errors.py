@@ -34,7 +34,12 @@ def answer(request: Request, error: Exception) -> ASGIApp:
             headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyTasks) else None
             return _answer(request, error.status, str(error), headers)
         case HTTPException(status_code=status, detail=detail):
-            return _answer(request, status, _ROUTING.get(status, detail).format(request), dict(error.headers or {}))
+            return _answer(
+                request,
+                status,
+                _ROUTING[status].format(request) if status in _ROUTING else detail,
+                dict(error.headers or {}),
+            )
         case ClientDisconnect():
             return Response(status_code=499)
         case _:

@@ -1,6 +1,8 @@
-"""The API about itself: the OpenAPI document for programs and the page for people, both made once, at the start."""
+"""The API about itself: the OpenAPI document for programs and the page for people, made when first asked for."""
 
 import hashlib
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 import orjson
@@ -25,12 +27,12 @@ _ASSETS: Final = {"docs.css": "text/css", "docs.js": "text/javascript", "icon.sv
 
 
 def routes(catalogue: Catalogue, orders: Orders, base_url: str) -> list[Route]:
-    """Make the documents and the routes that serve them; `base_url` is where clients reach this server."""
+    """Give the routes that serve the documents; `base_url` is where clients reach this server."""
     return [
         route("GET", "/", _to_page),
-        _served("/openapi.json", orjson.dumps(document(catalogue, base_url)), "application/json"),
-        _served("/docs", page(catalogue, orders, base_url).encode(), "text/html"),
-        *(_served(f"/docs/{name}", (PAGES / name).read_bytes(), kind) for name, kind in _ASSETS.items()),
+        _served("/openapi.json", lambda: orjson.dumps(document(catalogue, base_url)), "application/json"),
+        _served("/docs", lambda: page(catalogue, orders, base_url).encode(), "text/html"),
+        *(_served(f"/docs/{name}", (PAGES / name).read_bytes, kind) for name, kind in _ASSETS.items()),
     ]
 
 
@@ -39,10 +41,14 @@ async def _to_page(_: Request) -> Response:
     return RedirectResponse("docs")
 
 
-def _served(path: str, body: bytes, media_type: str) -> Route:
-    headers = {**_HEADERS, "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}
+def _served(path: str, make: Callable[[], bytes], media_type: str) -> Route:
+    @cache
+    def made() -> tuple[bytes, dict[str, str]]:
+        body = make()
+        return body, {**_HEADERS, "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}
 
     async def serve(request: Request) -> Response:
+        body, headers = made()
         if headers["ETag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(body, media_type=media_type, headers=headers)

@@ -1,6 +1,7 @@
 """From a request body to a task that is stored."""
 
 from unitask.accounts.model import Caller
+from unitask.kit.errors import Unavailable, UnitaskError
 from unitask.tasks.model import Task
 from unitask.tasks.orders import Orders
 from unitask.tasks.service import Tasks
@@ -11,7 +12,9 @@ async def place(orders: Orders, tasks: Tasks, raw: bytes, caller: Caller, idempo
     order = await orders.prepare(raw, caller, idempotency_key)
     try:
         task = await tasks.create(order)
-    except BaseException:
+    except Unavailable:
+        raise  # it may have been stored all the same, and then it needs its files
+    except UnitaskError:
         orders.discard(order)
         raise
     if task.id != order.task_id:

@@ -26,7 +26,8 @@ def tiles(height: int, width: int, side: int, halo: int) -> Iterator[Tile]:
     corners = list(product(range(0, height, side), range(0, width, side)))
     for number, (top, left) in enumerate(corners, start=1):
         rows, columns = _span(top, height, side, halo), _span(left, width, side, halo)
-        yield Tile(*zip(rows, columns, strict=True), number / len(corners))
+        place, seen, inner = zip(rows, columns, strict=True)
+        yield Tile(place, seen, inner, done=number / len(corners))
 
 
 def _span(start: int, end: int, side: int, halo: int) -> tuple[slice, slice, slice]:

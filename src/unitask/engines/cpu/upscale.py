@@ -51,7 +51,8 @@ def upscale(inputs: Any, job: Job) -> Output:
     loss = _loss(picture.path)
     pixels = _bled(np.asarray(picture.image))
     result = Image.new(picture.image.mode, size)
-    for tile in tiles(*pixels.shape[:2], max(1, TILE_PX // inputs.scale), HALO_PX):
+    height, width = pixels.shape[:2]
+    for tile in tiles(height, width, max(1, TILE_PX // inputs.scale), HALO_PX):
         enlarged = _enlarged(pixels[tile.seen], inputs.scale, loss)
         rows, columns = (slice(span.start * inputs.scale, span.stop * inputs.scale) for span in tile.inner)
         corner = tile.place[1].start * inputs.scale, tile.place[0].start * inputs.scale

@@ -29,7 +29,9 @@ _VOICES_HZ: Final = (220, 4200)
 
 def _old(take: Take) -> Wave:
     """Play it on worn tape: dull, a little unsteady, with hiss."""
-    wobbling = _delayed(take.sound, take.rate, 0.004 * (1 + np.sin(2 * np.pi * 0.55 * seconds(take.sound.shape[1], take.rate))))
+    wobbling = _delayed(
+        take.sound, take.rate, 0.004 * (1 + np.sin(2 * np.pi * 0.55 * seconds(take.sound.shape[1], take.rate)))
+    )
     hiss = np.random.default_rng(2).standard_normal(take.sound.shape, np.float32) * np.float32(0.004)
     return band(wobbling, 90, 3600, take.rate) * np.float32(1.3) + hiss
 

@@ -167,10 +167,7 @@ def _balance(sound: Wave, rate: int, edges_hz: NDArray[np.float64]) -> NDArray[n
     window = min(4096, len(part))
     strength = _spectra(part, window, max(1, window // 2)).mean(axis=0)
     hertz = np.fft.rfftfreq(window, 1 / rate)
-    sums = [
-        float(strength[(hertz >= low) & (hertz < high)].sum())
-        for low, high in pairwise(edges_hz)
-    ]
+    sums = [float(strength[(hertz >= low) & (hertz < high)].sum()) for low, high in pairwise(edges_hz)]
     levels = 20 * np.log10(np.array(sums) + 1e-3 * max(*sums, 1e-6))
     result: NDArray[np.float64] = levels - levels.mean()
     return result

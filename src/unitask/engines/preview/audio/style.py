@@ -67,6 +67,7 @@ GROOVES: Final[dict[str, Bars]] = {
     "none": ("................", "................", "................"),
 }
 
+
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
@@ -108,29 +109,68 @@ _GENRES: Final[dict[str, Genre]] = {
     "lullaby": Genre(64, "none", "arpeggio", "bell", "flute", "none", minor=False),
 }
 _SYNONYMS: Final = {
-    "rock": "indie grunge alternative britpop", "house": "dance club", "edm": "electronic electro electronica eurodance",
-    "lofi": "chill chillhop study", "jazz": "bebop smooth", "folk": "acoustic singer songwriter celtic irish",
-    "country": "bluegrass western", "classical": "orchestra orchestral symphony chamber baroque waltz",
-    "cinematic": "epic trailer film soundtrack score dramatic heroic", "ambient": "drone meditation sleep spa relaxing newage",
-    "synthwave": "retrowave vaporwave cyberpunk chiptune 8bit", "latin": "salsa samba cumbia tango mambo reggaeton flamenco",
-    "metal": "heavy hardcore", "hiphop": "boombap", "ballad": "slowjam", "reggae": "ska dub", "dnb": "jungle",
-    "march": "military band fanfare", "gospel": "hymn choral",
-}  # fmt: skip
+    "rock": "indie grunge alternative britpop",
+    "house": "dance club",
+    "edm": "electronic electro electronica eurodance",
+    "lofi": "chill chillhop study",
+    "jazz": "bebop smooth",
+    "folk": "acoustic singer songwriter celtic irish",
+    "country": "bluegrass western",
+    "classical": "orchestra orchestral symphony chamber baroque waltz",
+    "cinematic": "epic trailer film soundtrack score dramatic heroic",
+    "ambient": "drone meditation sleep spa relaxing newage",
+    "synthwave": "retrowave vaporwave cyberpunk chiptune 8bit",
+    "latin": "salsa samba cumbia tango mambo reggaeton flamenco",
+    "metal": "heavy hardcore",
+    "hiphop": "boombap",
+    "ballad": "slowjam",
+    "reggae": "ska dub",
+    "dnb": "jungle",
+    "march": "military fanfare",
+    "gospel": "hymn choral",
+}
 _INSTRUMENTS: Final = {
-    "piano": "piano grand pianoforte", "epiano": "rhodes keys keyboard wurlitzer clavinet", "guitar":
-    "guitar banjo ukulele mandolin lute harp sitar koto pluck plucked bouzouki", "overdrive": "distorted overdrive riff",
-    "strings": "strings string violin violins viola cello orchestra", "brass": "brass trumpet trombone horn horns tuba",
-    "sax": "sax saxophone clarinet oboe", "organ": "organ hammond accordion", "flute": "flute whistle recorder piccolo panflute",
-    "harmonica": "harmonica", "bell": "bell bells vibraphone xylophone marimba glockenspiel celesta musicbox kalimba",
-    "choir": "choir chorus choral", "synth": "synth synthesizer lead", "pad": "pad pads atmospheric",
-}  # fmt: skip
+    "piano": "piano grand pianoforte",
+    "epiano": "rhodes keys keyboard wurlitzer clavinet",
+    "guitar": "guitar banjo ukulele mandolin lute harp sitar koto pluck plucked bouzouki",
+    "overdrive": "distorted overdrive riff",
+    "strings": "strings string violin violins viola cello orchestra",
+    "brass": "brass trumpet trombone horn horns tuba",
+    "sax": "sax saxophone clarinet oboe",
+    "organ": "organ hammond accordion",
+    "flute": "flute whistle recorder piccolo panflute",
+    "harmonica": "harmonica",
+    "bell": "bell bells vibraphone xylophone marimba glockenspiel celesta musicbox kalimba",
+    "choir": "choir chorus choral",
+    "synth": "synth synthesizer lead",
+    "pad": "pad pads atmospheric",
+}
 _PHRASES: Final = {
-    "hip hop": "hiphop", "hip-hop": "hiphop", "lo-fi": "lofi", "lo fi": "lofi", "drum and bass": "dnb", "drum & bass": "dnb",
-    "drum n bass": "dnb", "r&b": "rnb", "rhythm and blues": "rnb", "bossa nova": "bossa", "new age": "newage",
-    "music box": "musicbox", "electric guitar": "overdrive", "electric piano": "epiano", "double bass": "upright",
-    "synth wave": "synthwave", "boom bap": "boombap", "pan flute": "panflute", "8 bit": "8bit", "8-bit": "8bit",
-    "female vocal": "female", "male vocal": "male", "big band": "swing", "brass band": "march",
-}  # fmt: skip
+    "hip hop": "hiphop",
+    "hip-hop": "hiphop",
+    "lo-fi": "lofi",
+    "lo fi": "lofi",
+    "drum and bass": "dnb",
+    "drum & bass": "dnb",
+    "drum n bass": "dnb",
+    "r&b": "rnb",
+    "rhythm and blues": "rnb",
+    "bossa nova": "bossa",
+    "new age": "newage",
+    "music box": "musicbox",
+    "electric guitar": "overdrive",
+    "electric piano": "epiano",
+    "double bass": "upright",
+    "synth wave": "synthwave",
+    "boom bap": "boombap",
+    "pan flute": "panflute",
+    "8 bit": "8bit",
+    "8-bit": "8bit",
+    "female vocal": "female",
+    "male vocal": "male",
+    "big band": "swing",
+    "brass band": "march",
+}
 _SAD: Final = _set("sad dark melancholic melancholy minor gloomy moody tense mysterious lonely somber angry eerie")
 _HAPPY: Final = _set("happy bright joyful cheerful major uplifting sunny playful fun optimistic hopeful")
 _SLOW: Final = _set("slow slowly calm gentle quiet soft peaceful sleepy downtempo largo adagio")
@@ -147,6 +187,7 @@ _SLOWEST_BPM: Final = 40.0
 _FASTEST_BPM: Final = 220.0
 _GENRE_OF: Final = {word: name for name in _GENRES for word in (name, *_SYNONYMS.get(name, "").split())}
 _INSTRUMENT_OF: Final = {word: name for name, words in _INSTRUMENTS.items() for word in words.split()}
+_STAND_INS: Final = ("piano", "guitar", "pad", "organ", "strings", "synth", "bell", "epiano", "choir", "none")
 _LEADS_ONLY: Final = frozenset({"flute", "sax", "harmonica", "brass"})
 
 
@@ -207,8 +248,7 @@ def _staffed(style: Style, words: list[str], unwanted: list[str]) -> Style:
     harmony = [name for name in players if name not in _LEADS_ONLY]
     chords = harmony[0] if harmony else style.chords
     lead = next((name for name in reversed(players) if name != chords), players[0] if players else style.lead)
-    free = next(name for name in ("piano", "guitar", "pad", "organ", "strings", "synth", "bell", "epiano", "choir", "none")
-                if name not in barred)  # fmt: skip
+    free = next(name for name in _STAND_INS if name not in barred)
     bass = "none" if "bass" in unwanted else "walking" if "upright" in words else style.bass
     if bass == "none" and "bass" in words and "bass" not in unwanted:
         bass = "fingered"
@@ -217,9 +257,7 @@ def _staffed(style: Style, words: list[str], unwanted: list[str]) -> Style:
 
 def _drummed(style: Style, words: list[str], unwanted: list[str]) -> Style:
     """Send the drummer away, or for one."""
-    spared = any(
-        first in {"no", "without"} and second in _DRUMS for first, second in pairwise(words)
-    )
+    spared = any(first in {"no", "without"} and second in _DRUMS for first, second in pairwise(words))
     if spared or set(unwanted) & _DRUMS or "solo" in words:
         return replace(style, groove="none")
     return replace(style, groove="folk") if style.groove == "none" and set(words) & _DRUMS else style

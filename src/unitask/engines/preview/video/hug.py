@@ -21,7 +21,8 @@ _WORK_ROWS: Final = 240
 _TOGETHER_AT: Final = 0.6
 _LEAN_DEG: Final = 5.0
 _FOOT: Final = 1.05
-_MOST_WAY: Final = 0.16
+_MOST_WAY: Final = 0.13
+_MOST_UNKNOWN_WAY: Final = 0.05
 _FEWEST: Final = 0.06
 _MOST: Final = 0.85
 _TWO: Final = 2
@@ -52,7 +53,8 @@ class _Pair:
     def __init__(self, picture: Pixels) -> None:
         self._height, self._width = picture.shape[:2]
         found = sorted(sorted(faces(picture), key=lambda face: -face.width)[:_TWO], key=lambda face: face.x)
-        if len(found) < _TWO:
+        known = len(found) == _TWO
+        if not known:
             split = _gap(picture)
             found = [Face(split / 2, 0.4, 0.2), Face((1 + split) / 2, 0.4, 0.2)]
             covers = [_half(picture, split, left=left) for left in (True, False)]
@@ -69,7 +71,7 @@ class _Pair:
         # Both lean over as well as they slide: then cheek is to touch cheek.
         leaning = (_FOOT - self._heads) * self._height / self._width * sin(radians(_LEAN_DEG))
         apart = found[1].x - found[0].x - 1.1 * (found[0].width + found[1].width) / 2
-        self._way = min(max(0.0, apart / 2 - leaning), _MOST_WAY)
+        self._way = min(max(0.0, apart / 2 - leaning), _MOST_WAY if known else _MOST_UNKNOWN_WAY)
 
     def view(self, near: float) -> View:
         """Come so near that the empty rims, from where people slid away, are out of sight."""
@@ -123,7 +125,7 @@ def _cover(picture: Pixels, split: float, face: Face, *, left: bool) -> Floats:
     mask[half & sure] = cv2.GC_FGD
     cv2.setRNGSeed(1)
     cv2.grabCut(small, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
-    print(np.isin(mask,(1,3)).sum()/half.sum()); found = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    found = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
     if not _FEWEST < found.sum() / max(half.sum(), 1) < _MOST:
         return _half(picture, split, left=left)
     tidy: Any = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))

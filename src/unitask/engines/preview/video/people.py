@@ -9,7 +9,8 @@ from unitask.engines.preview.arrays import Pixels
 from unitask.engines.preview.sources import resize
 
 _LOOK_AT_PX: Final = 480
-_NEIGHBOURS: Final = 6
+_MOST_ENLARGED: Final = 4.0
+_NEIGHBOURS: Final = 5
 
 
 class Face(NamedTuple):
@@ -23,7 +24,7 @@ class Face(NamedTuple):
 def faces(picture: Pixels) -> list[Face]:
     """Find upright faces seen from the front in (height, width, 3), from left to right."""
     height, width = picture.shape[:2]
-    scale = min(1.0, _LOOK_AT_PX / max(height, width))
+    scale = min(_MOST_ENLARGED, _LOOK_AT_PX / max(height, width))
     grey = cv2.cvtColor(resize(picture, max(1, int(width * scale)), max(1, int(height * scale))), cv2.COLOR_RGB2GRAY)
     # The folder is an attribute that the stubs of OpenCV do not know.
     folder: str = cv2.data.haarcascades
