@@ -147,7 +147,7 @@ async def started(installation: Installation, seed: int) -> Any:
     await services.close()
     await installation.serve()
     database = await open_database(installation.database_url)
-    async with httpx.AsyncClient(base_url=installation.url, trust_env=False, timeout=30) as client:
+    async with installation.client() as client:
         chaos = Chaos(installation, random, client, database, people)
         chaos.workers = [installation.work() for _ in range(WORKERS)]
         yield chaos

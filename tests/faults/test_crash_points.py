@@ -238,7 +238,7 @@ async def customer(install: Callable[..., Installation]) -> tuple[Installation, 
 async def test_a_crash_loses_nothing_and_charges_once(customer: tuple[Installation, Person], point: str) -> None:
     """Killed at this point and started again: every acknowledged task ends once, is charged once, is owed once."""
     installation, person = customer
-    async with httpx.AsyncClient(base_url=installation.url, headers=person.headers, trust_env=False) as client:
+    async with installation.client(person.headers) as client:
         scene = Scene(point, installation, client)
         await SCENES[point if point in SCENES else point.partition(".")[0]](scene)
         tasks = await ended(client, scene.acknowledged)

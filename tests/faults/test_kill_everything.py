@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Callable
 
-import httpx
 import psutil
 import pytest
 
@@ -27,7 +26,7 @@ def family(pid: int) -> list[int]:
 async def test_a_task_outlives_its_server(install: Callable[..., Installation], *, whole_tree: bool) -> None:
     """Killed while an engine works: no process is left over; started again, the task completes and is charged once."""
     installation = install()
-    async with httpx.AsyncClient(base_url=installation.url, headers={"X-API-Key": API_KEY}, trust_env=False) as client:
+    async with installation.client({"X-API-Key": API_KEY}) as client:
         server = await installation.serve(with_worker=True)
         answer = await client.post("/api/v1/task", json=order("slow_steps", seconds=2.5, steps=50))
         task_id = answer.json()["data"]["task_id"]

@@ -1,8 +1,10 @@
 """Background removal on the client's own picture, by classical algorithms.
 
-where is the subject     `subject.find_subject`, on a copy of at most `WORK_SIDE_PX` a side
-how much at the edge     guided filter with a colour guide (He 2013), at full size, tile by tile
-its colour at the edge   fast foreground estimation by blur fusion (Forte 2021)
+    where is the subject     `subject.find_subject`, on a copy of at most `WORK_SIDE_PX` a side
+    how much at the edge     guided filter with a colour guide (He 2013)
+    its colour at the edge   fast foreground estimation by blur fusion (Forte 2021)
+
+The last two work at full size, tile by tile.
 """
 
 from collections.abc import Iterator

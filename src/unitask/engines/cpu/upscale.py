@@ -6,6 +6,8 @@ smoothed first, by a bilateral filter (Tomasi and Manduchi 1998) as strong as it
 pass only: more would sharpen the artefacts.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from math import isqrt
 from pathlib import Path
 from typing import Any, Final
@@ -27,14 +29,17 @@ Pixels = NDArray[Any]
 Size = tuple[int, int]
 """Width and height in pixels."""
 
-TILE_PX: Final = 2048
+TILE_PX: Final = 1024
 """Side of a tile of the result."""
-HALO_PX: Final = 12
+HALO_PX: Final = 8
 """Pixels of the original beyond a tile that still have a say in it."""
 CLEAN_PASSES: Final = 3
 LOSSY_PASSES: Final = 1
-WEBP_LOSS: Final = 4.0
+USUAL_LOSS: Final = 4.0
+"""For lossy files that do not say how lossy."""
 LEAST_SCALE: Final = 2
+RGBA: Final = 4
+WITHIN_REACH: Final = 1e-4
 
 
 def upscale(inputs: Any, job: Job) -> Output:
@@ -76,45 +81,45 @@ def _loss(path: Path) -> float:
     """How coarsely a file was compressed, as grey levels to smooth over; 0 for a lossless one."""
     with Image.open(path, formats=FORMATS) as image:
         if isinstance(image, JpegImageFile):
-            return float(np.clip(np.mean(image.quantization[0]) / 4, 1, 12))
+            luma = next(iter(image.quantization.values()), [4 * USUAL_LOSS])
+            return float(np.clip(np.mean(luma) / 4, 1, 12))
         if image.format == "WEBP":
             with path.open("rb") as file:
-                return 0.0 if file.read(16).endswith(b"VP8L") else WEBP_LOSS
-        return WEBP_LOSS if image.info.get("compression") == "jpeg" else 0.0
+                return 0.0 if file.read(16).endswith(b"VP8L") else USUAL_LOSS
+        return USUAL_LOSS if image.info.get("compression") == "jpeg" else 0.0
 
 
 def _bled(pixels: Pixels) -> Pixels:
     """Let colours run into fully transparent pixels, whose own would otherwise shine through at the edge."""
-    if pixels.shape[2] < 4 or pixels[..., 3].all():  # noqa: PLR2004 - RGBA
+    if pixels.shape[2] < RGBA or pixels[..., 3].all():
         return pixels
     visible = (pixels[..., 3:] > 0).astype(np.float32)
     weight = cv2.GaussianBlur(visible, (0, 0), 3)[..., None]
     around = cv2.GaussianBlur(pixels[..., :3] * visible, (0, 0), 3) / np.maximum(weight, 1e-6)
-    filled = np.where((visible == 0) & (weight > 1e-4), around, pixels[..., :3])  # noqa: PLR2004 - out of reach
+    filled = np.where((visible == 0) & (weight > WITHIN_REACH), around, pixels[..., :3])
     return np.dstack([filled.round().astype(np.uint8), pixels[..., 3]])
 
 
 def _enlarged(pixels: Pixels, scale: int, loss: float) -> Pixels:
-    """Enlarge each channel of a uint8 picture on its own: uint8 (h * scale, w * scale, channels)."""
+    """Enlarge a uint8 picture, each channel by itself: uint8 (h * scale, w * scale, channels)."""
     planes = np.moveaxis(pixels, -1, 0).astype(np.float32)
-    colours = len(planes) if len(planes) < 4 else 3  # noqa: PLR2004 - RGBA
-    done = []
-    for number, plane in enumerate(planes):
-        lossy = loss > 0 and number < colours
-        smooth = cv2.bilateralFilter(plane, 5, loss, 1.2) if lossy else plane
-        done.append(_enlarged_plane(smooth, scale, LOSSY_PASSES if lossy else CLEAN_PASSES))
-    return np.dstack(done)
+    # Alpha has no compression artefacts that anyone would see, and its edges should stay sharp.
+    losses = [loss, loss, loss, 0.0][: len(planes)]
+    with ThreadPoolExecutor(len(planes)) as threads:
+        return np.dstack(list(threads.map(_enlarged_plane, planes, repeat(scale), losses)))
 
 
-def _enlarged_plane(plane: Pixels, scale: int, passes: int) -> Pixels:
+def _enlarged_plane(plane: Pixels, scale: int, loss: float) -> Pixels:
     """Enlarge one channel: float32 (h, w) in 0..255 to uint8 (h * scale, w * scale)."""
+    if loss > 0:
+        plane = cv2.bilateralFilter(plane, 5, loss, 1.2)
     small = plane.shape[1], plane.shape[0]
     large = small[0] * scale, small[1] * scale
     around = np.ones((3, 3), np.uint8)
     lowest = _resized(cv2.erode(plane, around), large, Image.Resampling.NEAREST)
     highest = _resized(cv2.dilate(plane, around), large, Image.Resampling.NEAREST)
     result = np.clip(_resized(plane, large, Image.Resampling.LANCZOS), lowest, highest)
-    for _ in range(passes):
+    for _ in range(LOSSY_PASSES if loss > 0 else CLEAN_PASSES):
         lost = plane - _resized(result, small, Image.Resampling.BICUBIC)
         result += _resized(lost, large, Image.Resampling.BICUBIC)
         np.clip(result, lowest, highest, out=result)

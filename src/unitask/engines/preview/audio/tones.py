@@ -42,7 +42,7 @@ def overtones(frequency_hz: float, rate: int, most: int = 40) -> Wave:
 
 def read(wave: Wave, cycles: NDArray[np.float64]) -> Wave:
     """Play a table; `cycles` counts the periods up to each sample."""
-    return wave[(cycles * TABLE).astype(np.int64) & (TABLE - 1)]
+    return floats(wave[(cycles * TABLE).astype(np.int64) & (TABLE - 1)])
 
 
 def cycles_of(
@@ -50,7 +50,7 @@ def cycles_of(
 ) -> NDArray[np.float64]:
     """Count periods of a tone; `bend` multiplies its frequency at each sample."""
     if bend is None:
-        return np.arange(count) * (frequency_hz / rate)
+        return np.arange(count, dtype=np.float64) * (frequency_hz / rate)
     return np.asarray(np.cumsum(bend) * (frequency_hz / rate), np.float64)
 
 
@@ -106,7 +106,7 @@ def in_room(sound: Wave, rate: int, share: float, length_s: float = 1.1) -> Wave
     """Set a mono or stereo sound into a room: (2, samples + the echoes' length)."""
     stereo = sound if sound.ndim == 2 else np.stack([sound, sound])  # noqa: PLR2004 - axes
     room = _room(rate, length_s)
-    wet = oaconvolve(stereo, room, axes=1).astype(np.float32)
+    wet = floats(oaconvolve(stereo, room, axes=1))
     wet *= share
     wet[:, : stereo.shape[1]] += stereo
     return wet

@@ -12,7 +12,7 @@ from unitask.engines.preview.sources import fetch, opaque, resize
 from unitask.engines.preview.strip import Label
 from unitask.engines.preview.video.camera import Scenery, View
 from unitask.engines.preview.video.film import Film, film_of, shoot
-from unitask.engines.preview.video.people import Face, faces, framed
+from unitask.engines.preview.video.people import Face, body, faces, framed
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import VideoResult
 
@@ -69,7 +69,8 @@ class _Pair:
         self._faces = found
         self._heads = (found[0].y + found[1].y) / 2
         # Both lean over as well as they slide: then cheek is to touch cheek.
-        leaning = (_FOOT - self._heads) * self._height / self._width * sin(radians(_LEAN_DEG))
+        self._lean_deg = _LEAN_DEG if known else 0.0
+        leaning = (_FOOT - self._heads) * self._height / self._width * sin(radians(self._lean_deg))
         apart = found[1].x - found[0].x - 1.1 * (found[0].width + found[1].width) / 2
         self._way = min(max(0.0, apart / 2 - leaning), _MOST_WAY if known else _MOST_UNKNOWN_WAY)
 
@@ -83,7 +84,7 @@ class _Pair:
         scene = self._place.copy()
         for towards, face, layer in zip((1, -1), self._faces, self._layers, strict=True):
             foot = (face.x * self._width, self._height * _FOOT)
-            matrix = cv2.getRotationMatrix2D(foot, 0.8 * sway - towards * _LEAN_DEG * near, 1.0)
+            matrix = cv2.getRotationMatrix2D(foot, 0.8 * sway - towards * self._lean_deg * near, 1.0)
             matrix[0, 2] += towards * self._way * near * self._width
             moved: Any = cv2.warpAffine(
                 layer, matrix, (self._width, self._height), borderMode=cv2.BORDER_REPLICATE
@@ -118,7 +119,7 @@ def _cover(picture: Pixels, split: float, face: Face, *, left: bool) -> Floats:
     x = np.arange(columns, dtype=np.float32)[None, :] / columns
     y = np.arange(_WORK_ROWS, dtype=np.float32)[:, None] / _WORK_ROWS
     half = (x < split if left else x >= split) & (y >= 0)
-    likely, sure = _body(x, y * height / width, height / width, face)
+    likely, sure = body(x, y * height / width, height / width, face)
     mask = np.full(half.shape, cv2.GC_BGD, np.uint8)
     mask[half] = cv2.GC_PR_BGD
     mask[half & likely] = cv2.GC_PR_FGD
@@ -131,16 +132,6 @@ def _cover(picture: Pixels, split: float, face: Face, *, left: bool) -> Floats:
     tidy: Any = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     soft: Any = cv2.GaussianBlur(cv2.resize(tidy, (width, height)), (0, 0), max(height / 300, 0.5))
     return np.asarray(soft, np.float32)
-
-
-def _body(x: Floats, y: Floats, bottom: float, face: Face) -> tuple[Pixels, Pixels]:
-    """Say where a person with this face is likely, and where surely; `y` is in shares of the width, as `x` is."""
-    middle, wide = face.y * bottom, face.width
-    head = ((x - face.x) / (0.75 * wide)) ** 2 + ((y - middle + 0.1 * wide) / (0.95 * wide)) ** 2
-    below = np.clip((y - middle - 0.6 * wide) / (0.9 * wide), 0, 1)
-    trunk = (np.abs(x - face.x) < wide * (0.45 + 1.0 * below)) & (y > middle + 0.6 * wide)
-    core = (np.abs(x - face.x) < wide * (0.2 + 0.5 * below)) & (y > middle + 0.6 * wide)
-    return (head < 1) | trunk, (head < 0.4) | core  # noqa: PLR2004 - the inner part of an oval
 
 
 def _emptied(picture: Pixels, cover: Floats) -> Floats:

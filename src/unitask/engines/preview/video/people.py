@@ -4,9 +4,12 @@ from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from unitask.engines.preview.arrays import Pixels
+from unitask.engines.preview.arrays import Floats, Pixels
 from unitask.engines.preview.sources import resize
+
+Mask = NDArray[np.bool_]
 
 _LOOK_AT_PX: Final = 480
 _MOST_ENLARGED: Final = 4.0
@@ -48,3 +51,16 @@ def framed(picture: Pixels, width: int, height: int) -> Pixels:
     left = int(np.clip(x * wide - width / 2, 0, wide - width))
     top = int(np.clip(y * high - height * 0.45, 0, high - height)) if found else (high - height) // 2
     return np.ascontiguousarray(scaled[top : top + height, left : left + width])
+
+
+def body(x: Floats, y: Floats, bottom: float, face: Face) -> tuple[Mask, Mask]:
+    """Say where a person with this face is likely, and where surely: both bool (height, width).
+
+    `x` (1, width) and `y` (height, 1) are places in shares of the picture's width, and so is its `bottom`.
+    """
+    middle, wide = face.y * bottom, face.width
+    head = ((x - face.x) / (0.75 * wide)) ** 2 + ((y - middle + 0.1 * wide) / (0.95 * wide)) ** 2
+    below = np.clip((y - middle - 0.6 * wide) / (0.9 * wide), 0, 1)
+    trunk = (np.abs(x - face.x) < wide * (0.45 + 1.0 * below)) & (y > middle + 0.6 * wide)
+    core = (np.abs(x - face.x) < wide * (0.2 + 0.5 * below)) & (y > middle + 0.6 * wide)
+    return (head < 1) | trunk, (head < 0.4) | core  # noqa: PLR2004 - the inner part of an oval

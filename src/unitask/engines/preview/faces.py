@@ -1,0 +1,150 @@
+"""Faces seen from the front: where they are, and where their eyes and mouths are. Haar cascades, Viola and Jones 2001."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from unitask.engines.preview.arrays import Pixels
+from unitask.engines.preview.sources import resize
+
+Point = NDArray[np.float64]
+"""x and y in pixels."""
+
+_LOOK_AT_PX: Final = 720
+_MOST_ENLARGED: Final = 8.0
+_LEAST_SHARE: Final = 0.07
+_CASCADES: Final = ("frontalface_alt2", "frontalface_default", "frontalface_alt")
+_VOTES: Final = 2
+_SAME: Final = 0.5
+_PATCH_PX: Final = 200
+_EYES: Final = ((0.305, 0.385), (0.695, 0.385))
+"""Where eyes usually are in the box of a face, as shares of it."""
+_EYE_ERROR: Final = 0.11
+_SIDE_BY_SIDE: Final = 0.6
+"""Faces whose middles differ by less than this share of their height stand in one row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """`left`, `top`, `size`: the square round it, in pixels. `eyes` are (the left one in the picture, the right one)."""
+
+    left: float
+    top: float
+    size: float
+    eyes: tuple[Point, Point]
+    mouth: Point
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """x and y of the square's middle."""
+        return self.left + self.size / 2, self.top + self.size / 2
+
+
+def find(picture: Pixels) -> list[Face]:
+    """Find upright faces in (height, width, 3), as far as two of three cascades agree on them; numbered from 0.
+
+    Lower faces come first where heights differ clearly; those side by side go from left to right.
+    """
+    height, width = picture.shape[:2]
+    scale = min(_MOST_ENLARGED, _LOOK_AT_PX / max(height, width))
+    seen = resize(picture, max(1, round(width * scale)), max(1, round(height * scale)))
+    grey = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)
+    found = [_looked_into(seen, grey, box, scale) for box in _boxes(cv2.equalizeHist(grey))]
+    return numbered(found)
+
+
+def numbered(faces: Sequence[Face]) -> list[Face]:
+    """Put faces into the order in which they are counted."""
+    rows: list[list[Face]] = []
+    for face in sorted(faces, key=lambda face: -face.middle[1]):
+        row = rows[-1] if rows else None
+        if row and row[0].middle[1] - face.middle[1] < _SIDE_BY_SIDE * max(row[0].size, face.size):
+            row.append(face)
+        else:
+            rows.append([face])
+    return [face for row in rows for face in sorted(row, key=lambda face: face.left)]
+
+
+def largest(faces: Sequence[Face]) -> Face:
+    """Choose the one to take where none is named."""
+    return max(faces, key=lambda face: face.size)
+
+
+@cache
+def _cascade(name: str) -> Any:
+    # The folder is an attribute that the stubs of OpenCV do not know.
+    folder: str = cv2.data.haarcascades
+    return cv2.CascadeClassifier(f"{folder}haarcascade_{name}.xml")
+
+
+def _boxes(grey: Pixels) -> list[tuple[float, float, float]]:
+    """Give left, top and size of each face; one cascade alone sees faces in clouds."""
+    least = max(24, int(min(grey.shape) * _LEAST_SHARE))
+    groups: list[dict[str, tuple[float, float, float]]] = []
+    for name in _CASCADES:
+        for left, top, size, _ in _cascade(name).detectMultiScale(grey, 1.08, 4, minSize=(least, least)):
+            box = float(left), float(top), float(size)
+            group = next((group for group in groups if _shared(next(iter(group.values())), box) > _SAME), None)
+            if group is None:
+                groups.append({name: box})
+            else:
+                group[name] = box
+    voted = [np.median(list(group.values()), axis=0) for group in groups if len(group) >= _VOTES]
+    return [(float(left), float(top), float(size)) for left, top, size in voted]
+
+
+def _shared(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
+    """Give the common area as a share of the smaller box."""
+    sides = (min(one[axis] + one[2], other[axis] + other[2]) - max(one[axis], other[axis]) for axis in (0, 1))
+    wide, high = (max(0.0, side) for side in sides)
+    return wide * high / min(one[2], other[2]) ** 2
+
+
+def _looked_into(seen: Pixels, grey: Pixels, box: tuple[float, float, float], scale: float) -> Face:
+    left, top, size = box
+    patch = cv2.getRectSubPix(grey, (max(1, round(size)),) * 2, (left + size / 2, top + size / 2))
+    face = cv2.equalizeHist(cv2.resize(patch, (_PATCH_PX, _PATCH_PX), interpolation=cv2.INTER_CUBIC))
+    corner = np.array((left, top))
+    first, second = (corner + eye * size / _PATCH_PX for eye in _eyes(face))
+    mouth = _mouth(seen, first, second)
+    return Face(left / scale, top / scale, size / scale, (first / scale, second / scale), mouth / scale)
+
+
+def _eyes(face: Pixels) -> tuple[Point, Point]:
+    """Find the eyes in a face of 200 pixels a side: the pair that lies most like eyes do, or the usual places."""
+    usual = np.array(_EYES) * _PATCH_PX
+    upper = face[: int(_PATCH_PX * 0.6)]
+    spots = [
+        np.array((x + wide / 2, y + high / 2))
+        for name in ("eye_tree_eyeglasses", "eye")
+        for x, y, wide, high in _cascade(name).detectMultiScale(upper, 1.06, 3, minSize=(22, 22), maxSize=(78, 78))
+    ]
+    pairs = [sorted(pair, key=lambda spot: float(spot[0])) for pair in combinations(spots, 2)]
+    errors = [float(np.abs(np.array(pair) - usual).mean()) / _PATCH_PX for pair in pairs]
+    if not errors or min(errors) > _EYE_ERROR:
+        return usual[0], usual[1]
+    best = pairs[int(np.argmin(errors))]
+    return best[0], best[1]
+
+
+def _mouth(seen: Pixels, first: Point, second: Point) -> Point:
+    """Find the line between the lips: dark and red, in the window below the eyes where a mouth may be."""
+    apart = second - first
+    down = np.array((-apart[1], apart[0]))
+    upright = np.array([first, second, (first + second) / 2 + down], np.float32)
+    onto = np.array([(80, 60), (120, 60), (100, 100)], np.float32)
+    turn = cv2.getAffineTransform(upright, onto)
+    lab = cv2.cvtColor(seen, cv2.COLOR_RGB2LAB)
+    window = cv2.warpAffine(lab, turn, (200, 140), borderMode=cv2.BORDER_REPLICATE)[88:122, 86:114].astype(np.float32)
+    light = cv2.GaussianBlur(window[..., 0], (0, 0), 1.2)
+    dark = (cv2.GaussianBlur(window[..., 0], (0, 0), 6) - light).mean(axis=1)
+    red = window[..., 1].mean(axis=1)
+    likely = np.exp(-0.5 * ((np.arange(len(dark)) - 14) / 9.0) ** 2)
+    row = 88 + int(np.argmax((dark - dark.min() + 0.7 * (red - red.min())) * likely))
+    return np.asarray(cv2.invertAffineTransform(turn) @ np.array((100, row, 1.0)), np.float64)
