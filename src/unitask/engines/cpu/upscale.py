@@ -103,14 +103,17 @@ def _bled(pixels: Pixels) -> Pixels:
 def _enlarged(pixels: Pixels, scale: int, loss: float) -> Pixels:
     """Enlarge a uint8 picture, each channel by itself: uint8 (h * scale, w * scale, channels)."""
     planes = np.moveaxis(pixels, -1, 0).astype(np.float32)
-    # Alpha has no compression artefacts that anyone would see, and its edges should stay sharp.
-    losses = [loss, loss, loss, 0.0][: len(planes)]
+    passes = LOSSY_PASSES if loss > 0 else CLEAN_PASSES
+    # Alpha is often a hard mask, whose staircase back-projection would bring out.
+    care = [(loss, passes)] * 3 + [(0.0, 0)]
     with ThreadPoolExecutor(len(planes)) as threads:
-        return np.dstack(list(threads.map(_enlarged_plane, planes, repeat(scale), losses)))
+        done = threads.map(_enlarged_plane, planes, repeat(scale), care[: len(planes)])
+        return np.dstack(list(done))
 
 
-def _enlarged_plane(plane: Pixels, scale: int, loss: float) -> Pixels:
-    """Enlarge one channel: float32 (h, w) in 0..255 to uint8 (h * scale, w * scale)."""
+def _enlarged_plane(plane: Pixels, scale: int, care: tuple[float, int]) -> Pixels:
+    """Enlarge one channel, float32 (h, w) in 0..255, with this smoothing and so many passes: uint8."""
+    loss, passes = care
     if loss > 0:
         plane = cv2.bilateralFilter(plane, 5, loss, 1.2)
     small = plane.shape[1], plane.shape[0]
@@ -119,7 +122,7 @@ def _enlarged_plane(plane: Pixels, scale: int, loss: float) -> Pixels:
     lowest = _resized(cv2.erode(plane, around), large, Image.Resampling.NEAREST)
     highest = _resized(cv2.dilate(plane, around), large, Image.Resampling.NEAREST)
     result = np.clip(_resized(plane, large, Image.Resampling.LANCZOS), lowest, highest)
-    for _ in range(LOSSY_PASSES if loss > 0 else CLEAN_PASSES):
+    for _ in range(passes):
         lost = plane - _resized(result, small, Image.Resampling.BICUBIC)
         result += _resized(lost, large, Image.Resampling.BICUBIC)
         np.clip(result, lowest, highest, out=result)

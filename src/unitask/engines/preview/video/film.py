@@ -110,6 +110,9 @@ class _Stamp:
         if rows.size and np.ptp(rows) >= _LETTERS_FROM_PX:
             self._room = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
             self._strip = with_plate
+        # Letters of dots fill the strip: there the bar begins beside them.
+        dots = np.flatnonzero((self._strip[: self._bar] == _AMBER).all(axis=2).any(axis=0))
+        self._bar_from = int(dots[-1]) + 2 if dots.size else 0
 
     def _drawn(self, label: Label, more: Any) -> Pixels:
         sheet = np.zeros((self._film.height, self._film.width, 3), np.uint8)
@@ -122,8 +125,8 @@ class _Stamp:
         area[:] = self._strip
         if self._room:
             area[self._room] = self._counter(number)
-        played = round(self._film.width * min((number + 1) / self._film.frames, 1))
-        area[: self._bar, :played] = _AMBER
+        played = round((self._film.width - self._bar_from) * min((number + 1) / self._film.frames, 1))
+        area[: self._bar, self._bar_from : self._bar_from + played] = _AMBER
 
     def _counter(self, number: int) -> Pixels:
         rows, columns = self._room or (slice(0), slice(0))

@@ -25,6 +25,7 @@ class Key:
         self._before: Floats | None = None
         self._people: list[Face] = []
         self._seen = 0
+        self._plain = False
 
     def subject(self, frame: Pixels) -> Floats:
         """Say how much of each pixel of (height, width, 3) is subject: float32 (height, width), 0 to 1."""
@@ -34,7 +35,10 @@ class Key:
         small = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
         lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32)
         backdrop, share = _backdrop(lab)
-        mask = _by_colour(lab, backdrop) if share >= _PLAIN else self._by_place(frame, small)
+        if self._seen == 0:
+            self._plain = share >= _PLAIN
+        mask = _by_colour(lab, backdrop) if self._plain else self._by_place(frame, small)
+        self._seen += 1
         if self._before is not None:
             mask = mask + (self._before - mask) * _INERTIA
         self._before = mask
@@ -44,15 +48,15 @@ class Key:
         """Start from where a person or the last subject is, and let GrabCut (Rother 2004) find the edge."""
         if self._seen % _LOOK_EVERY == 0:
             self._people = faces(frame) or self._people
-        self._seen += 1
         likely, sure = _places(small, self._people)
         mask = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
         if self._before is not None:
             mask[self._before > 0.7] = cv2.GC_PR_FGD  # noqa: PLR2004 - rather subject than not
         mask[:2][~likely[:2]] = cv2.GC_BGD
         mask[sure] = cv2.GC_FGD
+        rounds = 1 if self._seen else 3
         cv2.setRNGSeed(1)
-        cv2.grabCut(small, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(small, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
         found = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
         return np.asarray(_largest(found if found.mean() > _LEAST else likely.astype(np.float32)), np.float32)
 
