@@ -132,7 +132,6 @@ def secret(services: Services) -> Path:
 
 
 PATHS = {
-    "empty": "",
     "another": "secret.png",
     "up": "%2e%2e/secret.png",
     "up-encoded": "%2e%2e%2fsecret.png",

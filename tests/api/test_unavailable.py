@@ -90,7 +90,8 @@ async def test_without_its_database_every_call_answers_503(
         assert answer.json()["data"] is None
     answer = await client.post("/api/v1/task", json=cutout(base64_of(PNG)), headers=headers)
     assert_task_shaped(answer, 503, refused(answer, 503))
-    assert len(files(services)) == 1
+    # A second file stays only where the order got as far as the database, which may have stored it all the same.
+    assert len(files(services)) == (2 if known else 1)
 
 
 async def test_what_nobody_foresaw_is_answered_without_its_details(

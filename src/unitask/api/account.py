@@ -8,7 +8,7 @@ from starlette.requests import Request
 from unitask.accounts import repository as accounts
 from unitask.accounts.model import Account
 from unitask.api.envelope import JsonAnswer, success, task_object
-from unitask.api.requests import caller, number, route, services
+from unitask.api.requests import SECONDS_LIMIT, caller, number, route, services, text
 from unitask.kit.clock import rfc3339
 from unitask.kit.errors import NotFound
 from unitask.kit.money import usd
@@ -122,9 +122,9 @@ async def histories(request: Request) -> JsonAnswer:
     wanted = PageRequest(
         page=number(request, "page", asked.page),
         size=number(request, "page_size", asked.size),
-        family=request.query_params.get("model", ""),
-        start_s=number(request, "start_time", asked.start_s),
-        end_s=number(request, "end_time", asked.end_s),
+        family=text(request, "model"),
+        start_s=number(request, "start_time", asked.start_s, most=SECONDS_LIMIT),
+        end_s=number(request, "end_time", asked.end_s, most=SECONDS_LIMIT),
     )
     page = await history.page(who, wanted)
     rows = [_row(task, history) for task in page.tasks]
@@ -135,17 +135,17 @@ async def list_tasks(request: Request) -> JsonAnswer:
     """`GET /api/v1/task`: an account's tasks by cursor, newest first."""
     who = await caller(request)
     unitask = services(request)
-    query = request.query_params
     wanted = ListRequest(
-        before=query.get("cursor", ""),
+        before=text(request, "cursor"),
         size=number(request, "limit", ListRequest().size),
-        status=query.get("status", ""),
-        model=query.get("model", ""),
-        task_type=query.get("task_type", ""),
+        status=text(request, "status"),
+        model=text(request, "model"),
+        task_type=text(request, "task_type"),
+        idempotency_key=text(request, "idempotency_key"),
     )
-    tasks = await unitask.history.newest(who, wanted)
-    cursor = tasks[-1].id if len(tasks) == wanted.size else None
-    return success({"tasks": [task_object(task, unitask.artifacts) for task in tasks], "next_cursor": cursor})
+    found = await unitask.history.newest(who, wanted)
+    tasks = [task_object(task, unitask.artifacts) for task in found.tasks]
+    return success({"tasks": tasks, "next_cursor": found.cursor})
 
 
 ROUTES = [

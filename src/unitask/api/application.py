@@ -37,11 +37,14 @@ class Application:
                 *reference.routes(services.catalogue, services.orders, services.settings.base_url),
             ],
             lifespan=self._lifespan,
+            redirect_slashes=False,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection's request."""
+        """Serve one connection's request; a slash at the end of its path changes nothing."""
         scope["app"] = self
+        if scope.get("path", "").endswith("/"):
+            scope["path"] = scope["path"].rstrip("/") or "/"
         try:
             await self._router(scope, receive, send)
         except HTTPException as refused:

@@ -32,9 +32,8 @@ def preferred_wait_s(request: Request) -> float:
     return min(WAIT_LIMIT_S, float(text))
 
 
-async def waited(request: Request, task: Task, who: Caller) -> Task:
+async def waited(request: Request, task: Task, who: Caller, wait_s: float) -> Task:
     """Wait for the end of a task as long as the client wants."""
-    wait_s = preferred_wait_s(request)
     if not wait_s or task.status.final:
         return task
     return await services(request).live.ended(task.id, who, wait_s, request.is_disconnected)

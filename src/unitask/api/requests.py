@@ -1,8 +1,8 @@
 """What every route asks of a request: who sends it, and a body of bounded size."""
 
 import hmac
-from collections.abc import Awaitable, Callable
-from typing import cast
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Final, cast
 
 from starlette.requests import Request
 from starlette.routing import Route
@@ -14,7 +14,10 @@ from unitask.app import Services
 from unitask.kit.errors import BodyTooLarge, InvalidRequest, Unauthorized
 
 Handler = Callable[[Request], Awaitable[ASGIApp]]
+SECONDS_LIMIT: Final = 10**11
+"""The last moment that can be asked for, in seconds since the epoch; milliseconds are mostly beyond it."""
 _DIGITS = 15
+_NUMBER_LIMIT = 10**_DIGITS
 
 
 class Endpoint:
@@ -72,23 +75,48 @@ def require_worker(request: Request) -> None:
         raise Unauthorized("the worker token is missing or wrong; set UNITASK_WORKER_TOKEN to the API's")
 
 
-def number(request: Request, name: str, default: int) -> int:
+def text(request: Request, name: str, default: str = "") -> str:
+    """Read a text from the query.
+
+    Raises:
+        InvalidRequest: it holds what no database can.
+
+    """
+    value = request.query_params.get(name, default)
+    if "\0" in value:
+        raise InvalidRequest(f"invalid request: {name} must not contain the NUL character")
+    return value
+
+
+def number(request: Request, name: str, default: int, *, most: int = _NUMBER_LIMIT) -> int:
     """Read a whole number from the query.
 
     Raises:
-        InvalidRequest: it is something else.
+        InvalidRequest: it is something else, or beyond `most` on either side of zero.
 
     """
-    text = request.query_params.get(name, "")
-    if not text:
+    value = request.query_params.get(name, "")
+    if not value:
         return default
-    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > _DIGITS:
+    if not value.isascii() or not value.removeprefix("-").isdigit() or len(value) > _DIGITS:
         raise InvalidRequest(f"invalid request: {name} must be a whole number")
-    return int(text)
+    if abs(int(value)) > most:
+        raise InvalidRequest(f"invalid request: {name} must be at most {most}")
+    return int(value)
 
 
 async def body(request: Request) -> bytes:
     """Read the body, within the limit.
+
+    Raises:
+        BodyTooLarge: more bytes than the limit, announced or sent.
+
+    """
+    return b"".join([chunk async for chunk in chunks(request)])
+
+
+async def chunks(request: Request) -> AsyncGenerator[bytes, None]:
+    """Read the body piece by piece, within the limit.
 
     Raises:
         BodyTooLarge: more bytes than the limit, announced or sent.
@@ -99,11 +127,9 @@ async def body(request: Request) -> bytes:
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > limit:
         raise BodyTooLarge(sentence)
-    chunks = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
             raise BodyTooLarge(sentence)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        yield chunk

@@ -3,8 +3,8 @@
 from starlette.requests import Request
 
 from unitask.api.envelope import JsonAnswer, success, task_object
-from unitask.api.live import waited
-from unitask.api.requests import body, caller, number, route, services
+from unitask.api.live import preferred_wait_s, waited
+from unitask.api.requests import SECONDS_LIMIT, body, caller, number, route, services, text
 from unitask.kit.errors import InvalidRequest
 from unitask.tasks.place import place
 
@@ -12,19 +12,21 @@ from unitask.tasks.place import place
 async def create(request: Request) -> JsonAnswer:
     """`POST /api/v1/task`: order a task."""
     who = await caller(request)
+    wait_s = preferred_wait_s(request)
     raw = await body(request)
     unitask = services(request)
     task = await place(unitask.orders, unitask.tasks, raw, who, request.headers.get("idempotency-key"))
-    task = await waited(request, task, who)
+    task = await waited(request, task, who, wait_s)
     return success(task_object(task, unitask.artifacts, unitask.tasks.eta_s(task)))
 
 
 async def get(request: Request) -> JsonAnswer:
     """`GET /api/v1/task/{task_id}`: read a task."""
     who = await caller(request)
+    wait_s = preferred_wait_s(request)
     unitask = services(request)
     task = await unitask.tasks.get(request.path_params["task_id"].strip(), who)
-    task = await waited(request, task, who)
+    task = await waited(request, task, who, wait_s)
     return success(task_object(task, unitask.artifacts, unitask.tasks.eta_s(task)))
 
 
@@ -40,10 +42,10 @@ async def cancel_many(request: Request) -> JsonAnswer:
     """`DELETE /api/v1/tasks`: take back all orders that wait and were made before a moment."""
     who = await caller(request)
     unitask = services(request)
-    before = number(request, "created_before", -1)
+    before = number(request, "created_before", -1, most=SECONDS_LIMIT)
     if before < 0:
         raise InvalidRequest("invalid request: created_before is required, in seconds since the epoch")
-    model = request.query_params.get("model", "all")
+    model = text(request, "model", "all")
     models = unitask.history.models(model)
     cancelled = [await unitask.tasks.cancel_many(who, created_before_s=before, model=one) for one in models]
     return success({"cancelled": sum(cancelled)})

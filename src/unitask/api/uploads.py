@@ -6,10 +6,11 @@ from typing import Final
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from unitask.api.envelope import JsonAnswer
-from unitask.api.requests import body, caller, route, services
+from unitask.api.requests import body, caller, chunks, route, services
 from unitask.kit.clock import rfc3339
 from unitask.kit.errors import InvalidRequest
 from unitask.kit.media import CONTENT_TYPES, HEAD_BYTES, BadInline, decode_inline, sniff
@@ -53,14 +54,22 @@ async def _from_json(request: Request) -> tuple[str, bytes]:
 
 
 async def _from_form(request: Request) -> tuple[str, bytes]:
-    async with request.form(max_files=1, max_fields=10, max_part_size=LIMIT_BYTES) as form:
+    try:
+        form = await MultiPartParser(request.headers, chunks(request), max_files=1, max_fields=10).parse()
+    except MultiPartException as error:
+        raise InvalidRequest(f"{_PHRASE}: {error.message}") from error
+    try:
         file = form.get("file")
         if not isinstance(file, UploadFile) or not file.filename:
             raise InvalidRequest(f"{_PHRASE}: the form needs a part named file, with a file name")
+        if len(file.filename) > NAME_CHARACTERS:
+            raise InvalidRequest(f"{_PHRASE}: the file name is longer than {NAME_CHARACTERS} characters")
         content = await file.read(LIMIT_BYTES + 1)
         if len(content) > LIMIT_BYTES:
             raise InvalidRequest(f"{_PHRASE}: the file is larger than {LIMIT_BYTES} bytes")
-        return file.filename[-NAME_CHARACTERS:], content
+        return file.filename, content
+    finally:
+        await form.close()
 
 
 async def upload(request: Request) -> JsonAnswer:

@@ -132,7 +132,8 @@ def _opened(path: Path, limits: VideoLimits) -> Generator[tuple["InputContainer"
     name = _CONTAINERS.get(found.extension) if found else None
     if name is None:
         raise MediaFailure(f"{PHRASE}: it is {found.content_type if found else 'no video'}; send MP4, MOV, WebM or MKV")
-    guard = {"max_pixels": str(limits.pixels)}
+    # Decoders count the rows and columns by which they pad a frame, too.
+    guard = {"max_pixels": str(limits.pixels + 512 * limits.side_px + 2**16)}
     with av.open(str(path), format=name, options=guard) as container:
         streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         if not streams or streams[0].codec_context is None:

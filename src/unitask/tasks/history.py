@@ -12,7 +12,7 @@ from unitask.kit.ids import is_uuid
 from unitask.queue import repository as queue
 from unitask.queue.model import State
 from unitask.tasks import repository
-from unitask.tasks.model import Page, Status, Task
+from unitask.tasks.model import Page, Status, Stretch, Task
 
 PAGE_LIMIT: Final = 100
 _FAR_FUTURE_S: Final = 10**11
@@ -32,13 +32,17 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """A list by cursor: tasks older than the task `before`, newest first; empty filters match all."""
+    """A list by cursor: tasks older than the task `before`, newest first; empty filters match all.
+
+    An idempotency key finds the one task that was ordered under it, whatever else is asked for.
+    """
 
     before: str = ""
     size: int = 20
     status: str = ""
     model: str = ""
     task_type: str = ""
+    idempotency_key: str = ""
 
 
 class History:
@@ -48,11 +52,13 @@ class History:
         self._database = database
         self._families: dict[str, list[str]] = {}
         self._family_of: dict[str, str] = {}
+        self._spelled: dict[str, str] = {}
         for product in catalogue:
             models = self._families.setdefault(product.family, [])
             if product.model not in models:
                 models.append(product.model)
             self._family_of[product.key] = product.family
+            self._spelled[product.model.lower()] = product.model
 
     @property
     def families(self) -> list[str]:
@@ -68,9 +74,9 @@ class History:
         """
         if name == "all":
             return [""]
-        known = {model.lower(): model for models in self._families.values() for model in models}
-        found = self._families.get(name) or ([known[name.lower()]] if name.lower() in known else [])
-        if not found:
+        spelled = self._spelled.get(name.strip().lower())
+        found = self._families.get(name) or ([spelled] if spelled else None)
+        if found is None:
             raise InvalidRequest(
                 f"invalid request: no model or family {name!r}; use all, or one of {', '.join(self.families)}"
             )
@@ -101,8 +107,8 @@ class History:
             skip=(request.page - 1) * request.size,
         )
 
-    async def newest(self, caller: Caller, request: ListRequest) -> list[Task]:
-        """List tasks, newest first; the id of the last one is the next cursor.
+    async def newest(self, caller: Caller, request: ListRequest) -> Stretch:
+        """List tasks, newest first.
 
         Raises:
             InvalidRequest: size, cursor or status cannot be.
@@ -114,15 +120,21 @@ class History:
             raise InvalidRequest("invalid request: cursor must be the next_cursor of an earlier answer")
         if request.status and request.status not in list(Status):
             raise InvalidRequest(f"invalid request: status is one of {', '.join(Status)}")
-        return await repository.newest(
+        if request.idempotency_key:
+            return Stretch(
+                await repository.ordered_as(self._database, caller.account_id, request.idempotency_key), None
+            )
+        found = await repository.newest(
             self._database,
             account_id=caller.account_id,
             before=request.before or _LAST_ID,
             status=request.status,
-            model=request.model,
+            model=self._spelled.get(request.model.strip().lower(), request.model),
             task_type=request.task_type,
-            size=request.size,
+            size=request.size + 1,
         )
+        tasks = found[: request.size]
+        return Stretch(tasks, tasks[-1].id if len(found) > len(tasks) else None)
 
     async def active(self, caller: Caller) -> dict[str, dict[State, int]]:
         """Count an account's live tasks by family and state."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from unitask.accounts.model import Caller
 from unitask.kit.clock import rfc3339
+from unitask.tasks.bell import heard
 from unitask.tasks.model import Status, Task
 from unitask.tasks.service import Tasks
 
@@ -19,7 +20,7 @@ _AGAIN: Final = 3
 class Moment:
     """Where in its story a task is: comparable, so that a client who was away gets what it has missed.
 
-    `thousandths` is the progress of a running attempt.
+    `thousandths` is the progress of a running attempt; while it waits it grows as its place in the queue gets better.
     """
 
     attempt: int
@@ -59,6 +60,8 @@ def story(task: Task) -> list[LiveEvent]:
 def _current(task: Task) -> LiveEvent:
     waits_again = task.status is Status.PENDING and task.attempt > 0
     thousandths = round((task.progress or 0) * 1000) if task.status is Status.PROCESSING else 0
+    if task.queue_position is not None:
+        thousandths = 1000 - task.queue_position
     moment = Moment(task.attempt, _AGAIN if waits_again else _ORDER[task.status], thousandths)
     times = {Status.PROCESSING: task.started_at, Status.COMPLETED: task.ended_at, Status.FAILED: task.ended_at}
     data: dict[str, Any] = {"status": task.status, "at": rfc3339(times.get(task.status, task.created_at))}
@@ -84,7 +87,7 @@ class Live:
             left_s = until - time.monotonic()
             if task.status.final or left_s <= 0 or self._tasks.closing or await gone():
                 return task
-            await self._tasks.watch.heard(task_id, event, min(_POLL_S, left_s))
+            await heard(event, min(_POLL_S, left_s))
 
     async def events(
         self, task_id: str, caller: Caller, after: Moment | None, gone: Callable[[], Awaitable[bool]]
@@ -101,4 +104,4 @@ class Live:
                 return
             if not fresh:
                 yield None
-            await self._tasks.watch.heard(task_id, bell, _POLL_S)
+            await heard(bell, _POLL_S)

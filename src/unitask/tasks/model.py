@@ -115,6 +115,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Tasks of one page by cursor; `cursor` leads to the older ones, None if there are none."""
+
+    tasks: list[Task]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """What a worker is told about a task that it claimed."""
 

@@ -1,7 +1,7 @@
 """From a request body to a task that is stored."""
 
 from unitask.accounts.model import Caller
-from unitask.kit.errors import Unavailable, UnitaskError
+from unitask.kit.errors import Unavailable
 from unitask.tasks.model import Task
 from unitask.tasks.orders import Orders
 from unitask.tasks.service import Tasks
@@ -14,7 +14,7 @@ async def place(orders: Orders, tasks: Tasks, raw: bytes, caller: Caller, idempo
         task = await tasks.create(order)
     except Unavailable:
         raise  # it may have been stored all the same, and then it needs its files
-    except UnitaskError:
+    except Exception:
         orders.discard(order)
         raise
     if task.id != order.task_id:

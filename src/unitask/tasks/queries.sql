@@ -118,3 +118,7 @@ select t.*, q.progress from tasks t left join queue q on q.task_id = t.id
 where t.account_id = :account_id and t.id < :before and (:status = '' or t.status = :status)
   and (:model = '' or t.model = :model) and (:task_type = '' or t.task_type = :task_type)
 order by t.id desc limit :size
+
+-- name: find_by_key
+select t.*, q.progress from idempotency i join tasks t on t.id = i.task_id left join queue q on q.task_id = t.id
+where i.account_id = :account_id and i.key = :key

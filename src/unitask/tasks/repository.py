@@ -114,6 +114,12 @@ async def newest(
     return [_task(row, row["progress"]) for row in rows]
 
 
+async def ordered_as(database: Database, account_id: int, key: str) -> list[Task]:
+    """Read the task that an account ordered under an idempotency key, if that is still remembered."""
+    rows = await database.fetch(SQL.find_by_key, account_id=account_id, key=key)
+    return [_task(row, row["progress"]) for row in rows]
+
+
 async def start(tx: Transaction, claimed: Sequence[Claimed], now: int) -> list[Work]:
     """Write down that attempts began; gives what their worker needs, in the order of `claimed`."""
     if not claimed:

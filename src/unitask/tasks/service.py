@@ -150,16 +150,17 @@ class Tasks:
         before = uuid7(created_before_s * SECOND_US, bytes(8))
         prefix = f"{model}/" if model else ""
 
-        async def work(tx: Transaction) -> int:
+        async def work(tx: Transaction) -> list[str]:
             waiting = await queue.lock_waiting(
                 tx, account_id=caller.account_id, before=before, product_prefix=prefix, most=_SWEEP
             )
             await advance(tx, [Step(ticket, CancelRequested()) for ticket in waiting], self._clock.now_us())
-            return len(waiting)
+            return [ticket.task_id for ticket in waiting]
 
         total = 0
         while found := await self._database.write(work):
-            total += found
+            self.watch.ring(found)
+            total += len(found)
         await self.promote(caller.account_id)
         return total
 

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-
-from unitask.tasks.bell import heard
+from weakref import WeakValueDictionary
 
 
 class Watch:
@@ -13,7 +12,8 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[str, asyncio.Event] = {}
+        # Who listens holds the event: it is gone with the last of them.
+        self._waiting: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
     def ring(self, task_ids: Iterable[str]) -> None:
         """Wake all who wait for one of these tasks."""
@@ -25,9 +25,3 @@ class Watch:
     def listen(self, task_id: str) -> asyncio.Event:
         """Take the event of the task's next change; take it before reading the task, wait on it after."""
         return self._waiting.setdefault(task_id, asyncio.Event())
-
-    async def heard(self, task_id: str, event: asyncio.Event, timeout_s: float) -> None:
-        """Wait for a change of the task, or until the time is over."""
-        await heard(event, timeout_s)
-        if self._waiting.get(task_id) is event:
-            del self._waiting[task_id]

@@ -21,11 +21,12 @@ from unitask.spec.product import Input, Product
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-LIBRARIES: Final = ("cv2", "numpy", "PIL", "scipy", "skimage")
+LIBRARIES: Final = ("av", "cv2", "numpy", "PIL", "scipy", "skimage")
 LABELS: Final = {"Software": "unitask", "unitask:engine": "cpu", "unitask:level": "basic"}
 MAKES: Final = {
     "background_remove": "unitask.engines.cpu.cutout:remove_background",
     "upscale": "unitask.engines.cpu.upscale:upscale",
+    "video_upscale": "unitask.engines.cpu.video_upscale:video_upscale",
 }
 """What a recipe may name as its `make`, and the function that makes it."""
 

@@ -29,7 +29,7 @@ WORK_SIDE_PX: Final = 480
 TILE_PX: Final = 512
 LEAST_SHARE: Final = 0.02
 MOST_SHARE: Final = 0.95
-FILLED_BORDER: Final = 0.4
+FILLED_BORDER: Final = 0.35
 VAGUE_OUTLINE: Final = 0.2
 """Beyond these shares the client is told to look."""
 ALIKE_LAB: Final = 8.0
@@ -104,7 +104,7 @@ def _doubts(rgb: Pixels, mask: Pixels) -> Iterator[str]:
     if mask[border(mask.shape)].mean() > FILLED_BORDER:
         yield "the subject fills the frame: look whether parts of it were taken for background"
     elif _vague(rgb, mask) > VAGUE_OUTLINE:
-        yield "the outline runs where both sides look alike: look whether it follows the subject"
+        yield "the outline runs where both sides look alike, as if the subject filled the frame: look at it"
 
 
 def _vague(rgb: Pixels, mask: Pixels) -> float:

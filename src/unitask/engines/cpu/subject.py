@@ -40,8 +40,9 @@ LEAST_PIXELS: Final = 16
 def find_subject(rgb: Pixels) -> Pixels:
     """Mark the subject of an RGB picture, uint8 (h, w, 3) of at most some 500 px a side: bool (h, w), maybe empty."""
     seeds = _seeds(rgb)
-    if (seeds & 1).sum() < LEAST_PIXELS:
-        return np.zeros(seeds.shape, bool)
+    front = np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD))
+    if min(front.sum(), (~front).sum()) < LEAST_PIXELS:
+        return np.full(front.shape, front.mean() > MAYBE)
     mask = _cleaned(_grab_cut(rgb, seeds))
     rim = min(_rim(mask), min(mask.shape) - 1)
     # A subject that reaches the rim goes on to the edge of the picture.
@@ -93,12 +94,11 @@ def _seeds(rgb: Pixels) -> Pixels:
     """Choose what GrabCut starts from: uint8 (h, w) of cv2.GC_BGD, GC_FGD, GC_PR_BGD and GC_PR_FGD."""
     seeds = np.full(rgb.shape[:2], cv2.GC_PR_BGD, np.uint8)
     salient, possible = saliency(rgb)
-    faces = _faces(rgb)
-    if faces:
-        body, core = _bodies(faces, rgb.shape[:2])
-        prior = 0.3 * salient + 0.7 * body
-        seeds[prior > MAYBE] = cv2.GC_PR_FGD
-        seeds[prior < HARDLY] = cv2.GC_BGD
+    body, core = _bodies(_faces(rgb), rgb.shape[:2])
+    if core.any():
+        belief = 0.3 * salient + 0.7 * body
+        seeds[belief > MAYBE] = cv2.GC_PR_FGD
+        seeds[belief < HARDLY] = cv2.GC_BGD
         seeds[core] = cv2.GC_FGD
     else:
         threshold = _otsu(salient)
@@ -111,14 +111,14 @@ def _seeds(rgb: Pixels) -> Pixels:
         seeds[behind] = cv2.GC_BGD
         seeds[before] = cv2.GC_PR_FGD
     rim = _rim(seeds)
-    seeds[:rim] = cv2.GC_BGD
-    if not faces:
-        seeds[:, :rim] = seeds[:, -rim:] = cv2.GC_BGD
+    outermost = np.ones(seeds.shape, bool)
+    outermost[rim:, rim:-rim] = False
+    seeds[outermost & (body < MAYBE)] = cv2.GC_BGD
     return seeds
 
 
 def _rim(mask: Pixels) -> int:
-    """Width in pixels of the outermost frame, which is called background so that GrabCut always has some."""
+    """Width in pixels of the outermost frame, where background is assumed so that GrabCut has some to learn from."""
     return max(1, int(min(mask.shape) * 0.008))
 
 

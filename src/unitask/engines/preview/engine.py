@@ -18,6 +18,13 @@ MAKES: Final = {
     "controlnet": "from_control:controlnet",
     "inpaint": "filling:inpaint",
     "outpaint": "filling:outpaint",
+    "text_to_video": "video.from_text:text_to_video",
+    "image_to_video": "video.from_picture:image_to_video",
+    "keyframes": "video.from_picture:keyframes",
+    "camera_move": "video.from_picture:camera_move",
+    "hug": "video.hug:hug",
+    "video_face_swap": "video.from_video:video_face_swap",
+    "video_background_remove": "video.from_video:video_background_remove",
 }
 """A recipe's `make` -> `module:function` in this package; the module is imported when it is first wanted."""
 
@@ -31,7 +38,7 @@ class PreviewEngine:
 
     def missing(self) -> str | None:
         """Say what must be installed before this engine can run, or None."""
-        if all(find_spec(module) for module in ("numpy", "PIL", "cv2")):
+        if all(find_spec(module) for module in ("av", "cv2", "numpy", "PIL")):
             return None
         return "install the extra: pip install 'unitask[cpu]'"
 

@@ -17,8 +17,6 @@ from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
 
 NO_FACE: Final = "invalid request, no face found in the image"
-_LOWEST_MOUTH: Final = 1.35
-_HIGHEST_MOUTH: Final = 0.8
 _SPREAD: Final = (0.65, 1.5)
 
 
@@ -70,43 +68,10 @@ def _swapped(job: Job, target: Pixels, source: Pixels, pairs: Sequence[tuple[Fac
     return Output(ImageResult.of(reference))
 
 
-def _anchors(face: Face) -> Floats:
-    """Give eyes and mouth as three points; a mouth that cannot be is moved to where it can: float32 (3, 2)."""
-    first, second = face.eyes
-    apart = second - first
-    length = float(np.hypot(*apart))
-    across = apart / length
-    down = np.array((-across[1], across[0]))
-    middle = (first + second) / 2
-    away = face.mouth - middle
-    depth = float(np.clip(away @ down / length, _HIGHEST_MOUTH, _LOWEST_MOUTH))
-    aside = float(np.clip(away @ across / length, -0.15, 0.15))
-    return np.array([first, second, middle + (across * aside + down * depth) * length], np.float32)
-
-
-def _oval(shape: tuple[int, int], anchors: Floats) -> Pixels:
-    """Draw the part of a face that is laid on, from the brows to the chin: uint8 (height, width), 0 or 255."""
-    first, second, mouth = (anchor.astype(np.float64) for anchor in anchors)
-    apart = second - first
-    length = float(np.hypot(*apart))
-    across = apart / length
-    down = np.array((-across[1], across[0]))
-    middle = (first + second) / 2
-    depth = float((mouth - middle) @ down) / length
-    top, bottom = -0.60, depth + 0.40
-    turn = np.linspace(0, 2 * np.pi, 96, endpoint=False)
-    x = 0.95 * np.cos(turn) * (1 - 0.17 * np.maximum(np.sin(turn), 0))
-    y = (top + bottom) / 2 + (bottom - top) / 2 * np.sin(turn)
-    outline = middle + length * (x[:, None] * across + y[:, None] * down)
-    mask = np.zeros(shape, np.uint8)
-    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
-    return mask
-
-
 def _lay(picture: Pixels, before: Pixels, changed: Face, source: Pixels, taken: Face) -> None:
     """Lay one face on, in place. Colours are matched with the picture as it was `before` any swap."""
-    from_points, to_points = _anchors(taken), _anchors(changed)
-    mask = _oval(before.shape[:2], to_points)
+    from_points, to_points = faces.anchors(taken), faces.anchors(changed)
+    mask = faces.oval(before.shape, to_points)
     rows, columns = np.nonzero(mask)
     if not len(rows):
         return
@@ -119,9 +84,9 @@ def _lay(picture: Pixels, before: Pixels, changed: Face, source: Pixels, taken: 
     turn[:, 2] -= (left, top)
     sharp = cv2.GaussianBlur(source, (0, 0), 0.4 / shrunk) if shrunk < 0.6 else source  # noqa: PLR2004 - as small as needs it
     size = (right - left, bottom - top)
-    face = cv2.warpAffine(sharp, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.warpAffine(sharp, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     area, under = mask[top:bottom, left:right], before[top:bottom, left:right]
-    face = _matched(face, under, area, length)
+    face = _matched(np.asarray(warped, np.uint8), under, area, length)
     inner = cv2.erode(area, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(length * 0.07)) + 1,) * 2))
     share = cv2.GaussianBlur(inner, (0, 0), max(0.8, length * 0.055)).astype(np.float32)[..., None] / 255
     part = picture[top:bottom, left:right]

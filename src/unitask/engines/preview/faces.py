@@ -1,16 +1,17 @@
-"""Faces seen from the front: where they are, and where their eyes and mouths are. Haar cascades, Viola and Jones 2001."""
+"""Faces seen from the front, with their eyes and mouths, by Haar cascades (Viola and Jones 2001)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
+from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unitask.engines.preview.arrays import Pixels
+from unitask.engines.preview.arrays import Floats, Pixels
 from unitask.engines.preview.sources import resize
 
 Point = NDArray[np.float64]
@@ -26,13 +27,16 @@ _PATCH_PX: Final = 200
 _EYES: Final = ((0.305, 0.385), (0.695, 0.385))
 """Where eyes usually are in the box of a face, as shares of it."""
 _EYE_ERROR: Final = 0.11
+_LOWEST_MOUTH: Final = 1.35
+_HIGHEST_MOUTH: Final = 0.8
+"""How far below the eyes a mouth can be, in distances between the eyes."""
 _SIDE_BY_SIDE: Final = 0.6
 """Faces whose middles differ by less than this share of their height stand in one row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """`left`, `top`, `size`: the square round it, in pixels. `eyes` are (the left one in the picture, the right one)."""
+    """`left`, `top`, `size`: the square round it, in pixels. `eyes`: the left one in the picture, the right one."""
 
     left: float
     top: float
@@ -42,7 +46,7 @@ class Face:
 
     @property
     def middle(self) -> tuple[float, float]:
-        """x and y of the square's middle."""
+        """The square's middle, x and y."""
         return self.left + self.size / 2, self.top + self.size / 2
 
 
@@ -54,8 +58,8 @@ def find(picture: Pixels) -> list[Face]:
     height, width = picture.shape[:2]
     scale = min(_MOST_ENLARGED, _LOOK_AT_PX / max(height, width))
     seen = resize(picture, max(1, round(width * scale)), max(1, round(height * scale)))
-    grey = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)
-    found = [_looked_into(seen, grey, box, scale) for box in _boxes(cv2.equalizeHist(grey))]
+    grey = np.asarray(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), np.uint8)
+    found = [_looked_into(seen, grey, box, scale) for box in _boxes(np.asarray(cv2.equalizeHist(grey), np.uint8))]
     return numbered(found)
 
 
@@ -78,9 +82,7 @@ def largest(faces: Sequence[Face]) -> Face:
 
 @cache
 def _cascade(name: str) -> Any:
-    # The folder is an attribute that the stubs of OpenCV do not know.
-    folder: str = cv2.data.haarcascades
-    return cv2.CascadeClassifier(f"{folder}haarcascade_{name}.xml")
+    return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / f"haarcascade_{name}.xml"))
 
 
 def _boxes(grey: Pixels) -> list[tuple[float, float, float]]:
@@ -109,7 +111,8 @@ def _shared(one: tuple[float, float, float], other: tuple[float, float, float]) 
 def _looked_into(seen: Pixels, grey: Pixels, box: tuple[float, float, float], scale: float) -> Face:
     left, top, size = box
     patch = cv2.getRectSubPix(grey, (max(1, round(size)),) * 2, (left + size / 2, top + size / 2))
-    face = cv2.equalizeHist(cv2.resize(patch, (_PATCH_PX, _PATCH_PX), interpolation=cv2.INTER_CUBIC))
+    large = cv2.resize(patch, (_PATCH_PX, _PATCH_PX), interpolation=cv2.INTER_CUBIC)
+    face = np.asarray(cv2.equalizeHist(large), np.uint8)
     corner = np.array((left, top))
     first, second = (corner + eye * size / _PATCH_PX for eye in _eyes(face))
     mouth = _mouth(seen, first, second)
@@ -148,3 +151,36 @@ def _mouth(seen: Pixels, first: Point, second: Point) -> Point:
     likely = np.exp(-0.5 * ((np.arange(len(dark)) - 14) / 9.0) ** 2)
     row = 88 + int(np.argmax((dark - dark.min() + 0.7 * (red - red.min())) * likely))
     return np.asarray(cv2.invertAffineTransform(turn) @ np.array((100, row, 1.0)), np.float64)
+
+
+def anchors(face: Face) -> Floats:
+    """Give eyes and mouth as three points; a mouth that cannot be is moved to where it can: float32 (3, 2)."""
+    first, second = face.eyes
+    apart = second - first
+    length = float(np.hypot(*apart))
+    across = apart / length
+    down = np.array((-across[1], across[0]))
+    middle = (first + second) / 2
+    away = face.mouth - middle
+    depth = float(np.clip(away @ down / length, _HIGHEST_MOUTH, _LOWEST_MOUTH))
+    aside = float(np.clip(away @ across / length, -0.15, 0.15))
+    return np.array([first, second, middle + (across * aside + down * depth) * length], np.float32)
+
+
+def oval(shape: Sequence[int], points: Floats) -> Pixels:
+    """Draw a face from its brows to its chin, by its anchors, into `shape`: uint8 (height, width), 0 to 255."""
+    first, second, mouth = (anchor.astype(np.float64) for anchor in points)
+    apart = second - first
+    length = float(np.hypot(*apart))
+    across = apart / length
+    down = np.array((-across[1], across[0]))
+    middle = (first + second) / 2
+    depth = float((mouth - middle) @ down) / length
+    top, bottom = -0.60, depth + 0.40
+    turn = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+    x = 0.95 * np.cos(turn) * (1 - 0.17 * np.maximum(np.sin(turn), 0))
+    y = (top + bottom) / 2 + (bottom - top) / 2 * np.sin(turn)
+    outline = middle + length * (x[:, None] * across + y[:, None] * down)
+    mask = np.zeros(shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    return mask

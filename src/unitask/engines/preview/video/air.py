@@ -69,5 +69,5 @@ class Air:
 
 
 def _tiled(sheet: Pixels) -> Pixels:
-    """Lay the sheet out twice in both directions, in three channels: any part of it that is one sheet large is whole."""
+    """Lay the sheet out twice each way, in three channels: any part of it that is as large as the sheet is whole."""
     return np.ascontiguousarray(np.tile(sheet[..., None], (2, 2, 3)))

@@ -8,11 +8,11 @@ import numpy as np
 
 from unitask.engines.preview import lettering
 from unitask.engines.preview.arrays import Pixels
-from unitask.engines.preview.sources import cover, fetch, opaque
+from unitask.engines.preview.sources import fetch, opaque
 from unitask.engines.preview.strip import Label, strip_height
 from unitask.engines.preview.video.film import film_like, shoot
 from unitask.engines.preview.video.keying import Key
-from unitask.engines.preview.video.people import faces
+from unitask.engines.preview.video.people import cut, faces
 from unitask.kit.errors import TaskFailure
 from unitask.kit.video import Video, VideoLimits, read_video
 from unitask.spec.engine import Job, Output
@@ -86,7 +86,7 @@ def _on_green(frame: Pixels, share: Any) -> Pixels:
 
 
 def _inset(given: Pixels, short_px: int) -> Pixels:
-    """Frame the face of the picture, or all of it, in white; where letters can be read, say that nothing was swapped."""
+    """Frame the face of the picture, or all of it, in white; where letters fit, say that nothing was swapped."""
     side = max(8, int(short_px * 0.24))
     edge = max(1, side // 30)
     found = faces(given)
@@ -98,7 +98,7 @@ def _inset(given: Pixels, short_px: int) -> Pixels:
         given = given[max(0, int(y - reach)) : int(y + reach), max(0, int(x - reach)) : int(x + reach)]
     inner = side - 2 * edge
     framed = np.full((side, side, 3), _WHITE, np.uint8)
-    framed[edge : side - edge, edge : side - edge] = cover(given, inner, inner)
+    framed[edge : side - edge, edge : side - edge] = cut(given, inner, inner)
     if side >= _CAPTION_FROM_PX:
         high = max(9, side // 7)
         words = lettering.block(_CAPTION, inner, high)

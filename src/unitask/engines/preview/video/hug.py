@@ -7,12 +7,12 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from unitask.engines.preview.arrays import Floats, Pixels
+from unitask.engines.preview.arrays import Floats, Pixels, pixels
 from unitask.engines.preview.sources import fetch, opaque, resize
 from unitask.engines.preview.strip import Label
 from unitask.engines.preview.video.camera import Scenery, View
 from unitask.engines.preview.video.film import Film, film_of, shoot
-from unitask.engines.preview.video.people import Face, body, faces, framed
+from unitask.engines.preview.video.people import Face, body, faces, framed, grabbed
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import VideoResult
 
@@ -86,11 +86,9 @@ class _Pair:
             foot = (face.x * self._width, self._height * _FOOT)
             matrix = cv2.getRotationMatrix2D(foot, 0.8 * sway - towards * self._lean_deg * near, 1.0)
             matrix[0, 2] += towards * self._way * near * self._width
-            moved: Any = cv2.warpAffine(
-                layer, matrix, (self._width, self._height), borderMode=cv2.BORDER_REPLICATE
-            )
+            moved: Any = cv2.warpAffine(layer, matrix, (self._width, self._height), borderMode=cv2.BORDER_REPLICATE)
             scene += moved[..., :3] - scene * moved[..., 3:]
-        return np.clip(scene + 0.5, 0, 255).astype(np.uint8)
+        return pixels(scene + 0.5)
 
 
 def _gap(picture: Pixels) -> float:
@@ -124,9 +122,7 @@ def _cover(picture: Pixels, split: float, face: Face, *, left: bool) -> Floats:
     mask[half] = cv2.GC_PR_BGD
     mask[half & likely] = cv2.GC_PR_FGD
     mask[half & sure] = cv2.GC_FGD
-    cv2.setRNGSeed(1)
-    cv2.grabCut(small, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
-    found = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    found = grabbed(small, mask, 4)
     if not _FEWEST < found.sum() / max(half.sum(), 1) < _MOST:
         return _half(picture, split, left=left)
     tidy: Any = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))

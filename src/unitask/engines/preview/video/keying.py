@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from unitask.engines.preview.arrays import Floats, Pixels, step
-from unitask.engines.preview.video.people import Face, Mask, body, faces
+from unitask.engines.preview.video.people import Face, Mask, body, faces, grabbed
 
 _WORK_SIDE_PX: Final = 160
 _BORDER: Final = 0.06
@@ -14,7 +14,7 @@ _COLOURS: Final = 4
 _ALIKE: Final = 25.0
 _PLAIN: Final = 0.6
 _INERTIA: Final = 0.4
-_LOOK_EVERY: Final = 8
+_LOOK_EVERY: Final = 48
 _LEAST: Final = 0.01
 
 
@@ -45,7 +45,7 @@ class Key:
         return _sharpened(mask, small, frame)
 
     def _by_place(self, frame: Pixels, small: Pixels) -> Floats:
-        """Start from where a person or the last subject is, and let GrabCut (Rother 2004) find the edge."""
+        """Start from where a person or the last subject is, and look for the edge."""
         if self._seen % _LOOK_EVERY == 0:
             self._people = faces(frame) or self._people
         likely, sure = _places(small, self._people)
@@ -55,9 +55,7 @@ class Key:
         mask[:2][~likely[:2]] = cv2.GC_BGD
         mask[sure] = cv2.GC_FGD
         rounds = 1 if self._seen else 3
-        cv2.setRNGSeed(1)
-        cv2.grabCut(small, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
-        found = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+        found = grabbed(small, mask, rounds)
         return np.asarray(_largest(found if found.mean() > _LEAST else likely.astype(np.float32)), np.float32)
 
 
@@ -112,7 +110,7 @@ def _largest(mask: Any) -> Any:
 
 
 def _sharpened(mask: Floats, small: Pixels, frame: Pixels) -> Floats:
-    """Bring the mask to the frame's size along its edges (guided filter, He 2013, with the slopes of the small copy)."""
+    """Bring the mask to the frame's size along its edges: guided filter, He 2013, with slopes from the small copy."""
     guide = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32) / 255
     mean, target = _mean(guide), _mean(mask)
     slope = (_mean(guide * mask) - mean * target) / (_mean(guide * guide) - mean * mean + 4e-4)

@@ -38,7 +38,6 @@ class Way(NamedTuple):
             return NotImplemented
         return Way(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
-
     def times(self, factor: float) -> "Way":
         """Go so much further."""
         return Way(*(factor * part for part in self))
@@ -80,7 +79,9 @@ def told(moves: Iterable[tuple[str, float]], seconds: float) -> View:
     )
 
 
-_IN: Final = re.compile(r"\b(zoom(s|ing)?[ -]in|push(es|ing)?[ -]in|dolly[ -]in|clos(er|e[ -]up)|approach\w*|towards?)\b")
+_IN: Final = re.compile(
+    r"\b(zoom(s|ing)?[ -]in|push(es|ing)?[ -]in|dolly[ -]in|clos(er|e[ -]up)|approach\w*|towards?)\b"
+)
 _OUT: Final = re.compile(r"\b(zoom(s|ing)?[ -]out|pull(s|ing)?[ -](out|back)|dolly[ -]out|backwards?|away|reveal\w*)\b")
 _SIDES: Final = {"left": Way(right=-1), "right": Way(right=1), "up": Way(down=-1), "down": Way(down=1)}
 _TURNS: Final = re.compile(r"\b(rotat\w*|spin\w*|roll(s|ing)?|orbit\w*|swirl\w*|danc\w*|sway\w*)\b")

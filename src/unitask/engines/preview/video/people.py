@@ -1,19 +1,16 @@
 """Where faces are: so that a crop keeps heads, and two people can be told apart."""
 
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from unitask.engines.preview.arrays import Floats, Pixels
+from unitask.engines.preview.faces import find
 from unitask.engines.preview.sources import resize
 
 Mask = NDArray[np.bool_]
-
-_LOOK_AT_PX: Final = 480
-_MOST_ENLARGED: Final = 4.0
-_NEIGHBOURS: Final = 5
 
 
 class Face(NamedTuple):
@@ -27,30 +24,28 @@ class Face(NamedTuple):
 def faces(picture: Pixels) -> list[Face]:
     """Find upright faces seen from the front in (height, width, 3), from left to right."""
     height, width = picture.shape[:2]
-    scale = min(_MOST_ENLARGED, _LOOK_AT_PX / max(height, width))
-    grey = cv2.cvtColor(resize(picture, max(1, int(width * scale)), max(1, int(height * scale))), cv2.COLOR_RGB2GRAY)
-    # The folder is an attribute that the stubs of OpenCV do not know.
-    folder: str = cv2.data.haarcascades
-    cascade: Any = cv2.CascadeClassifier(folder + "haarcascade_frontalface_default.xml")
-    least = max(16, int(min(grey.shape) * 0.08))
-    boxes = cascade.detectMultiScale(grey, 1.1, _NEIGHBOURS, minSize=(least, least))
-    rows, columns = grey.shape
-    found = [Face((x + w / 2) / columns, (y + h / 2) / rows, w / columns) for x, y, w, h in boxes]
+    found = [Face(x / width, y / height, one.size / width) for one in find(picture) for x, y in [one.middle]]
     return sorted(found, key=lambda face: face.x)
 
 
 def framed(picture: Pixels, width: int, height: int) -> Pixels:
-    """Scale (height, width, 3) until width x height is covered, and cut out the part with the faces, or the middle."""
-    rows, columns = picture.shape[:2]
-    scale = max(width / columns, height / rows)
-    wide, high = max(width, round(columns * scale)), max(height, round(rows * scale))
-    scaled = resize(picture, wide, high)
+    """Cut as much out of (height, width, 3) as has these proportions, with the faces or from the middle; scale it."""
     found = faces(picture)
-    x = float(np.mean([face.x for face in found])) if found else 0.5
-    y = float(np.mean([face.y for face in found])) + 0.04 if found else 0.5
-    left = int(np.clip(x * wide - width / 2, 0, wide - width))
-    top = int(np.clip(y * high - height * 0.45, 0, high - height)) if found else (high - height) // 2
-    return np.ascontiguousarray(scaled[top : top + height, left : left + width])
+    if not found:
+        return cut(picture, width, height)
+    x, y = (float(np.mean([getattr(face, axis) for face in found])) for axis in "xy")
+    # A face looks right a little above the middle.
+    return cut(picture, width, height, (x, y + 0.05 * picture.shape[1] / picture.shape[0]))
+
+
+def cut(picture: Pixels, width: int, height: int, middle: tuple[float, float] = (0.5, 0.5)) -> Pixels:
+    """Cut the largest part with these proportions out, as near to `middle` (shares) as can be, and scale it to them."""
+    rows, columns = picture.shape[:2]
+    scale = min(columns / width, rows / height)
+    wide, high = max(1, min(columns, round(width * scale))), max(1, min(rows, round(height * scale)))
+    left = int(np.clip(middle[0] * columns - wide / 2, 0, columns - wide))
+    top = int(np.clip(middle[1] * rows - high / 2, 0, rows - high))
+    return np.ascontiguousarray(resize(picture[top : top + high, left : left + wide], width, height))
 
 
 def body(x: Floats, y: Floats, bottom: float, face: Face) -> tuple[Mask, Mask]:
@@ -64,3 +59,14 @@ def body(x: Floats, y: Floats, bottom: float, face: Face) -> tuple[Mask, Mask]:
     trunk = (np.abs(x - face.x) < wide * (0.45 + 1.0 * below)) & (y > middle + 0.6 * wide)
     core = (np.abs(x - face.x) < wide * (0.2 + 0.5 * below)) & (y > middle + 0.6 * wide)
     return (head < 1) | trunk, (head < 0.4) | core  # noqa: PLR2004 - the inner part of an oval
+
+
+def grabbed(picture: Pixels, mask: Pixels, rounds: int) -> Floats:
+    """Cut out what a mask of cv2.GC_... values suggests (GrabCut, Rother 2004): float32 (height, width), 0 or 1.
+
+    `mask` is changed.
+    """
+    cv2.setRNGSeed(1)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(picture, mask, (0, 0, 1, 1), *models, rounds, cv2.GC_INIT_WITH_MASK)
+    return np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)

@@ -44,7 +44,9 @@ class LivingScene:
         painting = scene.paint(self._light, film.width, film.height, seed)
         bare = scene.paint(_without_figures(self._light), film.width, film.height, seed) if wish.wanted else painting
         self._bare = self._styled(bare.rgb)
-        self._figures = _Figures(self._styled(painting.rgb), self._bare, painting.cover, wish, film, seed)
+        self._figures = _Figures(
+            self._styled(painting.rgb), self._bare, painting.cover, wish=wish, film=film, seed=seed
+        )
         inside = bool(_INSIDE & set(wish.places))
         outdoors = wish.has_scene and not inside
         self._clouds = _Clouds(self._sky(), self._bare, film, seed) if outdoors else None
@@ -173,7 +175,7 @@ def _slid(sheet: Floats, by_px: float, width: int) -> Floats:
 class _Figures:
     """The painted figures, cut out with their shadows, that move before the backdrop."""
 
-    def __init__(self, full: Pixels, bare: Pixels, cover: Pixels, wish: Wish, film: Film, seed: int) -> None:
+    def __init__(self, full: Pixels, bare: Pixels, cover: Pixels, *, wish: Wish, film: Film, seed: int) -> None:
         self._film = film
         self._gait = _gait(wish)
         self._facing = 1 if dice(seed, "facing").integers(2) else -1
@@ -202,7 +204,7 @@ class _Figures:
         down = -gait.bob * film.height * (abs(sin(turn / 2)) if gait.along else sin(turn))
         high, wide = self._layer.shape[:2]
         matrix = cv2.getRotationMatrix2D((wide / 2, high * 0.75), gait.sway_deg * sin(turn), 1.0)
-        matrix[:, 2] += (right, down)
+        matrix[:, 2] += np.array((right, down))
         moved: Any = cv2.warpAffine(self._layer, matrix, (wide, high), flags=cv2.INTER_LINEAR)
         area = picture[self._box]
         area[:] = np.clip(area * (1 - moved[..., 3:]) + moved[..., :3] + 0.5, 0, 255).astype(np.uint8)

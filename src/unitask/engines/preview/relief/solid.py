@@ -1,0 +1,187 @@
+"""From a cut-out to a closed, textured body: its outline is blown up, its picture lies on the front.
+
+The height over the outline solves Poisson's equation with a constant load, as a soap film under pressure does (compare
+Repoussé, Joshi and Carr 2008); the surface is found by marching cubes.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from scipy.sparse import coo_matrix
+from scipy.sparse.linalg import spsolve
+from skimage.measure import marching_cubes
+
+from unitask.engines.preview.arrays import Floats, Pixels
+from unitask.engines.preview.sources import resize
+
+_CELLS: Final = 104
+"""Cells along the longer side of the outline."""
+_PAD: Final = 4
+_DEPTH: Final = 0.34
+"""Half of the thickness, as a share of the shorter side of the outline."""
+_BACK: Final = 0.8
+_DETAIL: Final = 0.9
+_SEEN_FROM_FRONT: Final = -0.08
+_SHADE: Final = 0.93
+_FILL_STEPS: Final = (3.0, 12.0, 48.0)
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Solid:
+    """A textured body that fits a cube of side 1 round the origin: x right, y up, z to the viewer.
+
+    `vertices` (n, 3), `normals` (n, 3), `uv` (n, 2) with v upwards, `faces` (m, 3) counterclockwise from outside,
+    `texture` (height, width, 3): the front on the left, the back on the right.
+    """
+
+    vertices: Floats
+    normals: Floats
+    uv: Floats
+    faces: Indices
+    texture: Pixels
+
+
+def build(rgb: Pixels, alpha: Floats, texture_px: int, depth: float = 1.0) -> Solid:
+    """Blow up the part of (height, width, 3) where alpha (height, width), 0 to 1, is high; `depth` scales its belly."""
+    rows, columns = (np.flatnonzero((alpha > 0.5).any(axis=axis)) for axis in (1, 0))  # noqa: PLR2004 - half
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    rgb, alpha = rgb[top:bottom, left:right], alpha[top:bottom, left:right]
+    scale = _CELLS / max(alpha.shape)
+    high, wide = (max(6, round(side * scale)) for side in alpha.shape)
+    outline = cv2.resize(alpha, (wide, high), interpolation=cv2.INTER_AREA)
+    outline = np.pad(np.asarray(outline, np.float32), _PAD)
+    film = _film(outline)
+    belly = max(3.0, min(_DEPTH * min(high, wide), 0.3 * _CELLS) * depth)
+    corners, faces = _surface(film, belly)
+    corners[:, 2] += _detail(rgb, (wide, high), film, corners)
+    return _textured(corners, faces, (wide, high), _texture(rgb, alpha, texture_px))
+
+
+def _film(outline: Floats) -> Floats:
+    """Give the square of the height at each cell, 1 at the highest; falling below 0 outside the outline."""
+    inside = outline > 0.5  # noqa: PLR2004 - half
+    number = np.full(inside.shape, -1)
+    number[inside] = np.arange(inside.sum())
+    own = number[inside]
+    at = [own]
+    to = [own]
+    values = [np.full(len(own), 4.0)]
+    for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
+        neighbour = np.roll(number, shift, axis)[inside]
+        linked = neighbour >= 0
+        at.append(own[linked])
+        to.append(neighbour[linked])
+        values.append(np.full(int(linked.sum()), -1.0))
+    system = coo_matrix((np.concatenate(values), (np.concatenate(at), np.concatenate(to))))
+    height = np.zeros(inside.shape)
+    height[inside] = spsolve(system.tocsc(), np.ones(len(own)))
+    near, far = distance_transform_edt(inside), distance_transform_edt(~inside)
+    slope = float(np.median(height[(near > 0) & (near <= 1)]))
+    height = np.where(inside, height, -slope * far)
+    rim = (near <= 1) & (far <= 1)
+    height[rim] = slope * (2 * outline[rim] - 1)
+    smooth = cv2.GaussianBlur((height / height.max()).astype(np.float32), (0, 0), 0.9)
+    result: Floats = smooth / smooth.max()
+    return result
+
+
+def _surface(film: Floats, belly: float) -> tuple[Floats, Indices]:
+    """Find the surface: corners (n, 3) as x, y downwards and z, in cells; faces (m, 3)."""
+    reach = int(belly) + 3
+    depth = np.arange(-reach, reach + 1, dtype=np.float32)
+    halves = np.where(depth < 0, belly * _BACK, belly).astype(np.float32)
+    volume = film[None] - ((depth / halves) ** 2)[:, None, None]
+    corners, faces, _, _ = marching_cubes(volume, 0.0, gradient_direction="ascent")
+    return np.stack([corners[:, 2], corners[:, 1], corners[:, 0] - reach], axis=1).astype(np.float32), faces.astype(np.int64)
+
+
+def _detail(rgb: Pixels, size: tuple[int, int], film: Floats, corners: Floats) -> Floats:
+    """Let what is light in the picture stand out a little on the front, in cells."""
+    grey = cv2.cvtColor(resize(rgb, *size), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    fine = cv2.GaussianBlur(grey, (0, 0), 0.9) - cv2.GaussianBlur(grey, (0, 0), 5)
+    height = np.pad(fine, _PAD) * np.clip(film / 0.25, 0, 1) * _DETAIL * 4
+    columns, rows = (np.ascontiguousarray(corners[None, :, axis]) for axis in (0, 1))
+    moved = np.asarray(cv2.remap(height.astype(np.float32), columns, rows, cv2.INTER_LINEAR), np.float32)[0]
+    result: Floats = moved * np.clip(corners[:, 2], 0, 1)
+    return result
+
+
+def _texture(rgb: Pixels, alpha: Floats, texture_px: int) -> Pixels:
+    """Lay the picture, its colours drawn out over the outline, beside a blurred one for the back."""
+    high, wide = alpha.shape
+    scale = min(texture_px / 2 / wide, texture_px / high)
+    size = max(2, int(wide * scale)), max(2, int(high * scale))
+    front = resize(_drawn_out(rgb, alpha), *size)
+    back = cv2.GaussianBlur(front, (0, 0), max(size) / 28).astype(np.float32) * _SHADE
+    return np.ascontiguousarray(np.hstack([front, back.astype(np.uint8)]))
+
+
+def _drawn_out(rgb: Pixels, alpha: Floats) -> Pixels:
+    """Replace the background by the colours of the subject's edge."""
+    weight = (alpha > 0.9).astype(np.float32)  # noqa: PLR2004 - half-transparent pixels hold the background's colour
+    filled = rgb.astype(np.float32) * weight[..., None]
+    share = weight.copy()
+    for spread in (step * max(rgb.shape) / 512 for step in _FILL_STEPS):
+        near = cv2.GaussianBlur(filled * 1.0, (0, 0), spread)
+        amount = cv2.GaussianBlur(share, (0, 0), spread)
+        missing = (share < 0.5) & (amount > 1e-3)  # noqa: PLR2004
+        filled[missing] = near[missing] / amount[missing][:, None]
+        share[missing] = 1
+    rest = share < 0.5  # noqa: PLR2004
+    if rest.any():
+        filled[rest] = filled[~rest].mean(axis=0) if (~rest).any() else rgb.mean(axis=(0, 1))
+    return np.clip(filled, 0, 255).astype(np.uint8)
+
+
+def _textured(corners: Floats, faces: Indices, size: tuple[int, int], texture: Pixels) -> Solid:
+    """Bring it to size, and give corners at the seam twice: once for the front's picture, once for the back's."""
+    wide, high = size
+    longest = float(np.ptp(corners, axis=0).max())
+    middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
+    across = (corners[:, 0] - _PAD + 0.5) / wide
+    down = (corners[:, 1] - _PAD + 0.5) / high
+    placed = (corners - middle) / longest * np.array((1, -1, 1), np.float32)
+    faces = _outwards(placed, faces)
+    normals = _normals(placed, faces)
+    facing = np.cross(placed[faces[:, 1]] - placed[faces[:, 0]], placed[faces[:, 2]] - placed[faces[:, 0]])
+    tilt = facing[:, 2] / np.maximum(np.linalg.norm(facing, axis=1), 1e-12)
+    parts = []
+    for shift, chosen in ((0.0, faces[tilt >= _SEEN_FROM_FRONT]), (0.5, faces[tilt < _SEEN_FROM_FRONT])):
+        used, new = np.unique(chosen, return_inverse=True)
+        margin = 1.5 / texture.shape[1]
+        u = np.clip(across[used], 2 * margin, 1 - 2 * margin) / 2 + shift
+        uv = np.stack([u, 1 - np.clip(down[used], 0, 1)], axis=1)
+        parts.append((placed[used], normals[used], uv, new.reshape(-1, 3)))
+    count = len(parts[0][0])
+    return Solid(
+        np.concatenate([part[0] for part in parts]).astype(np.float32),
+        np.concatenate([part[1] for part in parts]).astype(np.float32),
+        np.concatenate([part[2] for part in parts]).astype(np.float32),
+        np.concatenate([parts[0][3], parts[1][3] + count]).astype(np.int64),
+        texture,
+    )
+
+
+def _outwards(corners: Floats, faces: Indices) -> Indices:
+    """Turn all faces round if they look inwards, which a negative volume shows."""
+    first, second, third = (corners[faces[:, index]] for index in range(3))
+    volume = float(np.einsum("ij,ij->i", first, np.cross(second, third)).sum())
+    return faces if volume > 0 else np.ascontiguousarray(faces[:, ::-1])
+
+
+def _normals(corners: Floats, faces: Indices) -> Floats:
+    """Average the directions of the faces round each corner."""
+    first, second, third = (corners[faces[:, index]] for index in range(3))
+    facing = np.cross(second - first, third - first)
+    sums = np.zeros_like(corners)
+    for index in range(3):
+        for axis in range(3):
+            sums[:, axis] += np.bincount(faces[:, index], facing[:, axis], len(corners)).astype(np.float32)
+    result: Floats = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return result

@@ -1,0 +1,150 @@
+"""A body turning before a plain wall: triangles drawn back to front, with texture, light and a shadow."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import cv2
+import numpy as np
+
+from unitask.engines.preview.arrays import Floats, Pixels
+from unitask.engines.preview.relief.solid import Solid
+
+_DISTANCE: Final = 3.2
+_ELEVATION_DEG: Final = 14.0
+_FILLS: Final = 0.8
+_LIGHT: Final = np.array((-0.45, 0.6, 0.66), np.float32)
+_AMBIENT: Final = 0.52
+_SHINE: Final = 26.0
+_WALL: Final = ((236, 238, 242), (198, 202, 210))
+_FLOOR_Y: Final = -0.52
+
+
+def turning(solid: Solid, count: int, size: tuple[int, int], start_deg: float = 0.0) -> Iterator[Pixels]:
+    """Draw one whole turn in `count` frames of `size` (width, height), beginning at its front."""
+    wall = _wall(*size)
+    for number in range(count):
+        yield _drawn(solid, 2 * np.pi * number / count + np.radians(start_deg), wall)
+
+
+def _wall(width: int, height: int) -> Floats:
+    down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    wall = np.array(_WALL[0], np.float32) * (1 - down) + np.array(_WALL[1], np.float32) * down
+    return np.broadcast_to(wall, (height, width, 3)).astype(np.float32)
+
+
+def _turned(angle: float) -> Floats:
+    """Give the rotation about the upright axis, then the view from above."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    up, over = np.cos(np.radians(_ELEVATION_DEG)), np.sin(np.radians(_ELEVATION_DEG))
+    spin = np.array([(cos, 0, sin), (0, 1, 0), (-sin, 0, cos)])
+    tilt = np.array([(1, 0, 0), (0, up, -over), (0, over, up)])
+    return np.asarray(tilt @ spin, np.float32)
+
+
+def _projected(points: Floats, size: tuple[int, int]) -> Floats:
+    """Bring (n, 3) in the viewer's space onto the frame: x and y in pixels, and the depth towards the viewer."""
+    width, height = size
+    near = _DISTANCE / (_DISTANCE - points[:, 2])
+    scale = _FILLS * min(width, height)
+    x = width / 2 + points[:, 0] * near * scale
+    y = height * 0.48 - points[:, 1] * near * scale
+    return np.stack([x, y, points[:, 2]], axis=1).astype(np.float32)
+
+
+def _drawn(solid: Solid, angle: float, wall: Floats) -> Pixels:
+    height, width = wall.shape[:2]
+    turn = _turned(angle)
+    seen = _projected(solid.vertices @ turn.T, (width, height))
+    frame = wall * _shadow(solid, angle, (width, height))[..., None]
+    owner, shares = _filled(seen, solid.faces, (width, height))
+    rows, columns = np.nonzero(owner >= 0)
+    corners = solid.faces[owner[rows, columns]]
+    parts = shares[rows, columns][..., None]
+    uv = (solid.uv[corners] * parts).sum(axis=1)
+    normals = (solid.normals[corners] * parts).sum(axis=1) @ turn.T
+    colour = _sampled(solid.texture, uv) * _lit(normals)[:, None] + _glint(normals)[:, None]
+    picture = frame.copy()
+    picture[rows, columns] = colour
+    return _softened(picture, frame, owner >= 0)
+
+
+def _filled(seen: Floats, faces: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Floats]:
+    """Find the face that each pixel shows, -1 for none, and the shares of its three corners: (h, w), (h, w, 3)."""
+    width, height = size
+    first, second, third = (seen[faces[:, index]] for index in range(3))
+    area = (second[:, 0] - first[:, 0]) * (third[:, 1] - first[:, 1])
+    area -= (third[:, 0] - first[:, 0]) * (second[:, 1] - first[:, 1])
+    # Rows count downwards, so that what is counterclockwise from outside has a negative area when it is seen.
+    chosen = np.flatnonzero(area < -1e-6)
+    depth = (first[chosen, 2] + second[chosen, 2] + third[chosen, 2]) / 3
+    chosen = chosen[np.argsort(depth, kind="stable")]
+    corners = np.stack([first[chosen], second[chosen], third[chosen]], axis=1)[..., :2]
+    low = np.clip(np.floor(corners.min(axis=1)), 0, (width, height)).astype(np.int64)
+    high = np.clip(np.ceil(corners.max(axis=1)) + 1, 0, (width, height)).astype(np.int64)
+    wide, tall = (high - low).T
+    counts = np.maximum(wide, 0) * np.maximum(tall, 0)
+    which = np.repeat(np.arange(len(chosen)), counts)
+    place = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    x = low[which, 0] + place % wide[which]
+    y = low[which, 1] + place // wide[which]
+    a, b, c = (corners[which, index] for index in range(3))
+    whole = area[chosen][which]
+    second_share = ((x - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (y - a[:, 1])) / whole
+    third_share = ((b[:, 0] - a[:, 0]) * (y - a[:, 1]) - (x - a[:, 0]) * (b[:, 1] - a[:, 1])) / whole
+    first_share = 1 - second_share - third_share
+    within = (first_share >= -1e-4) & (second_share >= -1e-4) & (third_share >= -1e-4)  # noqa: PLR2004 - no cracks
+    owner = np.full((height, width), -1, np.int64)
+    shares = np.zeros((height, width, 3), np.float32)
+    # Where several fall on one pixel the last assignment stands: that of the nearest face.
+    owner[y[within], x[within]] = chosen[which[within]]
+    shares[y[within], x[within]] = np.stack([first_share, second_share, third_share], axis=1)[within]
+    return owner, shares
+
+
+def _sampled(texture: Pixels, uv: Floats) -> Floats:
+    high, wide = texture.shape[:2]
+    x = (uv[:, 0] * wide - 0.5).astype(np.float32)[None]
+    y = ((1 - uv[:, 1]) * high - 0.5).astype(np.float32)[None]
+    # OpenCV takes maps of at most 32767 columns.
+    parts = [
+        cv2.remap(texture, x[:, at : at + 32_000], y[:, at : at + 32_000], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        for at in range(0, x.shape[1], 32_000)
+    ]
+    return np.concatenate(parts).astype(np.float32) if parts else np.zeros((0, 3), np.float32)
+
+
+def _lit(normals: Floats) -> Floats:
+    light = _LIGHT / np.linalg.norm(_LIGHT)
+    result: Floats = _AMBIENT + (1.06 - _AMBIENT) * np.clip(normals @ light, 0, 1)
+    return result
+
+
+def _glint(normals: Floats) -> Floats:
+    half = _LIGHT / np.linalg.norm(_LIGHT) + np.array((0, 0, 1), np.float32)
+    result: Floats = _SHINE * np.clip(normals @ (half / np.linalg.norm(half)), 0, 1) ** 24
+    return result
+
+
+def _shadow(solid: Solid, angle: float, size: tuple[int, int]) -> Floats:
+    """Darken the floor under the body: (height, width), 1 where there is no shadow."""
+    width, height = size
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, z = solid.vertices[:, 0], solid.vertices[:, 2]
+    half = max(float(np.abs(x * cos + z * sin).max()), 0.05)
+    floor = min(float(solid.vertices[:, 1].min()) - 0.01, 0.0)
+    centre = _projected(np.array([(0, floor, 0)], np.float32) @ _turned(0.0).T, size)[0]
+    scale = _FILLS * min(width, height)
+    mask = np.zeros((height, width), np.float32)
+    axes = max(2, round(half * 1.05 * scale)), max(2, round(half * 0.3 * scale))
+    cv2.ellipse(mask, (round(float(centre[0])), round(float(centre[1]))), axes, 0, 0, 360, (1.0,), -1)
+    soft = cv2.GaussianBlur(mask, (0, 0), min(size) / 40)
+    return np.asarray(1 - 0.3 * soft, np.float32)
+
+
+def _softened(picture: Floats, behind: Floats, mask: np.ndarray) -> Pixels:
+    """Blend the outline into what is behind it, so that it has no steps."""
+    solid = mask.astype(np.float32)
+    soft = cv2.GaussianBlur(solid, (0, 0), 0.8)
+    share = np.where(mask, np.clip(soft * 2 - 1, 0, 1) ** 0.7, 0)[..., None]
+    share[cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = 1
+    return np.clip(behind + (picture - behind) * share + 0.5, 0, 255).astype(np.uint8)

@@ -1,0 +1,115 @@
+"""Who a key speaks for, what is left, and what runs."""
+
+import httpx
+import pytest
+
+from support.accounts import open_account
+from support.answers import accepted, refused
+from support.clock import ManualClock
+from support.orders import CAT, CAT_POINTS, cutout
+from support.worker import HandWorker
+from unitask.app import Services
+
+KEYED = (
+    ("GET", "/account/info"),
+    ("GET", "/account/active_tasks"),
+    ("GET", "/api/open/tasks/histories"),
+    ("GET", "/api/v1/task"),
+    ("DELETE", "/api/v1/tasks?created_before=1"),
+    ("GET", "/api/v1/catalogue"),
+    ("POST", "/api/ephemeral_resource"),
+    ("POST", "/api/face_swap/v1/async"),
+    ("POST", "/api/face_swap/v1/fetch"),
+    ("GET", "/api/v1/task/00000000-0000-0000-0000-000000000000/events"),
+)
+
+
+@pytest.mark.parametrize(("method", "path"), KEYED, ids=[path for _, path in KEYED])
+async def test_every_route_asks_for_a_key(client: httpx.AsyncClient, method: str, path: str) -> None:
+    """Without one it is 401, before anything else is looked at."""
+    refused(await client.request(method, path, headers={"X-API-Key": ""}), 401)
+    refused(await client.request(method, path, headers={"X-API-Key": "wrong"}), 401)
+
+
+async def test_the_balance_is_told_in_points_and_dollars(client: httpx.AsyncClient, services: Services) -> None:
+    """Ten million points are a dollar; what a task holds or has used is not available."""
+    person = await open_account(services, "careful", points=10_000_000, task_limit=3)
+    for _ in range(2):
+        accepted(await client.post("/api/v1/task", json=CAT, headers=person.headers))
+    worker = HandWorker(services)
+    (work,) = await worker.claim()
+    assert await worker.complete(work)
+    data = accepted(await client.get("/account/info", headers=person.headers))
+    left = 10_000_000 - 2 * CAT_POINTS
+    assert data["equivalent_in_usd"] == left / 10_000_000
+    assert data["wallet"] == {
+        "id": person.account_id,
+        "point_remain": left,
+        "point_used": CAT_POINTS,
+        "point_frozen": CAT_POINTS,
+        "auto_recharge_enabled": False,
+    }
+    assert data["credit_pack_info"] == {
+        "available_credits": left,
+        "total_credits": 10_000_000,
+        "used_credits": CAT_POINTS,
+        "frozen_credits": CAT_POINTS,
+        "expired_credits": 0,
+        "inactive_credits": 0,
+        "credit_packs_count": 0,
+        "credit_packs": [],
+    }
+
+
+async def test_an_account_is_described_with_the_documented_keys(client: httpx.AsyncClient, services: Services) -> None:
+    """Clients read the limits and switches by name; no key is ever shown."""
+    person = await open_account(services, "careful", task_limit=3)
+    data = accepted(await client.get("/account/info", headers=person.headers))
+    assert (data["id"], data["name"], data["type"], data["plan"]) == (person.account_id, "careful", "user", "prepaid")
+    assert (data["is_enable"], data["is_verified"], data["account_tags"]) == (True, True, [])
+    assert data["created_at"] == "2027-01-15T08:00:00Z"
+    families = ("flux", "trellis", "image_toolkit")
+    assert {data[f"max_{family}_concurrency"] for family in families} == {data["max_concurrent_task_count"]} == {3}
+    assert data["is_using_private_flux_pool"] is data["is_using_private_pool"] is False
+    assert data["private_pool_size"] == 0
+    assert person.headers["X-API-Key"] not in str(data)
+
+
+async def test_an_account_without_limits_says_so_in_numbers(client: httpx.AsyncClient) -> None:
+    """Clients format and compare these, so none of them is null."""
+    data = accepted(await client.get("/account/info"))
+    assert data["plan"] == "unlimited"
+    assert type(data["max_concurrent_task_count"]) is int
+    assert isinstance(data["equivalent_in_usd"], float)
+
+
+async def test_live_tasks_are_counted_by_family_and_status(
+    client: httpx.AsyncClient, services: Services, clock: ManualClock
+) -> None:
+    """Every family is there; tasks that have ended and those of other accounts are not."""
+    person = await open_account(services, "busy", unlimited=True, task_limit=3)
+    accepted(await client.post("/api/v1/task", json=CAT))
+    nothing = {"staged_count": 0, "pending_count": 0, "processing_count": 0}
+    before = accepted(await client.get("/account/active_tasks", headers=person.headers))
+    assert set(before) == set(services.history.families)
+    assert all(counts == nothing for counts in before.values())
+    assert await HandWorker(services).claim()
+    for order in (CAT, CAT, cutout("https://example.com/a.png"), CAT):
+        accepted(await client.post("/api/v1/task", json=order, headers=person.headers))
+        clock.pass_s(1)
+    worker = HandWorker(services, "worker-2")
+    _, second = await worker.claim(most=2)
+    assert await worker.fail(second)
+    after = accepted(await client.get("/account/active_tasks", headers=person.headers))
+    assert after["flux"] == {"staged_count": 0, "pending_count": 1, "processing_count": 1}
+    assert after["image_toolkit"] == {"staged_count": 0, "pending_count": 1, "processing_count": 0}
+    assert all(counts == nothing for family, counts in after.items() if family not in {"flux", "image_toolkit"})
+
+
+async def test_tasks_beyond_the_limit_are_counted_as_staged(client: httpx.AsyncClient, services: Services) -> None:
+    """They are live too."""
+    person = await open_account(services, "busy", unlimited=True, task_limit=1)
+    for _ in range(3):
+        accepted(await client.post("/api/v1/task", json=CAT, headers=person.headers))
+    data = accepted(await client.get("/account/active_tasks", headers=person.headers))
+    assert data["flux"] == {"staged_count": 2, "pending_count": 1, "processing_count": 0}
