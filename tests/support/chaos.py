@@ -106,9 +106,9 @@ class Chaos:
         return int(row["n"])
 
     def reports(self) -> list[tuple[str, int, bool]]:
-        """Read in the workers' logs which attempts they reported, and whether they were told that it counted."""
+        """Read in the workers' logs which attempts they reported as done, and whether that counted."""
         lines = (json.loads(line) for line in self.installation.said().splitlines() if line.startswith("{"))
-        return [(line["task_id"], line["attempt"], line["accepted"]) for line in lines if "accepted" in line]
+        return [(line["task_id"], line["attempt"], line["accepted"]) for line in lines if line["message"] == "done"]
 
     def fenced(self) -> int:
         """Count the reports that were refused because the attempt had been lost."""

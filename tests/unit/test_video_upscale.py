@@ -48,7 +48,7 @@ def test_a_video_is_twice_as_large_each_way(job: LocalJob, tmp_path: Path, size:
 def test_frames_are_nearer_to_the_original_than_by_repeating_pixels(job: LocalJob, tmp_path: Path) -> None:
     """A smooth picture, made half as large and enlarged again."""
     y, x = np.mgrid[:96, :128].astype(np.float32)
-    large = np.stack([128 + 100 * np.sin(x / 7), 128 + 100 * np.cos(y / 6), 128 + 90 * np.sin((x + y) / 9)], 2)
+    large = np.repeat((128 + 60 * np.sin(x / 5) + 50 * np.cos(y / 4))[..., None], 3, axis=2)
     original = large.astype(np.uint8)
     small = np.asarray(cv2.resize(original, (64, 48), interpolation=cv2.INTER_AREA), np.uint8)
     films.write(tmp_path / "a.mp4", [small] * 10, Fraction(8))

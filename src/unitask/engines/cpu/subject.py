@@ -44,7 +44,7 @@ def find_subject(rgb: Pixels) -> Pixels:
     if min(front.sum(), (~front).sum()) < LEAST_PIXELS:
         return np.full(front.shape, front.mean() > MAYBE)
     mask = _cleaned(_grab_cut(rgb, seeds))
-    rim = min(_rim(mask), min(mask.shape) - 1)
+    rim = _rim(mask)
     # A subject that reaches the rim goes on to the edge of the picture.
     return np.pad(mask[rim:, rim:-rim], ((rim, 0), (rim, rim)), mode="edge")
 

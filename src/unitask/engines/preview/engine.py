@@ -25,6 +25,18 @@ MAKES: Final = {
     "hug": "video.hug:hug",
     "video_face_swap": "video.from_video:video_face_swap",
     "video_background_remove": "video.from_video:video_background_remove",
+    "speech": "audio.speech:speech",
+    "music": "audio.music:music",
+    "song": "audio.music:song",
+    "music_from_audio": "audio.music:music_from_audio",
+    "music_edit": "audio.change:music_edit",
+    "music_extend": "audio.change:music_extend",
+    "sound_for_video": "audio.foley:sound_for_video",
+    "relief": "relief.makes:relief",
+    "relief_from_text": "relief.makes:relief_from_text",
+    "face_swap": "face_swap:face_swap",
+    "multi_face_swap": "face_swap:multi_face_swap",
+    "segment": "segment:segment",
 }
 """A recipe's `make` -> `module:function` in this package; the module is imported when it is first wanted."""
 

@@ -1,7 +1,6 @@
 """3D models from a picture or from words: GLB, a film of it turning, and the picture without its background."""
 
 import io
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Final
 
@@ -17,8 +16,8 @@ from unitask.engines.preview.relief.solid import Solid, build
 from unitask.engines.preview.relief.turntable import turning
 from unitask.engines.preview.result import store
 from unitask.engines.preview.sources import fetch, opaque, workable
-from unitask.engines.preview.strip import Label, lay_strip, strip_height
-from unitask.kit.video import write_video
+from unitask.engines.preview.strip import Label
+from unitask.engines.preview.video.film import Film, shoot
 from unitask.spec.engine import Job, Output
 
 _GUESSED: Final = "the back and the depth are guessed from the outline: this is a cushion with a picture on it"
@@ -27,10 +26,10 @@ _GUESSED: Final = "the back and the depth are guessed from the outline: this is 
 def relief(inputs: Any, job: Job) -> Output:
     """Blow up the subject of the first picture."""
     job.progress(0.02, "reading the picture")
-    picture = fetch(inputs, job, "images[0]")
-    if len(inputs.images) > 1:
-        job.warn(f"only the first of {len(inputs.images)} pictures was used")
-    job.progress(0.08, "cutting out")
+    picture = fetch(inputs, job, "image" if inputs.image else "images[0]")
+    if len(inputs.views) > 1:
+        job.warn(f"only the first of {len(inputs.views)} pictures was used")
+    job.progress(0.03, "cutting out")
     alpha = cutout.subject(picture)
     if alpha is None:
         job.warn("no subject stands out from the background: the whole picture became the model")
@@ -59,18 +58,19 @@ def _made(job: Job, picture: Pixels, alpha: Floats, prompt: str) -> Output:
     options = job.recipe.options
     label = Label(prompt, job.seed, [picture])
     rgb = opaque(picture)
-    job.progress(0.15, "modelling")
+    job.progress(0.05, "saving the cut-out")
+    clear = np.dstack([rgb, np.clip(alpha * 255 + 0.5, 0, 255).astype(np.uint8)])
+    cut = store(job, clear, label, strip=False)
+    job.progress(0.07, "modelling")
     depth = float(dice(job.seed, "depth").uniform(0.85, 1.15))
     small = workable(rgb)
     solid = build(small, _like(alpha, small), int(options["texture_px"]), depth)
     job.warn(_GUESSED)
     model = job.save(_glb(solid, label), "glb")
-    film = _filmed(job, solid, label, options["turntable"])
-    job.progress(0.95, "saving the cut-out")
-    clear = np.dstack([rgb, np.clip(alpha * 255 + 0.5, 0, 255).astype(np.uint8)])
-    cut = store(job, clear, label, strip=False)
-    job.progress(1.0)
-    return Output({"model_file": model, "combined_video": film, "no_background_image": cut})
+    table = options["turntable"]
+    film = Film(*table["size"], table["frames"], Fraction(table["fps"]))
+    video, _ = shoot(job, film, turning(solid, film.frames, film.size), label)
+    return Output({"model_file": model, "combined_video": video, "no_background_image": cut})
 
 
 def _like(alpha: Floats, picture: Pixels) -> Floats:
@@ -108,31 +108,3 @@ def _glb(solid: Solid, label: Label) -> bytes:
 
     content: bytes = trimesh.Scene([mesh]).export(file_type="glb", tree_postprocessor=tell, include_normals=True)
     return content
-
-
-def _filmed(job: Job, solid: Solid, label: Label, options: dict[str, Any]) -> str:
-    """Film one turn, with the strip on every frame."""
-    width, height = options["size"]
-    path = job.scratch / "turntable.mp4"
-    frames = _labelled(job, solid, label, int(options["frames"]), (width, height))
-    tags = {
-        "title": label.prompt,
-        "software": "unitask",
-        "unitask:engine": "preview",
-        "unitask:level": "preview",
-        "unitask:seed": str(label.seed),
-    }
-    write_video(path, frames, fps=Fraction(options["fps"]), size=(width, height), labels=tags)
-    return job.save(path, "mp4")
-
-
-def _labelled(job: Job, solid: Solid, label: Label, count: int, size: tuple[int, int]) -> Iterator[Pixels]:
-    strip: Pixels | None = None
-    high = strip_height(*size)
-    for number, frame in enumerate(turning(solid, count, size)):
-        job.progress(0.3 + 0.64 * number / count, "filming")
-        if strip is None:
-            lay_strip(frame, label)
-            strip = frame[-high:].copy()
-        frame[-high:] = strip
-        yield frame

@@ -10,7 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, map_coordinates
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 from skimage.measure import marching_cubes
@@ -18,7 +18,7 @@ from skimage.measure import marching_cubes
 from unitask.engines.preview.arrays import Floats, Pixels
 from unitask.engines.preview.sources import resize
 
-_CELLS: Final = 104
+_CELLS: Final = 76
 """Cells along the longer side of the outline."""
 _PAD: Final = 4
 _DEPTH: Final = 0.34
@@ -106,9 +106,8 @@ def _detail(rgb: Pixels, size: tuple[int, int], film: Floats, corners: Floats) -
     grey = cv2.cvtColor(resize(rgb, *size), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     fine = cv2.GaussianBlur(grey, (0, 0), 0.9) - cv2.GaussianBlur(grey, (0, 0), 5)
     height = np.pad(fine, _PAD) * np.clip(film / 0.25, 0, 1) * _DETAIL * 4
-    columns, rows = (np.ascontiguousarray(corners[None, :, axis]) for axis in (0, 1))
-    moved = np.asarray(cv2.remap(height.astype(np.float32), columns, rows, cv2.INTER_LINEAR), np.float32)[0]
-    result: Floats = moved * np.clip(corners[:, 2], 0, 1)
+    moved = map_coordinates(height, corners[:, 1::-1].T, order=1, mode="nearest")
+    result: Floats = (moved * np.clip(corners[:, 2], 0, 1)).astype(np.float32)
     return result
 
 

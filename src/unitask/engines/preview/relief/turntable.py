@@ -5,9 +5,10 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from unitask.engines.preview.arrays import Floats, Pixels
-from unitask.engines.preview.relief.solid import Solid
+from unitask.engines.preview.relief.solid import Indices, Solid
 
 _DISTANCE: Final = 3.2
 _ELEVATION_DEG: Final = 14.0
@@ -16,7 +17,8 @@ _LIGHT: Final = np.array((-0.45, 0.6, 0.66), np.float32)
 _AMBIENT: Final = 0.52
 _SHINE: Final = 26.0
 _WALL: Final = ((236, 238, 242), (198, 202, 210))
-_FLOOR_Y: Final = -0.52
+_CRACK: Final = 1e-4
+"""By this share a face reaches over its edge, so that no pixel falls between two."""
 
 
 def turning(solid: Solid, count: int, size: tuple[int, int], start_deg: float = 0.0) -> Iterator[Pixels]:
@@ -56,20 +58,20 @@ def _drawn(solid: Solid, angle: float, wall: Floats) -> Pixels:
     turn = _turned(angle)
     seen = _projected(solid.vertices @ turn.T, (width, height))
     frame = wall * _shadow(solid, angle, (width, height))[..., None]
-    owner, shares = _filled(seen, solid.faces, (width, height))
-    rows, columns = np.nonzero(owner >= 0)
-    corners = solid.faces[owner[rows, columns]]
-    parts = shares[rows, columns][..., None]
+    pixels, shown, shares = _filled(seen, solid.faces, (width, height))
+    corners, parts = solid.faces[shown], shares[..., None]
     uv = (solid.uv[corners] * parts).sum(axis=1)
     normals = (solid.normals[corners] * parts).sum(axis=1) @ turn.T
     colour = _sampled(solid.texture, uv) * _lit(normals)[:, None] + _glint(normals)[:, None]
     picture = frame.copy()
-    picture[rows, columns] = colour
-    return _softened(picture, frame, owner >= 0)
+    picture.reshape(-1, 3)[pixels] = colour
+    mask = np.zeros((height, width), bool)
+    mask.ravel()[pixels] = True
+    return _softened(picture, frame, mask)
 
 
-def _filled(seen: Floats, faces: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Floats]:
-    """Find the face that each pixel shows, -1 for none, and the shares of its three corners: (h, w), (h, w, 3)."""
+def _filled(seen: Floats, faces: Indices, size: tuple[int, int]) -> tuple[Indices, Indices, Floats]:
+    """Find which pixels show the body (counted row by row), which face each shows, and its corners' shares (n, 3)."""
     width, height = size
     first, second, third = (seen[faces[:, index]] for index in range(3))
     area = (second[:, 0] - first[:, 0]) * (third[:, 1] - first[:, 1])
@@ -85,20 +87,29 @@ def _filled(seen: Floats, faces: np.ndarray, size: tuple[int, int]) -> tuple[np.
     counts = np.maximum(wide, 0) * np.maximum(tall, 0)
     which = np.repeat(np.arange(len(chosen)), counts)
     place = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
-    x = low[which, 0] + place % wide[which]
-    y = low[which, 1] + place // wide[which]
-    a, b, c = (corners[which, index] for index in range(3))
-    whole = area[chosen][which]
-    second_share = ((x - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (y - a[:, 1])) / whole
-    third_share = ((b[:, 0] - a[:, 0]) * (y - a[:, 1]) - (x - a[:, 0]) * (b[:, 1] - a[:, 1])) / whole
-    first_share = 1 - second_share - third_share
-    within = (first_share >= -1e-4) & (second_share >= -1e-4) & (third_share >= -1e-4)  # noqa: PLR2004 - no cracks
-    owner = np.full((height, width), -1, np.int64)
-    shares = np.zeros((height, width, 3), np.float32)
+    down = place // wide[which]
+    x = low[which, 0] + place - down * wide[which]
+    y = low[which, 1] + down
+    second_share, third_share = (_share(corners, area[chosen], which, x, y, corner) for corner in (1, 2))
+    within = np.flatnonzero((second_share >= -_CRACK) & (third_share >= -_CRACK) & (second_share + third_share <= 1 + _CRACK))
+    owner = np.full(height * width, -1, np.int64)
+    at = y[within] * width + x[within]
     # Where several fall on one pixel the last assignment stands: that of the nearest face.
-    owner[y[within], x[within]] = chosen[which[within]]
-    shares[y[within], x[within]] = np.stack([first_share, second_share, third_share], axis=1)[within]
-    return owner, shares
+    owner[at] = within
+    pixels = np.flatnonzero(owner >= 0)
+    fragments = owner[pixels]
+    shares = np.stack([second_share[fragments], third_share[fragments]], axis=1)
+    return pixels, chosen[which[fragments]], np.concatenate([1 - shares.sum(axis=1, keepdims=True), shares], axis=1)
+
+
+def _share(corners: Floats, area: Floats, which: Indices, x: Indices, y: Indices, corner: int) -> Floats:
+    """Give the weight of one corner at each pixel: linear in x and y, so three numbers a face."""
+    before, after = corners[:, (corner + 1) % 3], corners[:, (corner + 2) % 3]
+    across = (before[:, 1] - after[:, 1]) / area
+    down = (after[:, 0] - before[:, 0]) / area
+    still = -(across * before[:, 0] + down * before[:, 1])
+    result: Floats = across[which] * x.astype(np.float32) + down[which] * y.astype(np.float32) + still[which]
+    return result
 
 
 def _sampled(texture: Pixels, uv: Floats) -> Floats:
@@ -141,7 +152,7 @@ def _shadow(solid: Solid, angle: float, size: tuple[int, int]) -> Floats:
     return np.asarray(1 - 0.3 * soft, np.float32)
 
 
-def _softened(picture: Floats, behind: Floats, mask: np.ndarray) -> Pixels:
+def _softened(picture: Floats, behind: Floats, mask: NDArray[np.bool_]) -> Pixels:
     """Blend the outline into what is behind it, so that it has no steps."""
     solid = mask.astype(np.float32)
     soft = cv2.GaussianBlur(solid, (0, 0), 0.8)
