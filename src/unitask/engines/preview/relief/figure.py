@@ -18,7 +18,7 @@ _COLOURS: Final = ("teal", "coral", "azure", "amber", "violet", "emerald", "crim
 
 
 def drawn(wish: Wish, prompt: str, seed: int) -> tuple[Pixels, Floats]:
-    """Draw the first thing of a wish as large as it fits: (height, width, 3), and where it is, (height, width), 0 to 1."""
+    """Draw the first thing of a wish, large: (height, width, 3), and where it is, (height, width), 0 to 1."""
     if not wish.wanted:
         return _vase(wish, prompt, seed)
     thing = replace(wish.wanted[0], count=1, scale=_LARGE)

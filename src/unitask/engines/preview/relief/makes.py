@@ -50,7 +50,7 @@ def relief_from_text(inputs: Any, job: Job) -> Output:
 def _whole(picture: Pixels) -> Floats:
     alpha = np.zeros(picture.shape[:2], np.float32)
     edge = max(1, min(alpha.shape) // 40)
-    alpha[edge:-edge or None, edge:-edge or None] = 1
+    alpha[edge : -edge or None, edge : -edge or None] = 1
     return alpha if alpha.any() else np.ones(picture.shape[:2], np.float32)
 
 
@@ -68,7 +68,9 @@ def _made(job: Job, picture: Pixels, alpha: Floats, prompt: str) -> Output:
     job.warn(_GUESSED)
     model = job.save(_glb(solid, label), "glb")
     table = options["turntable"]
-    film = Film(*table["size"], table["frames"], Fraction(table["fps"]))
+    width, height = table["size"]
+    width, height = table["size"]
+    film = Film(width, height, table["frames"], Fraction(table["fps"]))
     video, _ = shoot(job, film, turning(solid, film.frames, film.size), label)
     return Output({"model_file": model, "combined_video": video, "no_background_image": cut})
 
@@ -86,14 +88,15 @@ def _glb(solid: Solid, label: Label) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=88)
     stream.seek(0)
-    material = trimesh.visual.material.PBRMaterial(
+    models: Any = trimesh
+    material = models.visual.material.PBRMaterial(
         baseColorTexture=Image.open(stream), metallicFactor=0.0, roughnessFactor=0.75
     )
-    mesh = trimesh.Trimesh(
+    mesh = models.Trimesh(
         solid.vertices,
         solid.faces,
         vertex_normals=solid.normals,
-        visual=trimesh.visual.TextureVisuals(uv=solid.uv, material=material),
+        visual=models.visual.TextureVisuals(uv=solid.uv, material=material),
         process=False,
     )
 
@@ -106,5 +109,5 @@ def _glb(solid: Solid, label: Label) -> bytes:
             "unitask:seed": str(label.seed),
         }
 
-    content: bytes = trimesh.Scene([mesh]).export(file_type="glb", tree_postprocessor=tell, include_normals=True)
+    content: bytes = models.Scene([mesh]).export(file_type="glb", tree_postprocessor=tell, include_normals=True)
     return content

@@ -5,7 +5,7 @@ Repoussé, Joshi and Carr 2008); the surface is found by marching cubes.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -21,12 +21,16 @@ from unitask.engines.preview.sources import resize
 _CELLS: Final = 76
 """Cells along the longer side of the outline."""
 _PAD: Final = 4
-_DEPTH: Final = 0.34
-"""Half of the thickness, as a share of the shorter side of the outline."""
+_ROUNDNESS: Final = 0.85
+"""Half of the thickness, as a share of the largest circle that fits into the outline."""
+_DEEPEST: Final = 0.3
+_PIECE: Final = 0.25
+"""Pieces smaller than this share of the largest are left out."""
 _BACK: Final = 0.8
 _DETAIL: Final = 0.9
 _SEEN_FROM_FRONT: Final = -0.08
 _SHADE: Final = 0.93
+_SEAM: Final = 0.05
 _FILL_STEPS: Final = (3.0, 12.0, 48.0)
 
 Indices = NDArray[np.int64]
@@ -49,18 +53,29 @@ class Solid:
 
 def build(rgb: Pixels, alpha: Floats, texture_px: int, depth: float = 1.0) -> Solid:
     """Blow up the part of (height, width, 3) where alpha (height, width), 0 to 1, is high; `depth` scales its belly."""
+    alpha = _main_pieces(alpha)
     rows, columns = (np.flatnonzero((alpha > 0.5).any(axis=axis)) for axis in (1, 0))  # noqa: PLR2004 - half
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     rgb, alpha = rgb[top:bottom, left:right], alpha[top:bottom, left:right]
     scale = _CELLS / max(alpha.shape)
     high, wide = (max(6, round(side * scale)) for side in alpha.shape)
-    outline = cv2.resize(alpha, (wide, high), interpolation=cv2.INTER_AREA)
-    outline = np.pad(np.asarray(outline, np.float32), _PAD)
+    outline = np.asarray(cv2.resize(alpha, (wide, high), interpolation=cv2.INTER_AREA), np.float32)
+    # What is thinner than a cell would vanish.
+    outline = np.pad(outline / max(float(outline.max()), 1e-3), _PAD)
     film = _film(outline)
-    belly = max(3.0, min(_DEPTH * min(high, wide), 0.3 * _CELLS) * depth)
+    roundest = float(distance_transform_edt(outline > 0.5).max())  # noqa: PLR2004 - half
+    belly = max(3.0, min(_ROUNDNESS * roundest, _DEEPEST * _CELLS) * depth)
     corners, faces = _surface(film, belly)
     corners[:, 2] += _detail(rgb, (wide, high), film, corners)
     return _textured(corners, faces, (wide, high), _texture(rgb, alpha, texture_px))
+
+
+def _main_pieces(alpha: Floats) -> Floats:
+    """Clear what hangs on to nothing."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats((alpha > 0.5).astype(np.uint8))  # noqa: PLR2004 - half
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    dropped = 1 + np.flatnonzero(areas < _PIECE * areas.max(initial=0))
+    return np.asarray(np.where(np.isin(parts, dropped), 0, alpha), np.float32)
 
 
 def _film(outline: Floats) -> Floats:
@@ -97,8 +112,11 @@ def _surface(film: Floats, belly: float) -> tuple[Floats, Indices]:
     depth = np.arange(-reach, reach + 1, dtype=np.float32)
     halves = np.where(depth < 0, belly * _BACK, belly).astype(np.float32)
     volume = film[None] - ((depth / halves) ** 2)[:, None, None]
-    corners, faces, _, _ = marching_cubes(volume, 0.0, gradient_direction="ascent")
-    return np.stack([corners[:, 2], corners[:, 1], corners[:, 0] - reach], axis=1).astype(np.float32), faces.astype(np.int64)
+    found: Any = marching_cubes
+    corners, faces, _, _ = found(volume, 0.0, gradient_direction="ascent")
+    return np.stack([corners[:, 2], corners[:, 1], corners[:, 0] - reach], axis=1).astype(np.float32), faces.astype(
+        np.int64
+    )
 
 
 def _detail(rgb: Pixels, size: tuple[int, int], film: Floats, corners: Floats) -> Floats:
@@ -117,8 +135,13 @@ def _texture(rgb: Pixels, alpha: Floats, texture_px: int) -> Pixels:
     scale = min(texture_px / 2 / wide, texture_px / high)
     size = max(2, int(wide * scale)), max(2, int(high * scale))
     front = resize(_drawn_out(rgb, alpha), *size)
-    back = cv2.GaussianBlur(front, (0, 0), max(size) / 28).astype(np.float32) * _SHADE
-    return np.ascontiguousarray(np.hstack([front, back.astype(np.uint8)]))
+    blurred = cv2.GaussianBlur(front, (0, 0), max(size) / 28).astype(np.float32) * _SHADE
+    inner = cv2.resize((alpha > 0.5).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)  # noqa: PLR2004 - half
+    away = cv2.distanceTransform(np.pad(np.asarray(inner, np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    # At the seam both sides show the same colours.
+    reach = np.clip(away / (_SEAM * max(size)), 0, 1)[..., None]
+    back = front + (blurred - front) * reach
+    return np.asarray(np.hstack([front, back.astype(np.uint8)]), np.uint8)
 
 
 def _drawn_out(rgb: Pixels, alpha: Floats) -> Pixels:

@@ -5,7 +5,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from unitask.engines.preview.arrays import Floats, Pixels
 from unitask.engines.preview.relief.solid import Indices, Solid
@@ -16,7 +15,10 @@ _FILLS: Final = 0.8
 _LIGHT: Final = np.array((-0.45, 0.6, 0.66), np.float32)
 _AMBIENT: Final = 0.52
 _SHINE: Final = 26.0
+_SHADOW: Final = 0.3
 _WALL: Final = ((236, 238, 242), (198, 202, 210))
+_MAP_COLUMNS: Final = 4096
+_LEAST_AREA: Final = 1e-6
 _CRACK: Final = 1e-4
 """By this share a face reaches over its edge, so that no pixel falls between two."""
 
@@ -28,10 +30,10 @@ def turning(solid: Solid, count: int, size: tuple[int, int], start_deg: float = 
         yield _drawn(solid, 2 * np.pi * number / count + np.radians(start_deg), wall)
 
 
-def _wall(width: int, height: int) -> Floats:
+def _wall(width: int, height: int) -> Pixels:
     down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     wall = np.array(_WALL[0], np.float32) * (1 - down) + np.array(_WALL[1], np.float32) * down
-    return np.broadcast_to(wall, (height, width, 3)).astype(np.float32)
+    return np.broadcast_to(wall, (height, width, 3)).astype(np.uint8)
 
 
 def _turned(angle: float) -> Floats:
@@ -53,21 +55,24 @@ def _projected(points: Floats, size: tuple[int, int]) -> Floats:
     return np.stack([x, y, points[:, 2]], axis=1).astype(np.float32)
 
 
-def _drawn(solid: Solid, angle: float, wall: Floats) -> Pixels:
+def _drawn(solid: Solid, angle: float, wall: Pixels) -> Pixels:
     height, width = wall.shape[:2]
     turn = _turned(angle)
-    seen = _projected(solid.vertices @ turn.T, (width, height))
-    frame = wall * _shadow(solid, angle, (width, height))[..., None]
-    pixels, shown, shares = _filled(seen, solid.faces, (width, height))
-    corners, parts = solid.faces[shown], shares[..., None]
-    uv = (solid.uv[corners] * parts).sum(axis=1)
-    normals = (solid.normals[corners] * parts).sum(axis=1) @ turn.T
-    colour = _sampled(solid.texture, uv) * _lit(normals)[:, None] + _glint(normals)[:, None]
-    picture = frame.copy()
-    picture.reshape(-1, 3)[pixels] = colour
-    mask = np.zeros((height, width), bool)
-    mask.ravel()[pixels] = True
-    return _softened(picture, frame, mask)
+    frame = wall.copy()
+    _cast_shadow(frame, solid, angle)
+    pixels, shown, shares = _filled(_projected(solid.vertices @ turn.T, (width, height)), solid.faces, (width, height))
+    normals = solid.normals @ turn.T
+    of_corners = np.column_stack([solid.uv, _lit(normals), _glint(normals)])
+    corners = solid.faces[shown]
+    mixed = sum(of_corners[corners[:, index]] * shares[:, index : index + 1] for index in range(3))
+    values = np.asarray(mixed, np.float32).reshape(-1, 4)
+    colour = _sampled(solid.texture, values[:, :2]) * values[:, 2:3] + values[:, 3:]
+    mask = np.zeros(height * width, np.uint8)
+    mask[pixels] = 1
+    opacity = _opacity(mask.reshape(height, width)).ravel()[pixels, None]
+    flat = frame.reshape(-1, 3)
+    flat[pixels] = np.clip(flat[pixels] * (1 - opacity) + colour * opacity + 0.5, 0, 255).astype(np.uint8)
+    return frame
 
 
 def _filled(seen: Floats, faces: Indices, size: tuple[int, int]) -> tuple[Indices, Indices, Floats]:
@@ -77,7 +82,7 @@ def _filled(seen: Floats, faces: Indices, size: tuple[int, int]) -> tuple[Indice
     area = (second[:, 0] - first[:, 0]) * (third[:, 1] - first[:, 1])
     area -= (third[:, 0] - first[:, 0]) * (second[:, 1] - first[:, 1])
     # Rows count downwards, so that what is counterclockwise from outside has a negative area when it is seen.
-    chosen = np.flatnonzero(area < -1e-6)
+    chosen = np.flatnonzero(area < -_LEAST_AREA)
     depth = (first[chosen, 2] + second[chosen, 2] + third[chosen, 2]) / 3
     chosen = chosen[np.argsort(depth, kind="stable")]
     corners = np.stack([first[chosen], second[chosen], third[chosen]], axis=1)[..., :2]
@@ -90,8 +95,12 @@ def _filled(seen: Floats, faces: Indices, size: tuple[int, int]) -> tuple[Indice
     down = place // wide[which]
     x = low[which, 0] + place - down * wide[which]
     y = low[which, 1] + down
-    second_share, third_share = (_share(corners, area[chosen], which, x, y, corner) for corner in (1, 2))
-    within = np.flatnonzero((second_share >= -_CRACK) & (third_share >= -_CRACK) & (second_share + third_share <= 1 + _CRACK))
+    second_share, third_share = (
+        _share(corners[:, before], corners[:, after], area[chosen], which, (x, y)) for before, after in ((2, 0), (0, 1))
+    )
+    within = np.flatnonzero(
+        (second_share >= -_CRACK) & (third_share >= -_CRACK) & (second_share + third_share <= 1 + _CRACK)
+    )
     owner = np.full(height * width, -1, np.int64)
     at = y[within] * width + x[within]
     # Where several fall on one pixel the last assignment stands: that of the nearest face.
@@ -102,9 +111,9 @@ def _filled(seen: Floats, faces: Indices, size: tuple[int, int]) -> tuple[Indice
     return pixels, chosen[which[fragments]], np.concatenate([1 - shares.sum(axis=1, keepdims=True), shares], axis=1)
 
 
-def _share(corners: Floats, area: Floats, which: Indices, x: Indices, y: Indices, corner: int) -> Floats:
-    """Give the weight of one corner at each pixel: linear in x and y, so three numbers a face."""
-    before, after = corners[:, (corner + 1) % 3], corners[:, (corner + 2) % 3]
+def _share(before: Floats, after: Floats, area: Floats, which: Indices, at: tuple[Indices, Indices]) -> Floats:
+    """Give the weight of one corner, the others being `before` and `after`: linear in x and y, three numbers a face."""
+    x, y = at
     across = (before[:, 1] - after[:, 1]) / area
     down = (after[:, 0] - before[:, 0]) / area
     still = -(across * before[:, 0] + down * before[:, 1])
@@ -117,11 +126,12 @@ def _sampled(texture: Pixels, uv: Floats) -> Floats:
     x = (uv[:, 0] * wide - 0.5).astype(np.float32)[None]
     y = ((1 - uv[:, 1]) * high - 0.5).astype(np.float32)[None]
     # OpenCV takes maps of at most 32767 columns.
-    parts = [
-        cv2.remap(texture, x[:, at : at + 32_000], y[:, at : at + 32_000], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-        for at in range(0, x.shape[1], 32_000)
-    ]
-    return np.concatenate(parts).astype(np.float32) if parts else np.zeros((0, 3), np.float32)
+    lines = -(-x.shape[1] // _MAP_COLUMNS)
+    if not lines:
+        return np.zeros((0, 3), np.float32)
+    maps = [np.resize(part, (lines, _MAP_COLUMNS)) for part in (x, y)]
+    found = cv2.remap(texture, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32).reshape(-1, 3)[: x.shape[1]]
 
 
 def _lit(normals: Floats) -> Floats:
@@ -136,26 +146,29 @@ def _glint(normals: Floats) -> Floats:
     return result
 
 
-def _shadow(solid: Solid, angle: float, size: tuple[int, int]) -> Floats:
-    """Darken the floor under the body: (height, width), 1 where there is no shadow."""
-    width, height = size
-    cos, sin = np.cos(angle), np.sin(angle)
+def _cast_shadow(frame: Pixels, solid: Solid, angle: float) -> None:
+    """Darken the floor under the body, in place."""
+    height, width = frame.shape[:2]
     x, z = solid.vertices[:, 0], solid.vertices[:, 2]
-    half = max(float(np.abs(x * cos + z * sin).max()), 0.05)
-    floor = min(float(solid.vertices[:, 1].min()) - 0.01, 0.0)
-    centre = _projected(np.array([(0, floor, 0)], np.float32) @ _turned(0.0).T, size)[0]
+    half = max(float(np.abs(x * np.cos(angle) + z * np.sin(angle)).max()), 0.05)
+    floor = np.array([(0, float(solid.vertices[:, 1].min()) - 0.01, 0)], np.float32)
+    centre = _projected(floor @ _turned(0.0).T, (width, height))[0]
     scale = _FILLS * min(width, height)
-    mask = np.zeros((height, width), np.float32)
-    axes = max(2, round(half * 1.05 * scale)), max(2, round(half * 0.3 * scale))
-    cv2.ellipse(mask, (round(float(centre[0])), round(float(centre[1]))), axes, 0, 0, 360, (1.0,), -1)
-    soft = cv2.GaussianBlur(mask, (0, 0), min(size) / 40)
-    return np.asarray(1 - 0.3 * soft, np.float32)
+    reach = max(2, round(half * 0.3 * scale))
+    blur = min(width, height) / 40
+    top = max(0, round(float(centre[1]) - reach - 3 * blur))
+    bottom = min(height, round(float(centre[1]) + reach + 3 * blur) + 1)
+    if bottom <= top:
+        return
+    mask = np.zeros((bottom - top, width), np.float32)
+    place = round(float(centre[0])), round(float(centre[1])) - top
+    cv2.ellipse(mask, place, (max(2, round(half * 1.05 * scale)), reach), 0, 0, 360, (1.0,), -1)
+    part = frame[top:bottom]
+    part[:] = (part * (1 - _SHADOW * cv2.GaussianBlur(mask, (0, 0), blur))[..., None]).astype(np.uint8)
 
 
-def _softened(picture: Floats, behind: Floats, mask: NDArray[np.bool_]) -> Pixels:
-    """Blend the outline into what is behind it, so that it has no steps."""
-    solid = mask.astype(np.float32)
-    soft = cv2.GaussianBlur(solid, (0, 0), 0.8)
-    share = np.where(mask, np.clip(soft * 2 - 1, 0, 1) ** 0.7, 0)[..., None]
-    share[cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = 1
-    return np.clip(behind + (picture - behind) * share + 0.5, 0, 255).astype(np.uint8)
+def _opacity(mask: Pixels) -> Floats:
+    """Let the outline fade over its last pixel, so that it has no steps: (height, width), 0 to 1."""
+    soft = np.clip(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8) * 2 - 1, 0, 1)
+    inner = cv2.erode(mask, np.ones((3, 3), np.uint8))
+    return np.asarray(np.where(inner > 0, 1, soft**0.7), np.float32)

@@ -13,7 +13,7 @@ Matrix = NDArray[np.float64]
 
 _MOST_ZOOM: Final = 3.0
 _HALVINGS: Final = 14
-_TOLERATED: Final = 0.2
+_TOLERATED: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
