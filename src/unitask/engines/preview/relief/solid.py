@@ -141,7 +141,8 @@ def _texture(rgb: Pixels, alpha: Floats, texture_px: int) -> Pixels:
     # At the seam both sides show the same colours.
     reach = np.clip(away / (_SEAM * max(size)), 0, 1)[..., None]
     back = front + (blurred - front) * reach
-    return np.asarray(np.hstack([front, back.astype(np.uint8)]), np.uint8)
+    result: Pixels = np.hstack([front, back.astype(np.uint8)])
+    return result
 
 
 def _drawn_out(rgb: Pixels, alpha: Floats) -> Pixels:
@@ -158,7 +159,8 @@ def _drawn_out(rgb: Pixels, alpha: Floats) -> Pixels:
     rest = share < 0.5  # noqa: PLR2004
     if rest.any():
         filled[rest] = filled[~rest].mean(axis=0) if (~rest).any() else rgb.mean(axis=(0, 1))
-    return np.clip(filled, 0, 255).astype(np.uint8)
+    painted: Pixels = np.clip(filled, 0, 255).astype(np.uint8)
+    return painted
 
 
 def _textured(corners: Floats, faces: Indices, size: tuple[int, int], texture: Pixels) -> Solid:
