@@ -20,7 +20,7 @@ from unitask.engines.preview.engine import MAKES, WARNING
 from unitask.engines.preview.strip import strip_height
 from unitask.kit.errors import Cancelled, MediaFailure, TaskFailure
 from unitask.spec.engine import Output
-from unitask.spec.product import ImageResult, Product, Recipe
+from unitask.spec.product import Product, Recipe
 
 Array = NDArray[np.uint8]
 SCHNELL, ADVANCED = "Qubico/flux1-schnell", "Qubico/flux1-dev-advanced"
@@ -30,7 +30,7 @@ PREVIEWED = {
     recipe.make: product
     for product in CATALOGUE
     for recipe in product.recipes
-    if recipe.engine == "preview" and recipe.make in MAKES and product.output is ImageResult
+    if recipe.engine == "preview" and recipe.make in MAKES and product.family == "flux"
 }
 
 

@@ -181,8 +181,8 @@ _BEDS: Final[dict[str, tuple[Bed, str]]] = {
     "steps": (_steps, "footstep footsteps steps walking running walk run gravel dancing horse"),
     "thunder": (_thunder, "thunder thunderstorm lightning rumble earthquake"),
     "blast": (_blast, "explosion explode blast bomb gunshot firework fireworks crash"),
-    "ticks": (_ticks, "clock tick ticking watch metronome"),
-    "keys": (_keys, "typing keyboard type computer office"),
+    "ticks": (_ticks, "ticks clock tick ticking watch metronome"),
+    "keys": (_keys, "keys typing keyboard type computer office"),
     "applause": (_applause, "applause clapping clap cheering audience"),
     "bells": (_bells, "bell bells church chime chimes music melody"),
     "heart": (_heart, "heart heartbeat drum drums drumming"),
@@ -191,6 +191,9 @@ _BEDS: Final[dict[str, tuple[Bed, str]]] = {
     "cow": (_animal("soft", 140.0, 1.3, 0.9, 0.2), "cow cows sheep moo goat"),
     "siren": (_siren, "siren sirens police ambulance alarm"),
 }  # fmt: skip
+
+NAMES: Final = tuple(_BEDS)
+"""The noises that words may name; each is a word for itself."""
 
 
 def named(prompt: str, negative: str) -> dict[str, Bed]:

@@ -15,10 +15,12 @@ _BANDS: Final = 28
 _COMPARED_S: Final = 1.2
 _LEAST_LOOP_S: Final = 6.0
 _LEAST_LOOP_SHARE: Final = 0.4
-_ALIGNED_S: Final = 0.03
+_ALIGNED_S: Final = 0.06
+_BEAT_S: Final = 0.7
 _FADE_S: Final = 0.03
-_DYING: Final = 0.4
-"""An end quieter than this share of the usual loudness is dying away, and no place to go on from."""
+_DYING: Final = 0.6
+_LEAST_QUIET_S: Final = 0.55
+"""An end that is so long quieter than that share of the usual loudness is dying away, no place to go on from."""
 _LAST_FADE_S: Final = 1.5
 _REPAIRED_S: Final = 0.01
 
@@ -59,11 +61,10 @@ def _end(sound: Wave, rate: int) -> int:
     if blocks < 8:  # noqa: PLR2004 - too short to tell
         return len(sound)
     loud = np.sqrt(np.square(mono(sound[: blocks * step])).reshape(blocks, step).mean(axis=1))
-    smooth = np.convolve(loud, np.ones(6) / 6, "same")
-    smooth[-3:] = smooth[-4]
     usual = float(np.median(loud[loud > 0])) if (loud > 0).any() else 0.0
-    alive = np.flatnonzero(np.maximum(smooth, loud) >= _DYING * usual)
-    if not len(alive) or alive[-1] >= blocks - 4 or alive[-1] < blocks // 2:
+    alive = np.flatnonzero(loud >= _DYING * usual)
+    quiet_s = (blocks - 1 - int(alive[-1])) * step / rate if len(alive) else 0.0
+    if quiet_s < _LEAST_QUIET_S or alive[-1] < blocks // 2:
         return len(sound)
     return (int(alive[-1]) + 1) * step
 
@@ -99,17 +100,17 @@ def _features(ear: Wave) -> NDArray[np.float32]:
 
 def _aligned(sound: Wave, near: int, rate: int) -> int:
     """Move a place by at most some milliseconds to where the waves before it and before the end agree best."""
-    reach = round(_ALIGNED_S * rate)
     wave = mono(sound)
-    pattern = wave[-4 * reach :]
-    near = min(max(near, 5 * reach), len(sound) - 2 * reach)
-    around = wave[max(near - 5 * reach, 0) : near + reach]
-    if len(around) < len(pattern):
-        return near
-    size = 1 << (len(around) + len(pattern)).bit_length()
+    reach = round(_ALIGNED_S * rate)
+    # As long as a beat, or the end of the pattern may be the silence between two.
+    length = min(round(_BEAT_S * rate), len(wave) // 4)
+    pattern = wave[-length:]
+    near = min(max(near, length), len(wave) - 1)
+    begin = max(near - length - reach, 0)
+    around = wave[begin : near + reach]
+    size = 1 << (len(around) + length).bit_length()
     fit = np.fft.irfft(np.fft.rfft(around, size) * np.conj(np.fft.rfft(pattern, size)), size)
+    places = len(around) - length + 1
     energy = np.cumsum(np.square(np.concatenate([[0.0], around])))
-    places = len(around) - len(pattern) + 1
-    power = energy[len(pattern) :][:places] - energy[:places]
-    best = int(np.argmax(fit[:places] / np.sqrt(power + 1e-9)))
-    return max(near - 5 * reach, 0) + best + len(pattern)
+    power = energy[length:][:places] - energy[:places]
+    return begin + int(np.argmax(fit[:places] / np.sqrt(power + 1e-9))) + length
