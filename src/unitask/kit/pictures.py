@@ -29,15 +29,14 @@ def read_image(path: Path, *, limit_side_px: int, limit_pixels: int) -> "Image":
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image: Image.Image = Image.open(path, formats=FORMATS)
-            width, height = image.size
-            if max(width, height) > limit_side_px or width * height > limit_pixels:
-                raise MediaFailure(
-                    f"{PHRASE}: it has {width}x{height} pixels, the limit is {limit_side_px} a side "
-                    f"and {limit_pixels} in all; send a smaller one",
-                )
-            image.load()
-            image = ImageOps.exif_transpose(image)
+            with Image.open(path, formats=FORMATS) as opened:
+                width, height = opened.size
+                if max(width, height) > limit_side_px or width * height > limit_pixels:
+                    raise MediaFailure(
+                        f"{PHRASE}: it has {width}x{height} pixels, the limit is {limit_side_px} a side "
+                        f"and {limit_pixels} in all; send a smaller one",
+                    )
+                image: Image.Image = ImageOps.exif_transpose(opened)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise MediaFailure(
             f"{PHRASE}: the file cannot be decoded as JPEG, PNG, WebP, GIF, BMP or TIFF",

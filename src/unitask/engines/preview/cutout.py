@@ -26,6 +26,8 @@ _LEAST_COMPACT: Final = 0.45
 """Less than this, in pieces or before a busy border, is probably a part of the subject only."""
 _BORDER_COLOURS: Final = 4
 _APART_LAB: Final = 11.0
+_FLAT_LAB: Final = 5.0
+"""A picture in which nothing is further than this from its border has no subject."""
 _PLAIN_BORDER: Final = 0.85
 _CRUMB: Final = 0.1
 _HOLE: Final = 0.01
@@ -49,6 +51,8 @@ def subject(picture: Pixels) -> Floats | None:
     height, width = rgb.shape[:2]
     scale = min(1.0, _WORK_PX / max(height, width))
     small = resize(rgb, max(8, round(width * scale)), max(8, round(height * scale)))
+    if float(np.percentile(_away_from_border(small)[0], 99)) < _FLAT_LAB:
+        return None
     mask = _cleaned(_grown(small, _seeds(small, faces.find(small))))
     if not _convincing(mask, small):
         mask = _cleaned(_grown(small, _middle_seeds(small)))

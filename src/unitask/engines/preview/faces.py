@@ -17,7 +17,7 @@ from unitask.engines.preview.sources import resize
 Point = NDArray[np.float64]
 """x and y in pixels."""
 
-_LOOK_AT_PX: Final = 720
+_LOOK_AT_PX: Final = 560
 _MOST_ENLARGED: Final = 8.0
 _LEAST_SHARE: Final = 0.07
 _CASCADES: Final = ("frontalface_alt2", "frontalface_default", "frontalface_alt")
@@ -90,7 +90,7 @@ def _boxes(grey: Pixels) -> list[tuple[float, float, float]]:
     least = max(24, int(min(grey.shape) * _LEAST_SHARE))
     groups: list[dict[str, tuple[float, float, float]]] = []
     for name in _CASCADES:
-        for left, top, size, _ in _cascade(name).detectMultiScale(grey, 1.08, 4, minSize=(least, least)):
+        for left, top, size, _ in _cascade(name).detectMultiScale(grey, 1.1, 4, minSize=(least, least)):
             box = float(left), float(top), float(size)
             group = next((group for group in groups if _shared(next(iter(group.values())), box) > _SAME), None)
             if group is None:

@@ -24,6 +24,7 @@ _PAD: Final = 4
 _ROUNDNESS: Final = 0.85
 """Half of the thickness, as a share of the largest circle that fits into the outline."""
 _DEEPEST: Final = 0.3
+_KEPT: Final = 0.6
 _PIECE: Final = 0.25
 """Pieces smaller than this share of the largest are left out."""
 _BACK: Final = 0.8
@@ -59,9 +60,7 @@ def build(rgb: Pixels, alpha: Floats, texture_px: int, depth: float = 1.0) -> So
     rgb, alpha = rgb[top:bottom, left:right], alpha[top:bottom, left:right]
     scale = _CELLS / max(alpha.shape)
     high, wide = (max(6, round(side * scale)) for side in alpha.shape)
-    outline = np.asarray(cv2.resize(alpha, (wide, high), interpolation=cv2.INTER_AREA), np.float32)
-    # What is thinner than a cell would vanish.
-    outline = np.pad(outline / max(float(outline.max()), 1e-3), _PAD)
+    outline = np.pad(_coarse(alpha, (wide, high)), _PAD)
     film = _film(outline)
     roundest = float(distance_transform_edt(outline > 0.5).max())  # noqa: PLR2004 - half
     belly = max(3.0, min(_ROUNDNESS * roundest, _DEEPEST * _CELLS) * depth)
@@ -76,6 +75,16 @@ def _main_pieces(alpha: Floats) -> Floats:
     areas = stats[1:, cv2.CC_STAT_AREA]
     dropped = 1 + np.flatnonzero(areas < _PIECE * areas.max(initial=0))
     return np.asarray(np.where(np.isin(parts, dropped), 0, alpha), np.float32)
+
+
+def _coarse(alpha: Floats, size: tuple[int, int]) -> Floats:
+    """Scale an outline down; strokes thinner than a cell, which would vanish, are made thicker before."""
+    small = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
+    if (small > 0.5).mean() > _KEPT * (alpha > 0.5).mean():  # noqa: PLR2004 - half
+        return small
+    wide = max(2, round(1.6 * max(alpha.shape) / max(size)))
+    thick = cv2.dilate(alpha, np.ones((wide, wide), np.uint8))
+    return np.asarray(cv2.resize(thick, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _film(outline: Floats) -> Floats:
