@@ -18,7 +18,7 @@ Point = NDArray[np.float64]
 """x and y in pixels."""
 
 _LOOK_AT_PX: Final = 560
-_MOST_ENLARGED: Final = 8.0
+_MOST_ENLARGED: Final = 4.0
 _LEAST_SHARE: Final = 0.07
 _CASCADES: Final = ("frontalface_alt2", "frontalface_default", "frontalface_alt")
 _VOTES: Final = 2

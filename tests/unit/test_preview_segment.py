@@ -1,0 +1,216 @@
+"""Selections by words: masks against shapes that were painted, and words that are not known."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from support.previews import Made, Workshop
+from unitask.engines.preview import regions
+from unitask.engines.preview.engine import WARNING
+from unitask.engines.preview.segment import Asked, read
+from unitask.engines.preview.strip import strip_height
+from unitask.kit.errors import Cancelled, MediaFailure, TaskFailure
+
+Mask = NDArray[np.bool_]
+SIZE = (200, 300)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """Open a workshop in an empty folder."""
+    return Workshop(tmp_path)
+
+
+def disc(x: int, y: int, radius: int) -> Mask:
+    """Mark a disc."""
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    return np.hypot(rows - y, columns - x) <= radius
+
+
+SKY = np.mgrid[: SIZE[0], : SIZE[1]][0] < 120
+RED, YELLOW = disc(90, 130, 40), disc(220, 60, 20)
+
+
+@pytest.fixture
+def scene(workshop: Workshop) -> str:
+    """Paint a blue sky over a green field, a red ball on the field and a yellow one in the sky."""
+    array = np.zeros((*SIZE, 3), np.uint8)
+    array[SKY], array[~SKY] = (120, 170, 230), (60, 140, 50)
+    array[RED], array[YELLOW] = (210, 40, 40), (240, 220, 40)
+    return workshop.picture("scene.png", array)
+
+
+def segment(workshop: Workshop, image: str, prompt: str, **fields: Any) -> Made:
+    """Order a selection."""
+    return workshop.order("image-toolkit", "segment", image=image, prompt=prompt, **fields)
+
+
+def mask(made: Made) -> Mask:
+    """Read the first picture, which has two values only."""
+    found = made.picture()
+    assert found.ndim == 2
+    assert set(np.unique(found)) <= {0, 255}
+    return found > 0
+
+
+def alike(one: Mask, other: Mask) -> float:
+    """Give the common area as a share of the whole."""
+    return float((one & other).sum() / (one | other).sum())
+
+
+@pytest.mark.parametrize(
+    ("prompt", "truth"),
+    [
+        ("red", RED),
+        ("yellow", YELLOW),
+        ("the sky", SKY & ~RED & ~YELLOW),
+        ("grass", ~SKY & ~RED),
+        ("red ; yellow", RED | YELLOW),
+        ("Red and yellow", RED | YELLOW),
+        ("background", ~RED & ~YELLOW),
+        ("subject", RED | YELLOW),
+        ("a red thing", RED),
+    ],
+)
+def test_masks_follow_what_was_painted(workshop: Workshop, scene: str, prompt: str, truth: Mask) -> None:
+    """Nine tenths of the shape and no more; case, articles and plurals do not matter."""
+    assert alike(mask(segment(workshop, scene, prompt)), truth) > 0.9
+
+
+def test_four_pictures_come_out(workshop: Workshop, scene: str) -> None:
+    """The mask, the selection shown, what was taken out shown, the mask inverted: all of the picture's size."""
+    made = segment(workshop, scene, "red, yellow", negative_prompt="yellow")
+    pictures = [np.asarray(Image.open(made.job.saved[url])) for url in made.output.fields["image_urls"]]
+    assert [picture.shape for picture in pictures] == [SIZE, (*SIZE, 3), (*SIZE, 3), SIZE]
+    assert made.output.fields["image_url"] == made.output.fields["image_urls"][0]
+    assert np.array_equal(pictures[0], ~pictures[3])
+    high = strip_height(SIZE[1], SIZE[0])
+    strip = pictures[1][-high:].astype(int)
+    assert (np.abs(strip - (255, 190, 60)).max(axis=2) < 30).any()
+    selected, removed = (picture[:-high].astype(int) for picture in pictures[1:3])
+    assert selected[RED[:-high]][:, 0].mean() > 150
+    assert removed[YELLOW[:-high]][:, 0].mean() > 200 > removed[YELLOW[:-high]][:, 2].mean()
+    assert made.output.measures == {"megapixel": SIZE[0] * SIZE[1] / 1_000_000}
+    assert WARNING in made.job.warnings
+    assert made.job.fractions == sorted(made.job.fractions)
+    with Image.open(made.path("image_url")) as image:
+        assert image.text["unitask:level"] == "preview"
+
+
+def test_the_negative_prompt_is_taken_out(workshop: Workshop, scene: str) -> None:
+    """What it finds is not selected; where it finds nothing, a sentence says so."""
+    assert alike(mask(segment(workshop, scene, "red,yellow", negative_prompt="yellow")), RED) > 0.9
+    made = segment(workshop, scene, "red", negative_prompt="purple")
+    assert alike(mask(made), RED) > 0.9
+    assert any("nothing was found for negative_prompt" in warning for warning in made.job.warnings)
+
+
+@pytest.mark.parametrize("pixels", [-15, -1, 0, 1, 12])
+def test_the_selection_grows_and_shrinks(workshop: Workshop, scene: str, pixels: int) -> None:
+    """By so many pixels all round."""
+    found = mask(segment(workshop, scene, "red", segment_factor=pixels))
+    assert np.sqrt(found.sum() / np.pi) == pytest.approx(40 + pixels, abs=1)
+
+
+def test_the_edge_of_the_picture_is_no_outline(workshop: Workshop, scene: str) -> None:
+    """A sky that shrinks still reaches the top."""
+    found = mask(segment(workshop, scene, "sky", segment_factor=-5))
+    assert found[0, 30]
+    assert not found[118, 30]
+
+
+@pytest.mark.parametrize(("fields", "sentence"), [
+    ({"prompt": "glasses"}, "prompt has a word that is not known here, 'glasses'; the words known are"),
+    ({"prompt": "red, glasses"}, "'glasses'"),
+    ({"prompt": "red", "negative_prompt": "zorp"}, "negative_prompt has a word that is not known here, 'zorp'"),
+    ({"prompt": "红色"}, "not known here"),
+    ({"prompt": ", ; the"}, "prompt names nothing to select"),
+])  # fmt: skip
+def test_unknown_words_are_refused(workshop: Workshop, scene: str, fields: dict[str, str], sentence: str) -> None:
+    """No mask is made up; the sentence lists the words that are known."""
+    with pytest.raises(TaskFailure, match=sentence) as failure:
+        segment(workshop, scene, **fields)
+    assert all(word in str(failure.value) for word in ("sky", "face", "clothes", "background"))
+
+
+@pytest.mark.parametrize("prompt", ["purple", "face", "hair"])
+def test_what_is_not_in_the_picture_fails(workshop: Workshop, scene: str, prompt: str) -> None:
+    """An empty mask is no result."""
+    with pytest.raises(TaskFailure, match="nothing in this picture was found for"):
+        segment(workshop, scene, prompt)
+
+
+@pytest.mark.parametrize("fields", [{"segment_factor": -60}, {"negative_prompt": "red"}])
+def test_a_selection_of_which_nothing_is_left_fails(workshop: Workshop, scene: str, fields: dict[str, Any]) -> None:
+    """Shrunk away, or taken out."""
+    with pytest.raises(TaskFailure, match="nothing"):
+        segment(workshop, scene, "red", **fields)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_documented_examples_work(workshop: Workshop, number: int) -> None:
+    """A house; and the house without its window, a little smaller."""
+    found = mask(workshop.example("image-toolkit", "segment", number))
+    window = found[33:45, 22:34]
+    assert found.mean() > 0.15
+    assert window.all() if number == 0 else not window.any()
+
+
+@pytest.mark.parametrize("name", sorted({regions.region_of(word) for word in regions.known()} - {""}))
+def test_every_region_can_be_looked_for(name: str) -> None:
+    """In a picture without anything, too: a mask of the right size, or an empty one."""
+    for shade in (0, 128, 255):
+        view = regions.View(np.full((40, 60, 3), shade, np.uint8))
+        assert regions.region(view, name).shape == (40, 60)
+
+
+def test_words_are_read_phrase_by_phrase() -> None:
+    """Colours belong to the things beside them; what a thing is on or in does not count; doubles neither."""
+    assert read("red dress, the sky and trees. sky", "prompt") == [
+        Asked(("clothes",), ("red",)),
+        Asked(("sky",), ()),
+        Asked(("plants",), ()),
+    ]
+    assert read("a man in the grass", "prompt") == [Asked(("subject",), ())]
+    assert read("", "negative_prompt") == []
+
+
+def test_parts_of_a_person_are_found(workshop: Workshop) -> None:
+    """On the drawn face: hair above, clothes below, the face between, and none of them overlap."""
+    product = workshop.example("image-toolkit", "face-swap")
+    image = str(workshop.folder / "example-0-1")
+    assert product.output.fields["image_url"]
+    rows = {}
+    masks = {}
+    for part in ("hair", "face", "clothes"):
+        masks[part] = mask(segment(workshop, image, part))
+        rows[part] = np.flatnonzero(masks[part].any(axis=1)).mean()
+    assert rows["hair"] < rows["face"] < rows["clothes"]
+    assert not (masks["hair"] & masks["face"]).any()
+    assert not (masks["clothes"] & masks["face"]).any()
+
+
+def test_large_pictures_keep_their_size(workshop: Workshop) -> None:
+    """The outline is smooth, and where it was painted."""
+    array = np.full((1500, 1000, 3), 255, np.uint8)
+    cv2.circle(array, (500, 700), 300, (20, 40, 200), -1, cv2.LINE_AA)
+    found = mask(segment(workshop, workshop.picture("large.png", array), "blue"))
+    assert found.shape == (1500, 1000)
+    assert np.sqrt(found.sum() / np.pi) == pytest.approx(300, abs=2)
+
+
+def test_a_bad_picture_is_refused(workshop: Workshop) -> None:
+    """With the phrase that clients match on."""
+    with pytest.raises(MediaFailure, match="failed to get valid image"):
+        segment(workshop, workshop.junk(b"\xff\xd8\xff"), "red")
+
+
+def test_a_cancelled_order_ends(workshop: Workshop, scene: str) -> None:
+    """Before the first picture is stored."""
+    with pytest.raises(Cancelled):
+        segment(workshop, scene, "red", cancel_when=lambda fraction: fraction > 0.3)
