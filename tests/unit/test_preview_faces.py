@@ -92,7 +92,7 @@ def test_only_the_face_changes(workshop: Workshop, one: str) -> None:
 
 def test_the_same_order_gives_the_same_bytes(workshop: Workshop, couple: str, one: str) -> None:
     """A second attempt makes the same file; another face makes another."""
-    first, again, other = (swap(workshop, couple, source) for source in (one, one, couple))
+    first, again, other = (swap(workshop, one, source) for source in (one, one, couple))
     assert first.content("image_url") == again.content("image_url")
     assert first.content("image_url") != other.content("image_url")
 
@@ -133,8 +133,9 @@ def test_a_face_that_is_not_there_is_refused(
         swap(workshop, couple, one, **fields)
 
 
-@pytest.mark.parametrize("photograph", [skimage.data.coffee, skimage.data.chelsea])
-@pytest.mark.parametrize("field", ["target_image", "swap_image"])
+@pytest.mark.parametrize(
+    ("photograph", "field"), [(skimage.data.coffee, "target_image"), (skimage.data.chelsea, "swap_image")]
+)
 def test_a_picture_without_a_face_is_refused(
     workshop: Workshop, one: str, photograph: Callable[[], Array], field: str
 ) -> None:

@@ -40,6 +40,7 @@ MAKES: Final = {
 }
 """A recipe's `make` -> `module:function` in this package; the module is imported when it is first wanted."""
 
+LIBRARIES: Final = ("av", "cv2", "numpy", "PIL", "scipy", "skimage", "trimesh")
 WARNING: Final = "made by the preview engine: a stand-in that follows a few words of the prompt, not the model"
 
 
@@ -50,7 +51,7 @@ class PreviewEngine:
 
     def missing(self) -> str | None:
         """Say what must be installed before this engine can run, or None."""
-        if all(find_spec(module) for module in ("av", "cv2", "numpy", "PIL")):
+        if all(find_spec(module) for module in LIBRARIES):
             return None
         return "install the extra: pip install 'unitask[cpu]'"
 

@@ -17,7 +17,7 @@ from unitask.engines.preview.sources import resize
 Point = NDArray[np.float64]
 """x and y in pixels."""
 
-_LOOK_AT_PX: Final = 560
+_LOOK_AT_PX: Final = 512
 _MOST_ENLARGED: Final = 4.0
 _LEAST_SHARE: Final = 0.07
 _CASCADES: Final = ("frontalface_alt2", "frontalface_default", "frontalface_alt")
@@ -126,7 +126,7 @@ def _eyes(face: Pixels) -> tuple[Point, Point]:
     spots = [
         np.array((x + wide / 2, y + high / 2))
         for name in ("eye_tree_eyeglasses", "eye")
-        for x, y, wide, high in _cascade(name).detectMultiScale(upper, 1.06, 3, minSize=(22, 22), maxSize=(78, 78))
+        for x, y, wide, high in _cascade(name).detectMultiScale(upper, 1.12, 3, minSize=(22, 22), maxSize=(78, 78))
     ]
     pairs = [sorted(pair, key=lambda spot: float(spot[0])) for pair in combinations(spots, 2)]
     errors = [float(np.abs(np.array(pair) - usual).mean()) / _PATCH_PX for pair in pairs]
