@@ -22,6 +22,20 @@ KEYED = (
     ("POST", "/api/face_swap/v1/fetch"),
     ("GET", "/api/v1/task/00000000-0000-0000-0000-000000000000/events"),
 )
+# fmt: off
+INFORMATION = {
+    "id", "name", "type", "plan", "platform", "account_group", "account_tags", "is_enable", "is_verified", "created_at",
+    "updated_at", "notification_hook_url", "max_concurrent_task_count", "max_flux_concurrency",
+    "max_trellis_concurrency", "max_image_toolkit_concurrency", "max_kling_concurrency", "max_luma_concurrency",
+    "max_suno_concurrency", "max_udio_concurrency", "max_hailuo_concurrency", "max_internal_proxy_concurrency",
+    "private_pool_size", "private_chat_gpt_pool_size", "private_hailuo_pool_size", "private_kling_pool_size",
+    "private_luma_pool_size", "private_suno_pool_size", "private_udio_pool_size", "is_using_private_pool",
+    "is_using_private_flux_pool", "is_using_private_trellis_pool", "is_using_private_image_toolkit_pool",
+    "is_using_private_chat_gpt_pool", "is_using_private_kling_pool", "is_using_private_luma_pool",
+    "is_using_private_suno_pool", "is_using_private_udio_pool", "kling_failover_enabled", "luma_failover_enabled",
+    "mj_failover_enabled", "suno_failover_enabled", "equivalent_in_usd", "credit_pack_info", "wallet",
+}
+# fmt: on
 
 
 @pytest.mark.parametrize(("method", "path"), KEYED, ids=[path for _, path in KEYED])
@@ -47,6 +61,12 @@ async def test_the_balance_is_told_in_points_and_dollars(client: httpx.AsyncClie
         "point_remain": left,
         "point_used": CAT_POINTS,
         "point_frozen": CAT_POINTS,
+        "gpts_remain": 0,
+        "llm_remain": 0,
+        "llm_used": 0,
+        "luma_remain": 0,
+        "mj_remain": 0,
+        "suno_remain": 0,
         "auto_recharge_enabled": False,
     }
     assert data["credit_pack_info"] == {
@@ -73,6 +93,18 @@ async def test_an_account_is_described_with_the_documented_keys(client: httpx.As
     assert data["is_using_private_flux_pool"] is data["is_using_private_pool"] is False
     assert data["private_pool_size"] == 0
     assert person.headers["X-API-Key"] not in str(data)
+
+
+async def test_the_information_has_every_documented_key_and_no_other(client: httpx.AsyncClient) -> None:
+    """Of what this server does not have, limits and pools are 0, switches off, and the time is not reached yet."""
+    data = accepted(await client.get("/account/info"))
+    assert set(data) == INFORMATION
+    pools = {key for key in INFORMATION if key.startswith("private_")}
+    foreign = {f"max_{family}_concurrency" for family in ("kling", "luma", "suno", "udio", "hailuo", "internal_proxy")}
+    assert {(type(data[key]), data[key]) for key in pools | foreign} == {(int, 0)}
+    switches = {key for key in INFORMATION if key.startswith("is_using_") or key.endswith("_failover_enabled")}
+    assert all(data[key] is False for key in switches)
+    assert data["updated_at"] == "0001-01-01T00:00:00Z"
 
 
 async def test_an_account_without_limits_says_so_in_numbers(client: httpx.AsyncClient) -> None:

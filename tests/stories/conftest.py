@@ -9,6 +9,7 @@ from support.books import troubles
 from support.customer import Customer
 from support.keys import API_KEY
 from support.machine import Api, Machine
+from support.piapi import Cli
 from support.worker import HandWorker
 from unitask.app import Services
 
@@ -54,11 +55,17 @@ def shared(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     made = Machine(tmp_path_factory.mktemp("shared"), sqlite_template, settings)
     program = made.start("up")
     yield made
-    assert "Traceback" not in program.err, "what clients and engines do wrong is a sentence in the log"
     made.clear_away()
+    assert "Traceback" not in program.err, "what clients and engines do wrong is a sentence in the log"
 
 
 @pytest.fixture(scope="module")
 def api(shared: Machine) -> Api:
     """Open a client of the shared server."""
     return shared.client(shared.programs[0])
+
+
+@pytest.fixture(scope="module")
+def cli(api: Api) -> Cli:
+    """Set up the command `piapi-cli` for the shared server."""
+    return Cli.of(api)

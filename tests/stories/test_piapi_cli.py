@@ -1,12 +1,7 @@
-"""`piapi-cli`, a client of the hosted service that others wrote, run unmodified against a server of ours."""
+"""`piapi-cli`, a client that others wrote; its command `run` orders every product in `test_every_product.py`."""
 
 import base64
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,42 +10,13 @@ import pytest
 
 from support.decoding import picture
 from support.machine import Api
+from support.piapi import OFTEN, Cli, said
 from support.tester import PNG_HEAD
 from unitask.catalogue import Catalogue
 
 CAT: Final = ("Qubico/flux1-schnell", "txt2img", '{"prompt": "a cat", "width": 256, "height": 256}')
 NOBODY: Final = "00000000-0000-0000-0000-000000000000"
-WAITING: Final = ("--poll-interval", "0.2", "--timeout", "60")
-LIMIT_S: Final = 90
-Cli = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="module")
-def cli(api: Api) -> Cli:
-    """Run the command as a person would who has set nothing but addresses and a key."""
-    program = Path(sys.executable).with_name("piapi-cli")
-    address = str(api.http.base_url).rstrip("/")
-    ours = {"PIAPI_API_BASE": address, "PIAPI_LLM_BASE": f"{address}/v1", "NO_PROXY": "*"}
-
-    def run(*arguments: str, key: str = api.http.headers["X-API-Key"]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [program, *arguments],
-            env={**os.environ, **ours, "PIAPI_API_KEY": key},
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
-
-    return run
-
-
-def said(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """Read the task that a successful command printed."""
-    assert (run.returncode, run.stderr) == (0, "")
-    answer = json.loads(run.stdout)
-    assert (answer["code"], answer["message"]) == (200, "success")
-    return answer["data"]
+WAITING: Final = (*OFTEN, "--timeout", "60")
 
 
 def example(model: str, task_type: str) -> dict[str, Any]:
@@ -87,23 +53,6 @@ def test_a_submitted_task_keeps_its_config(cli: Cli) -> None:
         "service_mode": "public",
         "webhook_config": {"endpoint": "https://example.com/hook", "secret": "s"},
     }
-
-
-@pytest.mark.parametrize(
-    ("model", "task_type", "field"),
-    [
-        ("Qubico/flux1-dev-advanced", "kontext", "image_url"),
-        ("Qubico/image-toolkit", "upscale", "image_url"),
-        ("Qubico/hug-video", "image_to_video", "video_url"),
-        ("Qubico/tts", "zero-shot", "audio_url"),
-        ("Qubico/trellis", "image-to-3d", "model_file"),
-    ],
-)
-def test_a_product_of_each_kind_runs_to_its_end(cli: Cli, model: str, task_type: str, field: str) -> None:
-    """`run` prints the completed task with its address, whatever is made."""
-    task = said(cli("run", model, task_type, json.dumps(example(model, task_type)), *WAITING))
-    assert task["status"] == "completed"
-    assert httpx.get(task["output"][field], trust_env=False).status_code == 200
 
 
 def test_a_run_that_fails_says_so(cli: Cli) -> None:

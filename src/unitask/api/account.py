@@ -17,7 +17,12 @@ from unitask.tasks.history import History, ListRequest, PageRequest
 from unitask.tasks.model import Task
 
 _UNLIMITED_TASKS = 10_000
-_POOLS = ("", "flux_", "trellis_", "image_toolkit_")
+_SERVED = ("flux", "trellis", "image_toolkit")
+_NOT_SERVED = ("hailuo", "internal_proxy", "kling", "luma", "suno", "udio")
+_SIZED_POOLS = ("", "chat_gpt_", "hailuo_", "kling_", "luma_", "suno_", "udio_")
+_USED_POOLS = ("", "flux_", "trellis_", "image_toolkit_", "chat_gpt_", "kling_", "luma_", "suno_", "udio_")
+_FAILOVERS = ("kling", "luma", "mj", "suno")
+_OTHER_MONEY = ("gpts_remain", "llm_remain", "llm_used", "luma_remain", "mj_remain", "suno_remain")
 
 
 def _information(account: Account) -> dict[str, Any]:
@@ -35,13 +40,14 @@ def _information(account: Account) -> dict[str, Any]:
         "is_enable": True,
         "is_verified": True,
         "created_at": rfc3339(account.created_at),
+        "updated_at": rfc3339(None),
         "notification_hook_url": "",
         "max_concurrent_task_count": at_once,
-        "max_flux_concurrency": at_once,
-        "max_trellis_concurrency": at_once,
-        "max_image_toolkit_concurrency": at_once,
-        "private_pool_size": 0,
-        **{f"is_using_private_{pool}pool": False for pool in _POOLS},
+        **{f"max_{family}_concurrency": at_once for family in _SERVED},
+        **{f"max_{family}_concurrency": 0 for family in _NOT_SERVED},
+        **{f"private_{pool}pool_size": 0 for pool in _SIZED_POOLS},
+        **{f"is_using_private_{pool}pool": False for pool in _USED_POOLS},
+        **{f"{family}_failover_enabled": False for family in _FAILOVERS},
         "equivalent_in_usd": usd(account.available_points),
         "credit_pack_info": {
             "available_credits": account.available_points,
@@ -58,6 +64,7 @@ def _information(account: Account) -> dict[str, Any]:
             "point_remain": account.available_points,
             "point_used": account.used_points,
             "point_frozen": account.held_points,
+            **dict.fromkeys(_OTHER_MONEY, 0),
             "auto_recharge_enabled": False,
         },
     }

@@ -4,7 +4,7 @@ Disputed, and read here as follows. Lists of faces may have commas, blanks or bo
 commas, the text beside them blanks; `0,1` is what is written down. Several faces swapped at once are one price. A
 segment needs a picture and a prompt only; its price is per started megapixel of the picture, held for the largest
 picture and charged for the real one. Pictures for swaps and upscales have at most 2048 pixels a side, those for
-segments 3072.
+segments 3072. Where no network is named for a background, or a blank one, it is RMBG-2.0: sources name two defaults.
 """
 
 from math import ceil
@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from unitask.spec.faces import FacePairs
-from unitask.spec.fields import FILLED, MEDIA_CHARS, Picture, Prompt, Words
+from unitask.spec.fields import BLANK_IS_ABSENT, FILLED, MEDIA_CHARS, Picture, Prompt, Words
 from unitask.spec.media import Media
 from unitask.spec.price import dollars
 from unitask.spec.product import Example, ImageResult, Input, Product, Recipe
@@ -42,8 +42,8 @@ class BackgroundRemove(Input):
     """The subject of a picture on a transparent background, in the picture's own size."""
 
     image: Picture = Field(description="The picture: URL, data URI or base64.")
-    rmbg_model: Literal["RMBG-1.4", "RMBG-2.0", "BEN2"] = Field(
-        default="RMBG-2.0", description="Which network finds the subject."
+    rmbg_model: Annotated[Literal["RMBG-1.4", "RMBG-2.0", "BEN2"], BLANK_IS_ABSENT] = Field(
+        default="RMBG-2.0", description="Which network finds the subject; blank stands for RMBG-2.0."
     )
 
 

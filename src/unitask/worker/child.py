@@ -107,7 +107,7 @@ def _out_of_memory(product: Product) -> str:
 def _broke(error: TaskFailure, job: ChildJob | None = None, *, spent: bool = False) -> messages.Broke:
     return messages.Broke(
         message=str(error),
-        raw_message=error.raw_message,
+        raw_message=error.raw_message.replace(f"{job.scratch}/", "") if job else error.raw_message,
         number=error.number,
         retryable=error.retryable,
         warnings=job.warnings if job else [],

@@ -69,7 +69,6 @@ def _made(job: Job, picture: Pixels, alpha: Floats, prompt: str) -> Output:
     model = job.save(_glb(solid, label), "glb")
     table = options["turntable"]
     width, height = table["size"]
-    width, height = table["size"]
     film = Film(width, height, table["frames"], Fraction(table["fps"]))
     video, _ = shoot(job, film, turning(solid, film.frames, film.size), label)
     return Output({"model_file": model, "combined_video": video, "no_background_image": cut})
