@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format bench-core clean
+.PHONY: help demo up test check format bench-core bench-webhooks clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ format: .venv/dev.stamp ## Put the code into the house format and mend what can 
 
 bench-core: .venv/dev.stamp ## Measure the core against its floors, on SQLite and PostgreSQL
 	$(BIN)/python bench/core.py
+
+bench-webhooks: .venv/dev.stamp ## Measure webhooks against the bare poster, on SQLite and PostgreSQL
+	$(BIN)/python bench/webhooks.py
 
 clean: ## Remove the virtual environment and what the tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-output

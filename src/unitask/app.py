@@ -17,6 +17,7 @@ from unitask.tasks.history import History
 from unitask.tasks.live import Live
 from unitask.tasks.orders import Orders
 from unitask.tasks.service import Rules, Tasks
+from unitask.webhooks.service import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Services:
     tasks: Tasks
     history: History
     live: Live
+    guard: Guard
+    webhooks: Webhooks
 
     @classmethod
     async def open(cls, settings: Settings, clock: Clock | None = None) -> Self:
@@ -47,6 +50,7 @@ class Services:
             raise Unavailable(wrong)
         clock = clock or Clock()
         database = await open_database(settings.database)
+        guard = Guard(allow_private=settings.allow_private_networks)
         catalogue = Catalogue.load()
         artifacts = Artifacts(database, clock, LocalStore(settings.data / "files"), settings.base_url)
         tasks = Tasks(database=database, clock=clock, catalogue=catalogue, artifacts=artifacts, rules=_rules(settings))
@@ -61,7 +65,7 @@ class Services:
             orders=Orders(
                 catalogue=catalogue,
                 artifacts=artifacts,
-                guard=Guard(allow_private=settings.allow_private_networks),
+                guard=guard,
                 clock=clock,
                 engines=frozenset(settings.engines) if settings.engines is not None else None,
                 deadline_us=settings.task_deadline_s * 1_000_000,
@@ -69,6 +73,8 @@ class Services:
             tasks=tasks,
             history=History(database, catalogue),
             live=Live(tasks),
+            guard=guard,
+            webhooks=Webhooks(database, clock, guard),
         )
 
     async def first_key(self) -> str | None:

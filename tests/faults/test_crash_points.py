@@ -1,7 +1,7 @@
 """The process is killed at every crash point, started again, and nothing is lost, doubled or charged twice."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,12 @@ from support.accounts import Person, open_account
 from support.books import troubles
 from support.installation import FINAL, LIMIT_S, Installation, Program, ended, order, read
 from support.keys import WORKER_TOKEN
-from support.sql import rows
+from support.sink import receiving
+from support.sql import rows, sql
 from support.tester import PRICE_POINTS
 from support.wait import answered
 from unitask.db import open_database
+from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Unavailable
 from unitask.kit.faults import POINTS
 from unitask.spec import protocol
@@ -195,6 +197,38 @@ async def reap_dies(scene: Scene) -> None:
     await finish(scene)
 
 
+async def deliver_dies(scene: Scene) -> None:
+    """Let the server die while it sends a webhook; the next one sends the same message again, and then no more."""
+    installation = scene.installation
+    with receiving() as sink:
+        server = await installation.serve(fault=scene.point)
+        answer = await scene.client.post("/api/v1/task", json=order(endpoint=sink.url()))
+        scene.acknowledged.append(answer.json()["data"]["task_id"])
+        async with api_of(scene) as api:
+            (task,) = await claim(api, HAND)
+            with suppress(Unavailable):
+                await settle(api, task)
+        await server.dies()
+        before = 0 if scene.point == "deliver.before_post" else 1
+        assert len(sink.received) == before
+        async with opened(installation) as database:
+            (delivery,) = await rows(database, "select id, state, sent, next_at from deliveries")
+            durable = scene.point == "deliver.after_commit"
+            assert (delivery["state"], delivery["sent"]) == (("delivered", 1) if durable else ("owed", 0))
+            assert delivery["next_at"] > Clock().now_us() - SECOND_US or durable, "it is claimed"
+            await database.write(lambda tx: tx.execute(sql("update deliveries set next_at = 0 where state = 'owed'")))
+        await installation.serve()
+        expected = [delivery["id"]] * (before + (0 if durable else 1))
+
+        async def settled() -> bool:
+            async with opened(installation) as database:
+                return await rows(database, "select state from deliveries") == [{"state": "delivered"}]
+
+        await answered(settled, within_s=LIMIT_S, what="a delivery")
+        assert sink.ids == expected
+        assert len({message.body for message in sink.received}) == 1
+
+
 SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "create": create_dies,
     "claim": server_dies,
@@ -206,6 +240,7 @@ SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "promote": promote_dies,
     "cancel": cancel_dies,
     "reap": reap_dies,
+    "deliver": deliver_dies,
 }
 
 

@@ -60,8 +60,8 @@ async def test_who_does_not_lead_does_nothing(
     services: Services, clock: ManualClock, customer: Customer, worker: HandWorker
 ) -> None:
     """Two housekeepers: the second leaves a dead worker's task to the first."""
-    first = Housekeeper(services.tasks, services.artifacts, "first")
-    second = Housekeeper(services.tasks, services.artifacts, "second")
+    first = Housekeeper(services.tasks, services.artifacts, services.webhooks, "first")
+    second = Housekeeper(services.tasks, services.artifacts, services.webhooks, "second")
     task = await customer.order()
     await worker.claim()
     clock.pass_s(services.settings.lease_s + 1)
@@ -178,7 +178,7 @@ async def test_one_round_does_everything(
     task_ids = await limited.orders(2)
     await worker.claim(1)
     clock.pass_s(DAY_S + services.settings.lease_s + 1)
-    await Housekeeper(services.tasks, services.artifacts, "me").round()
+    await Housekeeper(services.tasks, services.artifacts, services.webhooks, "me").round()
     assert await limited.statuses(task_ids) == ["failed", "failed"]
     for table in ("queue", "artifacts", "idempotency", "workers"):
         assert await rows(services.database, f"select * from {table}") == [], table

@@ -9,6 +9,7 @@ from unitask.billing import repository as ledger
 from unitask.billing.model import Book
 from unitask.db import Database
 
+FINAL = {"completed", "failed"}
 LIVE = {"ready": "pending", "staged": "staged", "processing": "processing"}
 
 
@@ -43,9 +44,10 @@ async def _tasks(database: Database) -> list[str]:
     for row in await rows(database, "select * from ledger where task_id is not null"):
         entries.setdefault(row["task_id"], []).append(row)
     owed: dict[str, list[str]] = {}
-    for row in await rows(database, "select * from deliveries"):
-        owed.setdefault(row["task_id"], []).append(row["event"])
-    found: list[str] = []
+    deliveries = await rows(database, "select * from deliveries")
+    for row in deliveries:
+        owed.setdefault(row["task_id"], []).append(row["event"].removeprefix("task."))
+    found = await _deliveries(database, deliveries)
     known = set()
     for task in await rows(database, "select * from tasks"):
         known.add(task["id"])
@@ -55,12 +57,29 @@ async def _tasks(database: Database) -> list[str]:
     return found
 
 
+async def _deliveries(database: Database, deliveries: list[dict[str, Any]]) -> list[str]:
+    attempts: dict[str, list[Any]] = {}
+    for row in await rows(database, "select * from delivery_attempts order by delivery_id, number"):
+        attempts.setdefault(row["delivery_id"], []).append(row)
+    found = []
+    for one in deliveries:
+        tried = attempts.get(one["id"], [])
+        must_be = {
+            "an end, if it is not owed": (one["settled_at"] is None) == (one["state"] == "owed"),
+            "all its attempts": [row["number"] for row in tried] == list(range(1, one["sent"] + 1)),
+            "a success, if it was delivered": one["state"] != "delivered" or (bool(tried) and not tried[-1]["reason"]),
+        }
+        found += [f"delivery {one} needs {what}: {tried}" for what, holds in must_be.items() if not holds]
+    return found
+
+
 def _task(task: dict[str, Any], ticket: dict[str, Any] | None, entries: list[Any], owed: list[str]) -> list[str]:
     final = task["status"] in {"completed", "failed"}
     kinds = [entry["kind"] for entry in entries]
     sums = Counter({entry["kind"]: entry["points"] for entry in entries})
     settled = {"completed": ["capture", "hold"], "failed": ["hold", "release"]}.get(task["status"], ["hold"])
-    has_webhook = bool(json.loads(task["config"])["webhook_config"]["endpoint"])
+    webhook = json.loads(task["config"])["webhook_config"]
+    wanted = (webhook.get("events") or ["completed", "failed"]) if webhook["endpoint"] else []
     must_be = {
         "one movement of each kind": len(set(kinds)) == len(kinds),
         "the movements of its status": sorted(set(kinds) | set(settled)) == sorted(kinds)
@@ -69,8 +88,9 @@ def _task(task: dict[str, Any], ticket: dict[str, Any] | None, entries: list[Any
         "a settled hold": not final or sums["hold"] == sums["capture"] + sums["release"],
         "a charge that was captured": sums["capture"] == task["charged_points"],
         "its place in the queue": (ticket and LIVE[ticket["state"]]) == (None if final else task["status"]),
-        "one delivery, if it ended and someone wants to know": owed
-        == ([f"task.{task['status']}"] if final and has_webhook else []),
+        "one delivery of its end, if it ended and someone wants to know": [one for one in owed if one in FINAL]
+        == ([task["status"]] if final and task["status"] in wanted else []),
+        "no other delivery than someone wants": set(owed) <= set(wanted),
         "a time of its end": (task["ended_at"] is not None) == final,
         "an output": (task["output"] is not None) == (task["status"] == "completed"),
         "an error": (task["error"] is not None) == (task["status"] == "failed"),

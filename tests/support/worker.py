@@ -3,6 +3,7 @@
 from typing import Any
 
 from unitask.app import Services
+from unitask.queue.model import Progress
 from unitask.tasks.model import Failure, Outcome, Work
 
 IMAGE_OUTPUT = {"image_url": "unitask-artifact:2026/11/21/made.png", "image_urls": None, "image_base64": ""}
@@ -21,8 +22,9 @@ class HandWorker:
         self.id = worker_id
         self._engines = engines
 
-    async def beat(self) -> list[tuple[str, int, bool]]:
-        held = await self._tasks.beat(worker_id=self.id, name=self.id, engines=self._engines, progress=[])
+    async def beat(self, work: Work | None = None, progress: float = 0) -> list[tuple[str, int, bool]]:
+        said = [Progress(work.task_id, work.attempt, progress, "")] if work else []
+        held = await self._tasks.beat(worker_id=self.id, name=self.id, engines=self._engines, progress=said)
         return [(one.task_id, one.attempt, one.cancel_requested) for one in held]
 
     async def claim(self, most: int = 1) -> list[Work]:

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel, create_model
 from starlette.routing import Route
 
-from unitask.api import account, files, health, legacy, listing, live, tasks, uploads
+from unitask.api import account, files, health, legacy, listing, live, tasks, uploads, webhooks
 from unitask.api.envelope import failure, refused_task, success, task_object
 from unitask.api.openapi import document
 from unitask.artifacts.service import Artifacts
@@ -272,6 +272,7 @@ def test_every_public_route_is_documented() -> None:
             *listing.ROUTES,
             *account.ROUTES,
             *uploads.ROUTES,
+            *webhooks.ROUTES,
             *legacy.ROUTES,
             *files.ROUTES,
             *health.ROUTES,

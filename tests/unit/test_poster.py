@@ -20,6 +20,10 @@ from support.loopback import (
     serving,
     silent,
 )
+from support.loopback import says as raw
+from support.sink import receiving, says
+from support.wait import seen
+from unitask.kit import connections, net
 from unitask.kit.net import Answer, Guard, Refused, Unreachable
 
 LOCAL = Guard(allow_private=True)
@@ -114,3 +118,79 @@ def test_webhook_with_a_slow_resolver_meets_the_deadline():
     with pytest.raises(Unreachable, match=r"no complete answer .* within 0\.1 seconds"):
         post(Guard(resolve=resolve), "http://hook.example/", timeout_s=0.1)
     answered.set()
+
+
+def test_a_connection_is_kept_for_the_next_webhook():
+    """Ten messages to one receiver need one connection; another receiver needs its own."""
+    with receiving(says(204, b"")) as sink, receiving() as other:
+
+        async def run() -> None:
+            async with LOCAL.poster() as poster:
+                for url in [sink.url()] * 10 + [other.url()] * 2:
+                    await poster.post(url, content=b"{}", headers={}, timeout_s=5, limit_bytes=100)
+
+        asyncio.run(run())
+    assert (sink.connections, other.connections) == (1, 1)
+
+
+def test_a_connection_that_its_server_has_closed_is_not_used_again():
+    """The next message opens another; none is lost to the old one."""
+    kept_open = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n"  # and then the server hangs up all the same
+    with serving(raw(kept_open + b"one"), raw(kept_open + b"two")) as server:
+
+        async def run() -> list[bytes]:
+            bodies = []
+            async with LOCAL.poster() as poster:
+                for _ in range(2):
+                    answered = await poster.post(server.url(), content=b"{}", headers={}, timeout_s=5, limit_bytes=100)
+                    bodies.append(answered.body)
+                    ((kept,),) = poster._connections._idle.values()
+                    await seen(kept.has_expired, within_s=5, what="the end of the connection")
+            return bodies
+
+        assert asyncio.run(run()) == [b"one", b"two"]
+
+
+def test_a_connection_whose_answer_was_not_read_to_its_end_is_not_kept():
+    """What is left of an answer must not be taken for the next."""
+    with receiving(says(200, b"x" * 5000)) as sink:
+
+        async def run() -> list[bytes]:
+            async with LOCAL.poster() as poster:
+                return [
+                    (await poster.post(sink.url(), content=b"{}", headers={}, timeout_s=5, limit_bytes=10)).body
+                    for _ in range(3)
+                ]
+
+        assert asyncio.run(run()) == [b"x" * 10] * 3
+    assert sink.connections == 3
+
+
+def test_posts_beyond_the_limit_of_connections_wait():
+    """Ten at a time through two connections."""
+    with receiving() as sink:
+
+        async def run() -> None:
+            async with LOCAL.poster(limit_connections=2) as poster:
+                posts = [
+                    poster.post(sink.url(), content=b"{}", headers={}, timeout_s=5, limit_bytes=100) for _ in range(10)
+                ]
+                await asyncio.gather(*posts)
+
+        asyncio.run(run())
+    assert (len(sink.received), sink.connections) == (10, 2)
+
+
+def test_connections_that_nobody_takes_are_closed_in_time(monkeypatch: pytest.MonkeyPatch):
+    """With the next message to anyone."""
+    monkeypatch.setattr(net, "_KEEP_S", 0.0)
+    monkeypatch.setattr(connections, "_LOOK_S", 0.0)
+    with receiving() as sink, receiving() as other:
+
+        async def run() -> int:
+            async with LOCAL.poster() as poster:
+                await poster.post(sink.url(), content=b"{}", headers={}, timeout_s=5, limit_bytes=100)
+                await poster.post(other.url(), content=b"{}", headers={}, timeout_s=5, limit_bytes=100)
+                return len(poster._connections._idle)
+
+        assert asyncio.run(run()) == 1

@@ -9,13 +9,26 @@ from starlette.requests import Request
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from unitask.api import account, errors, files, health, legacy, listing, live, reference, tasks, uploads, workers
+from unitask.api import (
+    account,
+    errors,
+    files,
+    health,
+    legacy,
+    listing,
+    live,
+    reference,
+    tasks,
+    uploads,
+    webhooks,
+    workers,
+)
 from unitask.app import Services
 from unitask.tasks.housekeeping import Housekeeper
 
 
 class Application:
-    """Starlette's router on open services. While it runs, it also does the housekeeping if no other process does.
+    """Starlette's router on open services. While it runs, it sends webhooks, and keeps house if no other process does.
 
     Starlette's own application class would put two middlewares round every request, a fifth of its time; each of our
     endpoints answers its errors itself (see `unitask.api.requests.Endpoint`).
@@ -30,6 +43,7 @@ class Application:
                 *listing.ROUTES,
                 *account.ROUTES,
                 *uploads.ROUTES,
+                *webhooks.ROUTES,
                 *legacy.ROUTES,
                 *workers.ROUTES,
                 *files.ROUTES,
@@ -53,5 +67,7 @@ class Application:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:
-        async with Housekeeper(self.services.tasks, self.services.artifacts, uuid4().hex).running():
+        unitask = self.services
+        housekeeper = Housekeeper(unitask.tasks, unitask.artifacts, unitask.webhooks, uuid4().hex)
+        async with housekeeper.running(), webhooks.deliverer(unitask).running():
             yield

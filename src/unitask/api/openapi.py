@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from unitask import __version__
-from unitask.api import openapi_account
+from unitask.api import openapi_account, openapi_webhooks
 from unitask.api.openapi_schemas import answers, ref, sample_task
 from unitask.api.product_schemas import ProductSchemas, Schema, lift, request, simplest
 from unitask.api.wording import REFUSALS, limits, price
@@ -58,18 +58,24 @@ def document(catalogue: Catalogue, base_url: str) -> Json:
         "security": [{"apiKey": []}, {"bearer": []}],
         "tags": [
             {"name": "tasks", "description": "Order, read and cancel tasks."},
+            {"name": "webhooks", "description": "What was sent to your endpoints, and sending it again."},
             {"name": "account", "description": "Balance, live tasks and history."},
             {"name": "files", "description": "What tasks have made, and what they are given."},
             {"name": "older routes", "description": "For clients from before the unified calls."},
             {"name": "server", "description": "The server about itself."},
         ],
         "paths": _joined(
-            _task_paths(catalogue, schemas), openapi_account.paths(_refusals), _file_path(), _server_paths()
+            _task_paths(catalogue, schemas),
+            openapi_webhooks.paths(_refusals),
+            openapi_account.paths(_refusals),
+            _file_path(),
+            _server_paths(),
         ),
         "components": {
             "schemas": {
                 **{schemas.names[product.key]: _order(product, schemas) for product in catalogue},
                 **answers(schemas),
+                **openapi_webhooks.schemas(),
                 **of_config,
                 **schemas.definitions,
             },

@@ -45,7 +45,11 @@ REFUSALS: Final = {
             "There is nothing under this address, or not in this account.",
             "Check the id. Files are deleted after a time: download them before.",
         ),
-        Refusal(409, "The task has ended and cannot be cancelled.", "Nothing; read the task instead."),
+        Refusal(
+            409,
+            "The task has ended and cannot be cancelled, or the message cannot be sent again.",
+            "Nothing; read it instead.",
+        ),
         Refusal(413, "The body is too large.", "Send large media by URL instead of base64."),
         Refusal(
             422,

@@ -206,8 +206,10 @@ artifacts = Table(
     Index("artifacts_task", "task_id"),
 )
 
-_owed = text("settled_at is null")
+_owed = text("state = 'owed'")
 
+# `tries` counts the attempts of the current schedule, which begins at `due_at`; `sent` counts all that ever were.
+# `next_at` of an owed delivery that a process has claimed is when its claim runs out.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -215,14 +217,47 @@ deliveries = Table(
     Column("account_id", _Number, nullable=False),
     Column("task_id", _Id, nullable=False),
     Column("event", String(32), nullable=False),
+    Column("endpoint", String(2048), nullable=False),
+    Column("secret", String(512), nullable=False),
+    Column("host", String(300), nullable=False),
+    Column("state", String(16), nullable=False, server_default=text("'owed'")),
     Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("sent", Integer, nullable=False, server_default=text("0")),
+    Column("due_at", BigInteger, nullable=False),
     Column("next_at", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("settled_at", BigInteger),
-    Column("delivered", Boolean, nullable=False, server_default=text("false")),
-    Column("last_answer", String(500), nullable=False, server_default=text("''")),
+    Column("last_reason", String(300), nullable=False, server_default=text("''")),
     UniqueConstraint("task_id", "event"),
-    Index("deliveries_owed", "next_at", postgresql_where=_owed, sqlite_where=_owed),
+    Index("deliveries_account", "account_id", "id"),
+    Index("deliveries_late", "due_at", postgresql_where=_owed, sqlite_where=_owed),
+    Index("deliveries_owed", "host", "next_at", postgresql_where=_owed, sqlite_where=_owed),
+    **_narrow(70),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("delivery_id", _Id, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("took_ms", Integer, nullable=False),
+    Column("status", Integer),
+    Column("reason", String(300), nullable=False),
+    Column("answer", Text, nullable=False),
+)
+
+# Endpoints that fail; one that answers well has no row. `hash`: an address is too long for an index.
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("account_id", _Number, primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    Column("endpoint", String(2048), nullable=False),
+    Column("failing_since", BigInteger, nullable=False),
+    Column("failed_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    Index("endpoints_failed", "failed_at"),
 )
 
 leases = Table(

@@ -8,13 +8,15 @@ import asyncio
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import httpcore
 
 CONNECT_TIMEOUT_S: Final = 10.0
+_LOOK_S: Final = 1.0
 
 Resolver = Callable[[str, int], list[str]]
 
@@ -133,3 +135,75 @@ class CheckedAsyncBackend(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise httpcore.ConnectError(failure)
+
+
+class KeptConnections:
+    """Open connections, kept by server for the next request.
+
+    httpcore's own pool looks at every connection several times for every request, which costs milliseconds when there
+    are a hundred; here a request looks at the one that it takes.
+    """
+
+    def __init__(
+        self, backend: httpcore.AsyncNetworkBackend, tls: Callable[[], ssl.SSLContext], *, limit: int, keep_s: float
+    ) -> None:
+        self._backend = backend
+        self._tls = tls
+        self._places = asyncio.Semaphore(limit)
+        self._keep_s = keep_s
+        self._idle: dict[tuple[bytes, bytes, int | None], list[httpcore.AsyncHTTPConnection]] = {}
+        self._looked_s = 0.0
+
+    @asynccontextmanager
+    async def stream(self, request: httpcore.Request) -> AsyncIterator[httpcore.Response]:
+        """Send a request; its connection is kept if the answer was read to its end."""
+        async with self._places:
+            await self._drop_expired()
+            connection = self._take(request.url)
+            try:
+                response = await connection.handle_async_request(request)
+                try:
+                    yield response
+                finally:
+                    await response.aclose()
+            finally:
+                if connection.is_closed() or not connection.is_idle():
+                    await connection.aclose()
+                else:
+                    self._idle.setdefault(_key(request.url), []).append(connection)
+
+    async def aclose(self) -> None:
+        """Close those that wait."""
+        kept, self._idle = self._idle, {}
+        for connection in (one for those in kept.values() for one in those):
+            await connection.aclose()
+
+    def _take(self, url: httpcore.URL) -> httpcore.AsyncHTTPConnection:
+        kept = self._idle.get(_key(url), [])
+        if kept and not kept[-1].has_expired():
+            return kept.pop()
+        return httpcore.AsyncHTTPConnection(
+            url.origin,
+            ssl_context=self._tls() if url.scheme == b"https" else None,
+            keepalive_expiry=self._keep_s,
+            network_backend=self._backend,
+        )
+
+    async def _drop_expired(self) -> None:
+        """Close what nobody took in time; looking once a second is often enough."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < _LOOK_S:
+            return
+        self._looked_s = now_s
+        expired = []
+        for key, kept in list(self._idle.items()):
+            expired += [one for one in kept if one.has_expired()]
+            self._idle[key] = [one for one in kept if one not in expired]
+            if not self._idle[key]:
+                del self._idle[key]
+        for connection in expired:
+            await connection.aclose()
+
+
+def _key(url: httpcore.URL) -> tuple[bytes, bytes, int | None]:
+    return url.scheme, url.host, url.port

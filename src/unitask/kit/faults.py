@@ -26,6 +26,10 @@ POINTS: Final = (
     "cancel.after_commit",
     "reap.before_commit",
     "reap.after_commit",
+    "deliver.before_post",
+    "deliver.after_post",
+    "deliver.before_commit",
+    "deliver.after_commit",
 )
 
 _armed, _, _count = os.environ.get("UNITASK_FAULT", "").partition(":")

@@ -27,16 +27,18 @@ import httpcore
 import httpx
 
 from unitask.kit.addresses import is_allowed, is_allowed_name, literal
-from unitask.kit.connections import CheckedAsyncBackend, CheckedBackend, Deadline, Resolver
+from unitask.kit.connections import CheckedAsyncBackend, CheckedBackend, Deadline, KeptConnections, Resolver
 
 LIMIT_URL_CHARACTERS: Final = 8192
 LIMIT_REDIRECTS: Final = 5
 # A name may have any number of addresses; trying them all would turn one task into a port scan.
 _ADDRESSES_TRIED: Final = 4
 _HOST_NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+_KEEP_S: Final = 15.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PACKED: Final = frozenset({"br", "compress", "deflate", "gzip", "x-gzip", "zstd"})
 _HEADERS: Final = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", "unitask"))
+_PORTS: Final = {"http": 80, "https": 443}
 _NOT_ALLOWED: Final = "the address is not allowed"
 
 
@@ -79,6 +81,12 @@ def system_resolver(host: str, port: int) -> list[str]:
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(item[4][0]) for item in found))
+
+
+def host_and_port(url: str) -> str:
+    """Tell which server a checked address leads to, as `host:port`."""
+    target = httpx.URL(url)
+    return f"{target.raw_host.decode('ascii')}:{target.port or _PORTS[target.scheme]}"
 
 
 class Guard:
@@ -136,13 +144,12 @@ class Guard:
     @asynccontextmanager
     async def poster(self, *, limit_connections: int = 100) -> AsyncIterator["Poster"]:
         """Open a client for webhooks; idle connections live 15 seconds, all are closed at the end."""
-        async with httpcore.AsyncConnectionPool(
-            ssl_context=self._tls,
-            network_backend=CheckedAsyncBackend(self._addresses),
-            max_connections=limit_connections,
-            keepalive_expiry=15.0,
-        ) as pool:
-            yield Poster(self._target, pool)
+        backend = CheckedAsyncBackend(self._addresses)
+        connections = KeptConnections(backend, lambda: self._tls, limit=limit_connections, keep_s=_KEEP_S)
+        try:
+            yield Poster(self._target, connections)
+        finally:
+            await connections.aclose()
 
     def _addresses(self, host: str, port: int) -> list[str]:
         """Resolve a host and check every address; one that is not allowed spoils the name."""
@@ -191,9 +198,9 @@ class Guard:
 class Poster:
     """Sends webhooks; made by `Guard.poster`."""
 
-    def __init__(self, target: Callable[[str], httpx.URL], pool: httpcore.AsyncConnectionPool) -> None:
+    def __init__(self, target: Callable[[str], httpx.URL], connections: KeptConnections) -> None:
         self._target = target
-        self._pool = pool
+        self._connections = connections
 
     async def post(
         self, url: str, *, content: bytes, headers: Mapping[str, str], timeout_s: float, limit_bytes: int
@@ -209,13 +216,15 @@ class Poster:
         """
         target = self._target(url)
         sent = httpx.Headers(list(_HEADERS))
-        sent.update(headers)
-        sent.update([_host(target)])
+        # Bytes: a value may hold any characters, and httpx would take ASCII only.
+        sent.update([(name.encode(), value.encode()) for name, value in headers.items()])
+        sent.update([_host(target), ("Content-Length", str(len(content)))])
+        request = httpcore.Request("POST", _core_url(target), headers=sent.raw, content=content)
         body = bytearray()
         with _reported(timeout_s):
             async with (
                 asyncio.timeout(timeout_s),
-                self._pool.stream("POST", _core_url(target), headers=sent.raw, content=content) as response,
+                self._connections.stream(request) as response,
             ):
                 async for chunk in response.aiter_stream():
                     body += chunk[: limit_bytes - len(body)]

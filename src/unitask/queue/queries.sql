@@ -99,10 +99,14 @@ update queue set cancel_requested = true where task_id = :task_id
 -- name: note_progress [sqlite]
 update queue set progress = r.value ->> 'progress', note = r.value ->> 'note' from json_each(:rows) r
 where queue.task_id = (r.value ->> 'task_id') and queue.attempt = (r.value ->> 'attempt') and queue.state = 'processing'
+  and (queue.progress <> (r.value ->> 'progress') or queue.note <> (r.value ->> 'note'))
+returning queue.task_id, has_webhook
 -- name: note_progress [postgres]
 update queue set progress = r.progress, note = r.note
 from json_to_recordset(:rows::json) as r(task_id uuid, attempt int, progress float8, note text)
 where queue.task_id = r.task_id and queue.attempt = r.attempt and queue.state = 'processing'
+  and (queue.progress <> r.progress or queue.note <> r.note)
+returning queue.task_id, has_webhook
 
 -- name: held_by
 select task_id, attempt, cancel_requested from queue where worker_id = :worker_id and state = 'processing'

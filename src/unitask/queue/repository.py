@@ -108,10 +108,12 @@ async def beat(
     await tx.execute(SQL.beat, id=worker_id, name=name, engines=list(engines), now=now, lease_until=lease_until)
 
 
-async def note_progress(tx: Transaction, progress: Sequence[Progress]) -> None:
-    """Write down how far attempts are."""
-    if progress:
-        await tx.execute(SQL.note_progress, rows=list(progress))
+async def note_progress(tx: Transaction, progress: Sequence[Progress]) -> list[str]:
+    """Write down how far attempts are; gives the tasks with a webhook that are further than before."""
+    if not progress:
+        return []
+    rows = await tx.fetch(SQL.note_progress, rows=list(progress))
+    return [row["task_id"] for row in rows if row["has_webhook"]]
 
 
 async def held_by(tx: Transaction, worker_id: str) -> list[Held]:

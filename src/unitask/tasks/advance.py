@@ -13,9 +13,9 @@ from unitask.db import Transaction
 from unitask.queue import repository as queue
 from unitask.queue.model import State, Ticket
 from unitask.tasks import repository
+from unitask.tasks.announce import announce
 from unitask.tasks.lifecycle import Completed, Effects, Event, Standing, apply
 from unitask.tasks.model import Status
-from unitask.webhooks import repository as webhooks
 
 _STATUS = {
     State.READY: Status.PENDING,
@@ -67,7 +67,8 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
     await repository.end(tx, [_ending(one) for one in decided if one.effects.dequeue], now)
     await ledger.add(tx, [entry for one in decided for entry in _entries(one)], now)
     await accounts.change(tx, sum_changes([(one.step.ticket.account_id, one.effects) for one in decided]))
-    await webhooks.owe(tx, [_due(one) for one in decided if one.effects.notify and one.step.ticket.has_webhook], now)
+    ended = [one for one in decided if one.effects.notify and one.step.ticket.has_webhook]
+    await announce(tx, [(one.step.ticket.task_id, one.status) for one in ended], now)
     return Advanced(
         {one.step.ticket.task_id: one.status for one in decided},
         frozenset(account.id for account in locked.values() if account.staged_tasks),
@@ -122,7 +123,3 @@ def _entries(one: _Decided) -> list[Entry]:
     if effects.release or one.status is Status.FAILED:
         entries.append(Entry(ticket.account_id, ticket.task_id, Kind.RELEASE, effects.release))
     return entries
-
-
-def _due(one: _Decided) -> tuple[int, str, str]:
-    return one.step.ticket.account_id, one.step.ticket.task_id, f"task.{one.status}"

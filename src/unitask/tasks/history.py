@@ -1,5 +1,6 @@
 """Reading an account's tasks: pages for the wire that has page numbers, a cursor for the one that does not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -135,6 +136,10 @@ class History:
         )
         tasks = found[: request.size]
         return Stretch(tasks, tasks[-1].id if len(found) > len(tasks) else None)
+
+    async def show_many(self, task_ids: Iterable[str]) -> list[Task]:
+        """Read tasks of whatever account: for messages, which go where their own tasks say."""
+        return await repository.show_many(self._database, task_ids)
 
     async def active(self, caller: Caller) -> dict[str, dict[State, int]]:
         """Count an account's live tasks by family and state."""

@@ -9,6 +9,7 @@ from typing import Final
 from unitask.artifacts.service import Artifacts
 from unitask.kit.errors import Unavailable
 from unitask.tasks.service import Tasks
+from unitask.webhooks.service import Webhooks
 
 _EVERY_S: Final = 1.0
 log = logging.getLogger(__name__)
@@ -17,9 +18,10 @@ log = logging.getLogger(__name__)
 class Housekeeper:
     """Takes tasks from dead workers, promotes staged ones, ends overdue ones, deletes what has expired."""
 
-    def __init__(self, tasks: Tasks, artifacts: Artifacts, holder: str) -> None:
+    def __init__(self, tasks: Tasks, artifacts: Artifacts, webhooks: Webhooks, holder: str) -> None:
         self._tasks = tasks
         self._artifacts = artifacts
+        self._webhooks = webhooks
         self._holder = holder
 
     async def round(self) -> None:
@@ -30,6 +32,7 @@ class Housekeeper:
         await self._tasks.promote_all()
         await self._artifacts.sweep()
         await self._tasks.forget()
+        await self._webhooks.sweep()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -124,7 +124,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker is told about a task that it claimed."""
+    """What a worker is told about a task that it claimed. `config` is for us alone: whom the start is announced to."""
 
     task_id: str
     attempt: int
@@ -133,6 +133,7 @@ class Work:
     engine: str
     input: str
     attempt_deadline: int
+    config: str
 
 
 @dataclass(frozen=True, slots=True)

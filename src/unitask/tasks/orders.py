@@ -2,10 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from unitask.accounts.model import Caller
 from unitask.artifacts.model import Artifact, StoredFile
@@ -22,7 +22,6 @@ from unitask.spec.product import Input, Product, Recipe
 from unitask.tasks.model import Idempotency, Order
 
 IDEMPOTENCY_KEEP_US: Final = 24 * 3600 * SECOND_US
-NOT_SENT: Final = "webhooks are written down but not sent by this version; poll the task"
 _KEY_LENGTH: Final = 255
 _SHORT_NAME: Final = 200
 
@@ -41,8 +40,20 @@ class _Tolerant(BaseModel):
 class WebhookConfig(_Tolerant):
     """Where to announce the end of the task. Empty texts mean: nowhere."""
 
-    endpoint: str = Field(default="", max_length=2048)
-    secret: str = Field(default="", max_length=512)
+    endpoint: str = Field(default="", max_length=2048, description="Receives a POST when the task has ended.")
+    secret: str = Field(
+        default="", max_length=512, description="Comes with each message as `x-webhook-secret`, and signs it."
+    )
+    events: list[Literal["processing", "progress", "completed", "failed"]] | None = Field(
+        default=None, max_length=16, description="What to announce. None or empty: `completed` and `failed`."
+    )
+
+    @field_validator("secret")
+    @classmethod
+    def _fits_a_header(cls, value: str) -> str:
+        if not value.isprintable() or value != value.strip():
+            raise ValueError("must be printable characters with no space at either end")
+        return value
 
 
 class Config(_Tolerant):
@@ -108,7 +119,6 @@ class Orders:
         config = request.config or Config()
         if config.webhook_config.endpoint:
             self._check_webhook(config.webhook_config.endpoint)
-            warnings.append(NOT_SENT)
         now = self._clock.now_us()
         idempotency = _idempotency(idempotency_key, raw, now)
         return Order(
@@ -121,7 +131,7 @@ class Orders:
             price_points=product.price.quote(inputs),
             artifacts=await self._take_in_media(inputs, caller.account_id),
             input=orjson.dumps(inputs.model_dump(exclude_none=True), option=orjson.OPT_SORT_KEYS).decode(),
-            config=orjson.dumps(config.model_dump()).decode(),
+            config=orjson.dumps(config.model_dump(exclude_none=True)).decode(),
             warnings=warnings,
             has_webhook=bool(config.webhook_config.endpoint),
             now=now,

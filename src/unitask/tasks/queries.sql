@@ -25,15 +25,27 @@ select * from tasks where id in (select value from json_each(:rows))
 -- name: find_many [postgres]
 select * from tasks where id in (select value::uuid from json_array_elements_text(:rows::json))
 
+-- name: show_many [sqlite]
+select t.*, q.progress from tasks t left join queue q on q.task_id = t.id
+where t.id in (select value from json_each(:rows))
+-- name: show_many [postgres]
+select t.*, q.progress from tasks t left join queue q on q.task_id = t.id
+where t.id in (select value::uuid from json_array_elements_text(:rows::json))
+
+-- name: find_configs [sqlite]
+select id, account_id, config from tasks where id in (select value from json_each(:rows))
+-- name: find_configs [postgres]
+select id, account_id, config from tasks where id in (select value::uuid from json_array_elements_text(:rows::json))
+
 -- name: start_tasks [sqlite]
 update tasks set status = 'processing', started_at = coalesce(started_at, :now), attempt = r.value ->> 'attempt',
   engine = r.value ->> 'engine'
 from json_each(:rows) r where tasks.id = (r.value ->> 'task_id')
-returning id, attempt, model, task_type, engine, input
+returning id, attempt, model, task_type, engine, input, config
 -- name: start_tasks [postgres]
 update tasks set status = 'processing', started_at = coalesce(started_at, :now::bigint), attempt = r.attempt, engine = r.engine
 from json_to_recordset(:rows::json) as r(task_id uuid, attempt int, engine text) where tasks.id = r.task_id
-returning tasks.id, tasks.attempt, model, task_type, tasks.engine, input
+returning tasks.id, tasks.attempt, model, task_type, tasks.engine, input, config
 
 -- name: move_tasks [sqlite]
 update tasks set status = r.value ->> 'status',

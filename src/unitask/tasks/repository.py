@@ -87,6 +87,18 @@ async def find_many(tx: Transaction, task_ids: Iterable[str]) -> dict[str, Task]
     return {row["id"]: _task(row) for row in await tx.fetch(SQL.find_many, rows=list(task_ids))}
 
 
+async def show_many(database: Database, task_ids: Iterable[str]) -> list[Task]:
+    """Read tasks by id as they are shown, with the progress of those that run."""
+    rows = await database.fetch(SQL.show_many, rows=list(task_ids))
+    return [_task(row, row["progress"]) for row in rows]
+
+
+async def configs(tx: Transaction, task_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """Read whose tasks these are, and their configs."""
+    rows = await tx.fetch(SQL.find_configs, rows=list(task_ids))
+    return {row["id"]: (row["account_id"], row["config"]) for row in rows}
+
+
 async def page(
     database: Database, *, account_id: int, models: list[str] | None, since: int, until: int, size: int, skip: int
 ) -> Page:
@@ -137,6 +149,7 @@ def _work(row: Row, claimed: Claimed) -> Work:
         engine=claimed.engine,
         input=row["input"],
         attempt_deadline=claimed.attempt_deadline,
+        config=row["config"],
     )
 
 

@@ -20,12 +20,14 @@ from unitask.queue import repository as queue
 from unitask.queue.model import Held, Lane, Progress, Ticket
 from unitask.tasks import repository
 from unitask.tasks.advance import Step, advance
+from unitask.tasks.announce import PROGRESS, announce, chooses_events
 from unitask.tasks.bell import Bell, heard
 from unitask.tasks.create import create
 from unitask.tasks.lifecycle import CancelRequested, Overdue, Promoted
-from unitask.tasks.model import Order, Outcome, Task, Work
+from unitask.tasks.model import Order, Outcome, Status, Task, Work
 from unitask.tasks.settle import Settled, Settling
 from unitask.tasks.watch import Watch
+from unitask.webhooks.model import DUE
 
 WORK: Final = "unitask_work"
 _POLL_S: Final = 1.0
@@ -139,6 +141,7 @@ class Tasks:
             raise Conflict(f"the task is {ended.status} already and cannot be cancelled")
         faults.point("cancel.after_commit")
         self.watch.ring([task.id])
+        await self._database.notify(DUE)
         await self.promote(caller.account_id)
         return await self.get(task_id, caller)
 
@@ -161,6 +164,7 @@ class Tasks:
         while found := await self._database.write(work):
             self.watch.ring(found)
             total += len(found)
+            await self._database.notify(DUE)
         await self.promote(caller.account_id)
         return total
 
@@ -195,6 +199,7 @@ class Tasks:
         async def work(tx: Transaction) -> list[Work]:
             claimed = await queue.claim(tx, worker_id=worker_id, lanes=lanes, most=most, now=now)
             found = await repository.start(tx, claimed, now)
+            await announce(tx, [(one.task_id, Status.PROCESSING) for one in found if chooses_events(one.config)], now)
             if found:
                 faults.point("claim.before_commit")
             return found
@@ -222,7 +227,8 @@ class Tasks:
         async def work(tx: Transaction) -> list[Held]:
             until = now + int(self._rules.lease_s * SECOND_US)
             await queue.beat(tx, worker_id=worker_id, name=name, engines=engines, now=now, lease_until=until)
-            await queue.note_progress(tx, progress)
+            moved = await queue.note_progress(tx, progress)
+            await announce(tx, [(task_id, PROGRESS) for task_id in moved], now)
             return await queue.held_by(tx, worker_id)
 
         held = await self._database.write(work)
@@ -252,6 +258,8 @@ class Tasks:
         settled = await self._settles.submit(outcome)
         faults.point("settle.after_commit")
         self.watch.ring([outcome.task_id])
+        if settled.owed:
+            await self._database.notify(DUE)
         if settled.waiting_account is not None:
             await self.promote(settled.waiting_account)
         return settled.held
@@ -307,6 +315,7 @@ class Tasks:
             faults.point("reap.after_commit")
             log.info("took tasks back", extra={"tasks": len(touched)})
             await self._database.notify(WORK)
+            await self._database.notify(DUE)
         for account_id in sorted(set(touched)):
             await self.promote(account_id)
         return len(touched)

@@ -22,10 +22,14 @@ _DAY_US = 24 * 3600 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Whether the worker still held the attempt, and the account whose staged tasks may now get its slot."""
+    """Whether the worker still held the attempt, and the account whose staged tasks may now get its slot.
+
+    `owed`: a message about it may have fallen due.
+    """
 
     held: bool
     waiting_account: int | None
+    owed: bool
 
 
 class Settling:
@@ -57,6 +61,7 @@ class Settling:
             Settled(
                 ticket is not None,
                 ticket.account_id if ticket and ticket.account_id in advanced.waiting else None,
+                ticket is not None and ticket.has_webhook,
             )
             for ticket in tickets
         ]

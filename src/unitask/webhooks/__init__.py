@@ -1,1 +1,1 @@
-"""Webhooks: what is owed to clients' endpoints, written in the transaction that makes it due."""
+"""Webhooks: what is owed to clients' endpoints, sent at least once, signed, retried, logged, sent again on demand."""

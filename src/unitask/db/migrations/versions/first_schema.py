@@ -53,23 +53,61 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("task_id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("event", sa.String(length=32), nullable=False),
+        sa.Column("endpoint", sa.String(length=2048), nullable=False),
+        sa.Column("secret", sa.String(length=512), nullable=False),
+        sa.Column("host", sa.String(length=300), nullable=False),
+        sa.Column("state", sa.String(length=16), server_default=sa.text("'owed'"), nullable=False),
         sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("sent", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("next_at", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
-        sa.Column("delivered", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("last_answer", sa.String(length=500), server_default=sa.text("''"), nullable=False),
+        sa.Column("last_reason", sa.String(length=300), server_default=sa.text("''"), nullable=False),
         sa.PrimaryKeyConstraint("id", name="deliveries_pkey"),
         sa.UniqueConstraint("task_id", "event", name="deliveries_task_id_event_key"),
+        postgresql_with={"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.02},
     )
     with op.batch_alter_table("deliveries") as batch_op:
+        batch_op.create_index("deliveries_account", ["account_id", "id"], unique=False)
+        batch_op.create_index(
+            "deliveries_late",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("state = 'owed'"),
+            sqlite_where=sa.text("state = 'owed'"),
+        )
         batch_op.create_index(
             "deliveries_owed",
-            ["next_at"],
+            ["host", "next_at"],
             unique=False,
-            postgresql_where=sa.text("settled_at is null"),
-            sqlite_where=sa.text("settled_at is null"),
+            postgresql_where=sa.text("state = 'owed'"),
+            sqlite_where=sa.text("state = 'owed'"),
         )
+
+    op.create_table(
+        "delivery_attempts",
+        sa.Column("delivery_id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("took_ms", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("delivery_id", "number", name="delivery_attempts_pkey"),
+    )
+    op.create_table(
+        "endpoints",
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("endpoint", sa.String(length=2048), nullable=False),
+        sa.Column("failing_since", sa.BigInteger(), nullable=False),
+        sa.Column("failed_at", sa.BigInteger(), nullable=False),
+        sa.Column("disabled_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("account_id", "hash", name="endpoints_pkey"),
+    )
+    with op.batch_alter_table("endpoints") as batch_op:
+        batch_op.create_index("endpoints_failed", ["failed_at"], unique=False)
 
     op.create_table(
         "idempotency",

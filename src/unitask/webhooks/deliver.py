@@ -1,0 +1,187 @@
+"""The process's own sender: claims what is due, posts it, writes down what came of it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Final
+
+from unitask.db import Database, Group, Transaction
+from unitask.kit import faults
+from unitask.kit.clock import SECOND_US, Clock
+from unitask.kit.errors import Unavailable, UnitaskError
+from unitask.kit.net import Guard, Poster
+from unitask.webhooks import repository
+from unitask.webhooks.lanes import Lanes
+from unitask.webhooks.model import DUE, FINAL, Attempt, Delivery, Message, Report, State, wait_us
+from unitask.webhooks.post import GONE, post
+
+Messages = Callable[[Iterable[str]], Awaitable[dict[str, Message]]]
+"""Makes what the deliveries of these tasks carry, by task id."""
+PLACES: Final = 256
+_HOSTS: Final = 200
+_POLL_S: Final = 1.0
+_END_S: Final = 2.0
+_CLAIM_US: Final = 30 * SECOND_US
+_DAY_US: Final = 24 * 3600 * SECOND_US
+_DISABLE_US: Final = 5 * _DAY_US
+log = logging.getLogger(__name__)
+
+
+class Deliverer:
+    """Sends what is owed, at least once. Every process has one; a claim keeps them apart.
+
+    A place is taken from the claim until the result is durable, a lane only while the post is under way. What is
+    under way when the process dies is sent again, under the same id, when its claim has run out.
+    """
+
+    def __init__(self, database: Database, clock: Clock, guard: Guard, messages: Messages) -> None:
+        self._database = database
+        self._clock = clock
+        self._guard = guard
+        self._messages = messages
+        self._lanes = Lanes()
+        self._after = ""
+        self._sending: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._reports: Group[Report, bool] = Group(database, self._report_many)
+
+    async def round(self) -> int:
+        """Send what is due and wait for the end of it; returns how many."""
+        async with self._guard.poster(limit_connections=PLACES) as poster:
+            found = await self._claim()
+            await self._send(found, poster)
+            await asyncio.gather(*self._sending)
+        return len(found)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Send until left; what is under way then has two seconds more."""
+        await self._database.listen(DUE, self._wake.set)
+        async with self._guard.poster(limit_connections=PLACES) as poster:
+            task = asyncio.create_task(self._forever(poster), name="deliverer")
+            try:
+                yield
+            finally:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+                await self._end()
+
+    async def _end(self) -> None:
+        if not self._sending:
+            return
+        _, late = await asyncio.wait(self._sending, timeout=_END_S)
+        for sending in late:
+            sending.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _forever(self, poster: Poster) -> None:
+        while True:
+            self._wake.clear()
+            found: list[Delivery] = []
+            try:
+                found = await self._claim()
+                await self._send(found, poster)
+            except Unavailable as error:
+                log.warning("deliveries wait: %s", error)
+            except Exception:
+                log.exception("a round of deliveries failed")
+            if not found:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), _POLL_S)
+
+    async def _claim(self) -> list[Delivery]:
+        """Take what is due, for as many places as are free; looks at hosts in turn, a stretch at a time."""
+        while (room := PLACES - len(self._sending)) > 0:
+            now = self._clock.now_us()
+            hosts = await repository.owed_hosts(self._database, after=self._after, most=_HOSTS)
+            self._after = hosts[-1][0] if len(hosts) == _HOSTS else ""
+            shares = self._lanes.shares([host for host, next_at in hosts if next_at <= now], room, now)
+            if shares:
+                until = now + _CLAIM_US
+                return await self._database.write(
+                    lambda tx: repository.claim(tx, shares, now=now, until=until)  # noqa: B023 - awaited in this turn
+                )
+            if not self._after:
+                break
+        return []
+
+    async def _send(self, found: list[Delivery], poster: Poster) -> None:
+        if not found:
+            return
+        failing, messages = await asyncio.gather(
+            repository.failing(self._database, {(one.account_id, one.endpoint) for one in found}),
+            self._messages({one.task_id for one in found}),
+        )
+        for one in found:
+            message = messages.get(one.task_id)
+            disabled = failing.get((one.account_id, one.endpoint))
+            if disabled:
+                sending = self._reports.submit(
+                    Report(one, State.DISABLED, one.next_at, reason="the endpoint is disabled")
+                )
+            elif message is None or (message.ended and one.event not in FINAL):
+                sending = self._reports.submit(Report(one, State.DROPPED, one.next_at, reason="the task has ended"))
+            else:
+                self._lanes.enter(one.host)
+                sending = self._deliver(one, message, poster, failed_before=disabled is not None)
+            task = asyncio.create_task(self._finish(sending), name="delivery")
+            self._sending.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._wake.set()
+
+    async def _finish(self, sending: Awaitable[bool]) -> None:
+        try:
+            await sending
+        except Unavailable as error:
+            log.warning("the result of a delivery was lost, it is sent again: %s", error)
+        except Exception:
+            log.exception("a delivery failed and is sent again")
+
+    async def _deliver(self, one: Delivery, message: Message, poster: Poster, *, failed_before: bool) -> bool:
+        body = b'{"timestamp":%d,"data":%s}' % (one.created_at // SECOND_US, message.data)
+        began = self._clock.now_us()
+        try:
+            faults.point("deliver.before_post")
+            attempt = await post(
+                poster, self._clock, endpoint=one.endpoint, secret=one.secret, message_id=one.id, body=body
+            )
+            faults.point("deliver.after_post")
+        except BaseException:
+            self._lanes.leave(one.host)
+            raise
+        now = self._clock.now_us()
+        if attempt.status is None:
+            self._lanes.missed(one.host, began, now)
+        else:
+            self._lanes.answered(one.host, attempt.took_ms)
+        self._wake.set()
+        written = await self._reports.submit(_report(one, attempt, now, failed_before=failed_before))
+        faults.point("deliver.after_commit")
+        return written
+
+    async def _report_many(self, tx: Transaction, reports: list[Report]) -> list[bool | UnitaskError]:
+        now = self._clock.now_us()
+        written = await repository.report(tx, reports, now)
+        well = {one.endpoint for one in reports if one.attempt and one.attempt.succeeded}
+        failed = {one.endpoint for one in reports if one.attempt and not one.attempt.succeeded}
+        await repository.enable(tx, {one.endpoint for one in reports if one.failed_before} & well)
+        await repository.note_failures(tx, failed - well, now=now, gap=now - _DAY_US, long_ago=now - _DISABLE_US)
+        faults.point("deliver.before_commit")
+        return [one.delivery.id in written for one in reports]
+
+
+def _report(one: Delivery, attempt: Attempt, now: int, *, failed_before: bool) -> Report:
+    """Decide what an attempt makes of a delivery."""
+    if attempt.succeeded:
+        return Report(one, State.DELIVERED, now, attempt, failed_before=failed_before)
+    if attempt.status == GONE:
+        return Report(one, State.GONE, now, attempt, attempt.reason)
+    wait = wait_us(one.id, one.tries + 1) if one.event in FINAL else None
+    if wait is None:
+        return Report(one, State.EXHAUSTED, now, attempt, attempt.reason)
+    return Report(one, State.OWED, now + wait, attempt, attempt.reason)

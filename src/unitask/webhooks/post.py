@@ -1,0 +1,41 @@
+"""One attempt: post a message, and say what came of it."""
+
+import time
+from typing import Final
+
+from unitask.kit.clock import SECOND_US, Clock
+from unitask.kit.net import Poster, Refused, Unreachable
+from unitask.webhooks import sign
+from unitask.webhooks.model import ANSWER_BYTES, REASON_CHARACTERS, TIMEOUT_S, Attempt
+
+GONE: Final = 410
+
+
+async def post(poster: Poster, clock: Clock, *, endpoint: str, secret: str, message_id: str, body: bytes) -> Attempt:
+    """Send a message once. Whatever goes wrong is in the attempt; nothing is raised."""
+    at = clock.now_us()
+    headers = sign.headers(secret=secret, message_id=message_id, timestamp_s=at // SECOND_US, body=body)
+    began_s = time.monotonic()
+    status, reason, answer = None, "", ""
+    try:
+        answered = await poster.post(
+            endpoint, content=body, headers=headers, timeout_s=TIMEOUT_S, limit_bytes=ANSWER_BYTES
+        )
+    except (Refused, Unreachable) as error:
+        reason = str(error)[:REASON_CHARACTERS]
+    else:
+        status = answered.status
+        reason = _why_not(status)
+        # A NUL is a character that PostgreSQL does not store.
+        answer = answered.body.decode("utf-8", "replace").replace("\0", "\ufffd")
+    return Attempt(at, round((time.monotonic() - began_s) * 1000), status, reason, answer)
+
+
+def _why_not(status: int) -> str:
+    match status // 100:
+        case 2:
+            return ""
+        case 3:
+            return f"the receiver answered with status {status}; redirects are not followed: set the final address"
+        case _:
+            return f"the receiver answered with status {status}"
