@@ -24,6 +24,7 @@ import asyncpg
 import httpx
 from load import Result, drive, request
 
+from unitask.accounts.limits import Limits
 from unitask.app import Services
 from unitask.db.migrate import upgrade
 from unitask.db.statements import parse
@@ -33,6 +34,13 @@ from unitask.tasks.model import Outcome
 KEY = "a-key-for-the-bench"
 TOKEN = "a-worker-token-for-the-bench"
 ACCOUNTS = 50
+LIMITS = Limits(
+    concurrent_tasks=10**6,
+    family_tasks={"flux": 10**6},
+    requests_per_minute=10**8,
+    daily_points=10**9,
+    models=("Qubico/*",),
+)
 PROMPT = "a little cat sits in the grass and looks at the clouds, " * 5
 BODY = json.dumps(
     {
@@ -121,10 +129,12 @@ def floor(bench: Bench, known: str = "") -> Iterator[str]:
 
 async def _make_keys(bench: Bench) -> list[str]:
     services = await Services.open(bench.settings())
-    await services.accounts.add_key(account="default", name="", key=KEY)
-    keys = [f"bench-key-{number:04}" for number in range(ACCOUNTS)]
-    for key in keys:
-        await services.accounts.add_key(account=key, name="", key=key)
+    await services.accounts.first_key(KEY)
+    keys = []
+    for number in range(ACCOUNTS):
+        account = await services.registry.open_account(f"bench {number}", actor="bench", unlimited=True, limits=LIMITS)
+        _, key = await services.keyring.add(account.id, actor="bench", limits=LIMITS)
+        keys.append(key)
     await services.close()
     return keys
 

@@ -10,12 +10,12 @@ select ('00000001-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 1, 1, 'Qubi
 
 -- name: pending [sqlite]
 with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
-insert into queue (task_id, account_id, product, engine, state, price_points, has_webhook, deadline)
-select printf('00000002-0000-7000-8000-%012d', i), 1, 'Qubico/flux1-schnell/txt2img', 'preview', 'ready', 0, false,
+insert into queue (task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline)
+select printf('00000002-0000-7000-8000-%012d', i), 1, 1, 'Qubico/flux1-schnell/txt2img', 'flux', 'preview', 'ready', i, 0, false,
   9000000000000000 from n
 -- name: pending [postgres]
-insert into queue (task_id, account_id, product, engine, state, price_points, has_webhook, deadline)
-select ('00000002-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 1, 'Qubico/flux1-schnell/txt2img', 'preview', 'ready', 0,
+insert into queue (task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline)
+select ('00000002-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 1, 1, 'Qubico/flux1-schnell/txt2img', 'flux', 'preview', 'ready', i, 0,
   false, 9000000000000000 from generate_series(1, 100000) i
 
 -- name: pending_tasks [sqlite]

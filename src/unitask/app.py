@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
-from unitask.accounts.service import DEFAULT_ACCOUNT, Accounts
+from unitask.accounts.service import Accounts
+from unitask.administration.credit import Credit
+from unitask.administration.keyring import KeyRing
+from unitask.administration.registry import Registry
 from unitask.artifacts.service import Artifacts
 from unitask.artifacts.store import LocalStore
 from unitask.catalogue import Catalogue
@@ -14,6 +17,7 @@ from unitask.kit.errors import Unavailable
 from unitask.kit.net import Guard
 from unitask.settings import Settings
 from unitask.tasks.history import History
+from unitask.tasks.housekeeping import Chores
 from unitask.tasks.live import Live
 from unitask.tasks.orders import Orders
 from unitask.tasks.service import Rules, Tasks
@@ -29,6 +33,9 @@ class Services:
     database: Database
     catalogue: Catalogue
     accounts: Accounts
+    registry: Registry
+    keyring: KeyRing
+    credit: Credit
     artifacts: Artifacts
     orders: Orders
     tasks: Tasks
@@ -51,7 +58,8 @@ class Services:
         clock = clock or Clock()
         database = await open_database(settings.database)
         guard = Guard(allow_private=settings.allow_private_networks)
-        catalogue = Catalogue.load()
+        catalogue = Catalogue.load().priced(settings.price_list())
+        accounts = Accounts(database, clock, settings.key_secret())
         artifacts = Artifacts(database, clock, LocalStore(settings.data / "files"), settings.base_url)
         tasks = Tasks(database=database, clock=clock, catalogue=catalogue, artifacts=artifacts, rules=_rules(settings))
         await tasks.open()
@@ -60,7 +68,10 @@ class Services:
             clock=clock,
             database=database,
             catalogue=catalogue,
-            accounts=Accounts(database, clock, settings.key_secret()),
+            accounts=accounts,
+            registry=Registry(database, clock),
+            keyring=KeyRing(database, clock, accounts),
+            credit=Credit(database, clock),
             artifacts=artifacts,
             orders=Orders(
                 catalogue=catalogue,
@@ -79,10 +90,23 @@ class Services:
 
     async def first_key(self) -> str | None:
         """Make the preset key, or a new one if there is none at all; None if there is nothing to show."""
-        preset = self.settings.api_key.get_secret_value() if self.settings.api_key else None
-        if preset is None and await self.accounts.list_keys():
-            return None
-        return await self.accounts.add_key(account=DEFAULT_ACCOUNT, name="first key", key=preset)
+        return await self.accounts.first_key(
+            self.settings.api_key.get_secret_value() if self.settings.api_key else None
+        )
+
+    def chores(self) -> Chores:
+        """List what has to happen without anyone asking; see `unitask.tasks.housekeeping`."""
+        return Chores(
+            everywhere=(self.tasks.follow_turns, self.accounts.note_use),
+            by_one=(
+                self.tasks.reap,
+                self.tasks.promote_all,
+                self.artifacts.sweep,
+                self.credit.expire,
+                self.webhooks.sweep,
+                self.tasks.forget,
+            ),
+        )
 
     async def close(self) -> None:
         """Let go of the database."""

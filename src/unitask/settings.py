@@ -1,14 +1,18 @@
 """Every setting, from the environment, in one frozen class. A wrong value stops the start with a sentence."""
 
 import secrets
+import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unitask.kit.errors import UnitaskError
+from unitask.kit.money import points
+
+_LEAST_VARIETY: Final = 10
 
 
 class WrongSetting(UnitaskError):
@@ -38,6 +42,15 @@ class Settings(BaseSettings):
         None, min_length=16, description="What workers on other machines show the API."
     )
     api_url: str = Field("", description="For `unitask worker`: where the API is.")
+    admin_key: SecretStr | None = Field(
+        None, min_length=32, description="Opens the admin API as X-API-Key, beside keys with the scope admin."
+    )
+    prices: Path | None = Field(
+        None, description='TOML file of own prices, dollars per unit: "Qubico/flux1-schnell/*" = "0.002".'
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses of reverse proxies whose X-Forwarded-For counts, separated by commas."
+    )
     slots: int = Field(1, ge=1, le=256, description="Tasks that one worker runs at the same time.")
     engines: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         None, description="Engines in use, separated by commas. Default: all that are installed."
@@ -57,7 +70,16 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_json: bool = Field(False, description="Log one JSON object a line.")
 
-    @field_validator("engines", mode="before")
+    @field_validator("admin_key")
+    @classmethod
+    def _strong(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(set(value.get_secret_value())) < _LEAST_VARIETY:
+            raise ValueError(
+                "must be hard to guess: take 32 characters or more of chance, for example from `openssl rand -hex 32`"
+            )
+        return value
+
+    @field_validator("engines", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
@@ -91,6 +113,21 @@ class Settings(BaseSettings):
             first = error.errors(include_url=False, include_input=False)[0]
             name = "UNITASK_" + "_".join(str(part) for part in first["loc"]).upper()
             raise WrongSetting(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}") from None
+
+    def price_list(self) -> dict[str, int]:
+        """Read the operator's prices: points per unit by pattern of product keys.
+
+        Raises:
+            WrongSetting: the file cannot be read or does not hold prices.
+
+        """
+        if self.prices is None:
+            return {}
+        try:
+            listed = tomllib.loads(self.prices.read_text("utf-8"))
+            return {pattern: points(str(price)) for pattern, price in listed.items()}
+        except (OSError, ValueError) as error:
+            raise WrongSetting(f"UNITASK_PRICES is wrong: {self.prices}: {error}") from None
 
     @property
     def database(self) -> str:

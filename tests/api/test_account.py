@@ -76,8 +76,10 @@ async def test_the_balance_is_told_in_points_and_dollars(client: httpx.AsyncClie
         "frozen_credits": CAT_POINTS,
         "expired_credits": 0,
         "inactive_credits": 0,
-        "credit_packs_count": 0,
-        "credit_packs": [],
+        "credit_packs_count": 1,
+        "credit_packs": [
+            {"id": 1, "active": True, "capacity": 10_000_000, "expired_at": "0001-01-01T00:00:00Z"},
+        ],
     }
 
 
@@ -85,7 +87,7 @@ async def test_an_account_is_described_with_the_documented_keys(client: httpx.As
     """Clients read the limits and switches by name; no key is ever shown."""
     person = await open_account(services, "careful", task_limit=3)
     data = accepted(await client.get("/account/info", headers=person.headers))
-    assert (data["id"], data["name"], data["type"], data["plan"]) == (person.account_id, "careful", "user", "prepaid")
+    assert (data["id"], data["name"], data["type"], data["plan"]) == (person.account_id, "careful", "user", "open")
     assert (data["is_enable"], data["is_verified"], data["account_tags"]) == (True, True, [])
     assert data["created_at"] == "2027-01-15T08:00:00Z"
     families = ("flux", "trellis", "image_toolkit")
@@ -96,7 +98,7 @@ async def test_an_account_is_described_with_the_documented_keys(client: httpx.As
 
 
 async def test_the_information_has_every_documented_key_and_no_other(client: httpx.AsyncClient) -> None:
-    """Of what this server does not have, limits and pools are 0, switches off, and the time is not reached yet."""
+    """Of what this server does not have, limits and pools are 0, and switches off."""
     data = accepted(await client.get("/account/info"))
     assert set(data) == INFORMATION
     pools = {key for key in INFORMATION if key.startswith("private_")}
@@ -104,13 +106,13 @@ async def test_the_information_has_every_documented_key_and_no_other(client: htt
     assert {(type(data[key]), data[key]) for key in pools | foreign} == {(int, 0)}
     switches = {key for key in INFORMATION if key.startswith("is_using_") or key.endswith("_failover_enabled")}
     assert all(data[key] is False for key in switches)
-    assert data["updated_at"] == "0001-01-01T00:00:00Z"
+    assert data["updated_at"] == data["created_at"] == "2027-01-15T08:00:00Z"
 
 
 async def test_an_account_without_limits_says_so_in_numbers(client: httpx.AsyncClient) -> None:
     """Clients format and compare these, so none of them is null."""
     data = accepted(await client.get("/account/info"))
-    assert data["plan"] == "unlimited"
+    assert data["plan"] == "open"
     assert type(data["max_concurrent_task_count"]) is int
     assert isinstance(data["equivalent_in_usd"], float)
 

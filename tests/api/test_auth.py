@@ -59,7 +59,9 @@ async def test_without_a_good_key_every_call_is_refused(
                 await client.post(f"/api/v1/task/{task_id}/cancel", headers=headers),
             ]
             for answer in answers:
-                assert refused(answer, 401).endswith("the API key is missing, wrong or revoked; send it as X-API-Key")
+                assert refused(answer, 401).endswith(
+                    "the API key is missing, wrong, expired or revoked; send it as X-API-Key"
+                )
                 assert answer.json()["data"] is None
             assert len({answer.content for answer in answers}) == 1
             assert await traces(services) == before
@@ -92,7 +94,8 @@ async def test_a_good_key_comes_in_either_header_on_every_call(
 async def test_two_keys_of_an_account_see_the_same_tasks(client: httpx.AsyncClient, services: Services) -> None:
     """Keys are for rotation: what one ordered, the other reads."""
     task_id = accepted(await client.post("/api/v1/task", json=CAT))["task_id"]
-    second = await services.accounts.add_key(account="default", name="second")
+    account = await services.registry.named("default")
+    _, second = await services.keyring.add(account.id, actor="a test", name="second")
     assert second is not None
     answer = await client.get(f"/api/v1/task/{task_id}", headers={"X-API-Key": second})
     assert accepted(answer)["task_id"] == task_id
@@ -101,8 +104,8 @@ async def test_two_keys_of_an_account_see_the_same_tasks(client: httpx.AsyncClie
 async def test_a_key_revoked_here_stops_working_at_once(client: httpx.AsyncClient, services: Services) -> None:
     """The process that revokes a key forgets that it was ever right."""
     accepted(await client.post("/api/v1/task", json=CAT))
-    (key,) = await services.accounts.list_keys()
-    await services.accounts.revoke_key(key.id)
+    (key,) = await services.keyring.keys()
+    await services.keyring.revoke(key.id, actor="a test")
     refused(await client.post("/api/v1/task", json=CAT), 401)
 
 
@@ -111,9 +114,9 @@ async def test_a_key_revoked_elsewhere_stops_working_after_five_seconds(
 ) -> None:
     """Each process remembers a good key for five seconds, not longer."""
     accepted(await client.post("/api/v1/task", json=CAT))
-    (key,) = await services.accounts.list_keys()
+    (key,) = await services.keyring.keys()
     elsewhere = await Services.open(services.settings, clock)
-    await elsewhere.accounts.revoke_key(key.id)
+    await elsewhere.keyring.revoke(key.id, actor="a test")
     await elsewhere.close()
     clock.pass_s(4.9)
     accepted(await client.post("/api/v1/task", json=CAT))

@@ -20,6 +20,11 @@ from unitask.tasks.model import Status
 DAY_S = 24 * 3600
 
 
+def keeper(services: Services, holder: str) -> Housekeeper:
+    """Make the housekeeper of a process of this name."""
+    return Housekeeper(services.chores(), lambda: services.tasks.lead(holder))
+
+
 def stored(services: Services, reference: str) -> Path:
     """Find the file behind a reference."""
     return services.settings.data / "files" / reference.removeprefix("unitask-artifact:")
@@ -60,8 +65,8 @@ async def test_who_does_not_lead_does_nothing(
     services: Services, clock: ManualClock, customer: Customer, worker: HandWorker
 ) -> None:
     """Two housekeepers: the second leaves a dead worker's task to the first."""
-    first = Housekeeper(services.tasks, services.artifacts, services.webhooks, "first")
-    second = Housekeeper(services.tasks, services.artifacts, services.webhooks, "second")
+    first = keeper(services, "first")
+    second = keeper(services, "second")
     task = await customer.order()
     await worker.claim()
     clock.pass_s(services.settings.lease_s + 1)
@@ -178,7 +183,7 @@ async def test_one_round_does_everything(
     task_ids = await limited.orders(2)
     await worker.claim(1)
     clock.pass_s(DAY_S + services.settings.lease_s + 1)
-    await Housekeeper(services.tasks, services.artifacts, services.webhooks, "me").round()
+    await keeper(services, "me").round()
     assert await limited.statuses(task_ids) == ["failed", "failed"]
     for table in ("queue", "artifacts", "idempotency", "workers"):
         assert await rows(services.database, f"select * from {table}") == [], table

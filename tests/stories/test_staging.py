@@ -5,21 +5,20 @@ import asyncio
 import pytest
 
 from support.customer import Customer
-from support.sql import rows, sql
+from support.sql import rows
 from support.worker import HandWorker
+from unitask.accounts.limits import Limits
 from unitask.app import Services
 from unitask.kit.errors import TooManyTasks
 from unitask.tasks.model import Failure, Outcome
 
 SWEEP = 100
-SET_LIMIT = sql("update accounts set task_limit = :task_limit where id = :id")
 
 
 async def set_limit(customer: Customer, task_limit: int) -> None:
     """Let an account run more at once."""
-    await customer.services.database.write(
-        lambda tx: tx.execute(SET_LIMIT, id=customer.caller.account_id, task_limit=task_limit)
-    )
+    limits = Limits(concurrent_tasks=task_limit)
+    await customer.services.registry.set_account(customer.caller.account_id, actor="a test", limits=limits)
 
 
 async def test_tasks_beyond_the_limit_are_staged_and_come_in_order(limited: Customer, worker: HandWorker) -> None:

@@ -1,13 +1,13 @@
 """Accounts of other people, and points for them."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from unitask.accounts import repository as accounts
-from unitask.accounts.model import Account, Change
+from unitask.accounts.limits import Limits
+from unitask.accounts.model import Account
 from unitask.app import Services
-from unitask.billing import repository as ledger
-from unitask.billing.model import Entry, Kind
-from unitask.db import Transaction
+
+ACTOR = "a test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,33 +19,28 @@ class Person:
 
 
 async def open_account(
-    services: Services, name: str, *, unlimited: bool = False, points: int = 0, task_limit: int | None = None
+    services: Services,
+    name: str,
+    *,
+    unlimited: bool = False,
+    points: int = 0,
+    task_limit: int | None = None,
+    **limits: Any,
 ) -> Person:
     """Make an account with one key; its points come as a top-up."""
-    now = services.clock.now_us()
-    account_id = await services.database.write(
-        lambda tx: accounts.add(tx, name=name, unlimited=unlimited, task_limit=task_limit, now=now)
-    )
-    key = await services.accounts.add_key(account=name, name="first key")
-    assert key is not None
+    what = Limits(concurrent_tasks=task_limit, **limits)
+    account = await services.registry.open_account(name, actor=ACTOR, limits=what, unlimited=unlimited)
+    _, key = await services.keyring.add(account.id, actor=ACTOR, name="first key")
     if points:
-        await top_up(services, account_id, points)
-    return Person(account_id, {"X-API-Key": key})
+        await top_up(services, account.id, points)
+    return Person(account.id, {"X-API-Key": key})
 
 
 async def top_up(services: Services, account_id: int, points: int) -> None:
     """Bring points in from outside."""
-    now = services.clock.now_us()
-
-    async def work(tx: Transaction) -> None:
-        await ledger.add(tx, [Entry(account_id, None, Kind.TOP_UP, points)], now)
-        await accounts.change(tx, [Change(account_id, available_points=points)])
-
-    await services.database.write(work)
+    await services.credit.top_up(account_id, points, actor=ACTOR)
 
 
 async def read(services: Services, account_id: int) -> Account:
     """Read balance and counters."""
-    account = await accounts.read(services.database, account_id)
-    assert account is not None
-    return account
+    return await services.registry.account(account_id)

@@ -5,9 +5,11 @@ from collections import Counter
 from typing import Any
 
 from support.sql import rows
+from unitask.accounts.limits import counters, staged_counter
 from unitask.billing import repository as ledger
-from unitask.billing.model import Book
+from unitask.billing.model import BOOKS, Book, Kind
 from unitask.db import Database
+from unitask.kit.clock import DAY_US
 
 FINAL = {"completed", "failed"}
 LIVE = {"ready": "pending", "staged": "staged", "processing": "processing"}
@@ -15,13 +17,19 @@ LIVE = {"ready": "pending", "staged": "staged", "processing": "processing"}
 
 async def troubles(database: Database) -> list[str]:
     """Audit; gives a sentence for everything that is wrong. Needs a moment in which nothing changes."""
-    return [*await _accounts(database), *await _tasks(database)]
+    return [
+        *await _accounts(database),
+        *await _movements(database),
+        *await _packs(database),
+        *await _spent(database),
+        *await _tasks(database),
+    ]
 
 
 async def _accounts(database: Database) -> list[str]:
     replayed = await ledger.replay(database)
     nothing = dict.fromkeys((Book.AVAILABLE, Book.HELD, Book.USED), 0)
-    live = await rows(database, "select account_id, state, price_points from queue")
+    live = await rows(database, "select account_id, api_key_id, family, state, price_points from queue")
     found = []
     for account in await rows(database, "select * from accounts"):
         own = [ticket for ticket in live if ticket["account_id"] == account["id"]]
@@ -35,6 +43,79 @@ async def _accounts(database: Database) -> list[str]:
         found += _differences(
             f"holds of account {account['id']}", account, {"held_points": sum(one["price_points"] for one in own)}
         )
+        counted, queued = json.loads(account["active"]), dict(_counted(own))
+        if counted != queued:
+            found.append(f"account {account['id']}: its counters are {counted}, the queue says {queued}")
+    return found
+
+
+def _counted(tickets: list[dict[str, Any]]) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    for ticket in tickets:
+        of = (ticket["api_key_id"], ticket["family"])
+        counted.update([staged_counter(*of)] if ticket["state"] == "staged" else counters(*of))
+    return counted
+
+
+async def _movements(database: Database) -> list[str]:
+    """Each row moves points between the books of its kind; what came from outside is all there, in some book."""
+    found = []
+    books: dict[int, Counter[str]] = {}
+    for row in await rows(database, "select * from ledger"):
+        if (row["debit"], row["credit"]) != BOOKS[Kind(row["kind"])]:
+            found.append(f"movement {row} is not between the books of its kind")
+        of_account = books.setdefault(row["account_id"], Counter())
+        of_account[row["debit"]] -= row["points"]
+        of_account[row["credit"]] += row["points"]
+    for account in await rows(database, "select * from accounts"):
+        of_account = books.get(account["id"], Counter())
+        inside = account["available_points"] + account["held_points"] + account["used_points"]
+        if of_account[Book.OUTSIDE] + inside + of_account[Book.EXPIRED] != 0:
+            found.append(f"the books of account {account['id']} do not sum to zero: {dict(of_account)}, {account}")
+        if account["held_points"] < 0 or (account["available_points"] < 0 and not account["unlimited"]):
+            found.append(f"account {account['id']} is below zero: {account}")
+    return found
+
+
+async def _packs(database: Database) -> list[str]:
+    """Packs never hold less than is left, and what expired in them is what the ledger says."""
+    packs = await rows(database, "select * from credit_packs")
+    found = [
+        f"the pack {pack} holds more than it may, or less than nothing"
+        for pack in packs
+        if min(pack["remaining"], pack["expired"], pack["capacity"] - pack["remaining"] - pack["expired"]) < 0
+    ]
+    entries = await rows(database, "select account_id, points from ledger where kind = 'expire'")
+    for account in await rows(database, "select * from accounts"):
+        own = [pack for pack in packs if pack["account_id"] == account["id"]]
+        remaining, expired = (sum(pack[what] for pack in own) for what in ("remaining", "expired"))
+        gone = sum(entry["points"] for entry in entries if entry["account_id"] == account["id"])
+        if expired != gone:
+            found.append(f"account {account['id']}: {expired} points of packs expired, the ledger says {gone}")
+        if remaining < account["available_points"] + account["held_points"] and not account["unlimited"]:
+            found.append(f"account {account['id']}: its packs hold {remaining} points, fewer than are left: {account}")
+    return found
+
+
+async def _spent(database: Database) -> list[str]:
+    """What counts for the caps of a day is what the tasks of that day cost, or may still cost."""
+    spent: dict[tuple[int, int], Counter[str]] = {}
+    for task in await rows(database, "select * from tasks"):
+        live = task["status"] not in {"completed", "failed"}
+        points = task["price_points"] if live else task["charged_points"]
+        of_day = spent.setdefault((task["account_id"], task["created_at"] // DAY_US), Counter())
+        of_day.update({"": points, f"#{task['api_key_id']}": points})
+    found = []
+    for account in await rows(database, "select id, spent_day, spent from accounts"):
+        noted, day = json.loads(account["spent"]), account["spent_day"]
+        tasks = {name: points for name, points in spent.get((account["id"], day), {}).items() if points}
+        if noted != tasks:
+            found.append(f"account {account['id']}: {noted} were spent on day {day}, its tasks say {tasks}")
+        found += [
+            f"account {account['id']}: {dict(points)} of day {late} are not noted"
+            for (account_id, late), points in spent.items()
+            if account_id == account["id"] and late > day and points.total()
+        ]
     return found
 
 

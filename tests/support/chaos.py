@@ -74,10 +74,10 @@ class Chaos:
     async def limits_are_watched(self) -> None:
         """Sample that no account has more tasks in the queue's open states than it may."""
         beyond = """
-            select a.id, a.task_limit, a.active_tasks, count(q.task_id) as running from accounts a
+            select a.id, a.active_tasks, count(q.task_id) as running from accounts a
             left join queue q on q.account_id = a.id and q.state <> 'staged'
-            group by a.id, a.task_limit, a.active_tasks
-            having count(q.task_id) > a.task_limit or count(q.task_id) <> a.active_tasks
+            group by a.id, a.active_tasks
+            having count(q.task_id) > cast(a.limits ->> 'concurrent_tasks' as int) or count(q.task_id) <> a.active_tasks
         """
         while not self.over:
             self.beyond_limit += await rows(self.database, beyond)

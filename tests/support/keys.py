@@ -2,3 +2,4 @@
 
 API_KEY = "a-key-for-tests"
 WORKER_TOKEN = "a-worker-token-for-tests"
+ADMIN_KEY = "an-admin-key-for-tests-0123456789-0123456789"

@@ -1,32 +1,72 @@
-"""Accounts and keys."""
+"""Accounts, plans and keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from unitask.accounts.limits import NO_LIMITS, Limits
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    TASKS = "tasks"
+    FILES = "files"
+    ACCOUNT = "account"
+    ADMIN = "admin"
+
+
+CUSTOMER_SCOPES = frozenset({Scope.TASKS, Scope.FILES, Scope.ACCOUNT})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A named set of limits that accounts share."""
+
+    name: str
+    limits: Limits
+    updated_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as the transaction that locked it sees it. `task_limit` None: as many tasks at once as wanted."""
+    """An account as the transaction that locked it sees it.
+
+    `limits` are its own over those of its plan; `own_limits` its own alone. `active` counts the tasks that occupy a
+    slot, see `unitask.accounts.limits.Slots`; `last_turn` is the queue's. `spent` are the points of the tasks of
+    `spent_day` (days since the epoch, UTC): in all under an empty name, and by key under `#7`.
+    """
 
     id: int
     name: str
+    plan: str
+    limits: Limits
+    own_limits: Limits
+    enabled: bool
     unlimited: bool
     available_points: int
     held_points: int
     used_points: int
-    task_limit: int | None
+    spent_day: int
+    spent: dict[str, int]
     active_tasks: int
     staged_tasks: int
+    active: dict[str, int]
+    last_turn: int
     created_at: int
+    updated_at: int
 
     @property
-    def has_slot(self) -> bool:
-        """Whether one more task may run now."""
-        return self.task_limit is None or self.active_tasks < self.task_limit
+    def task_limit(self) -> int | None:
+        """How many tasks may run at once; None for as many as wanted."""
+        return self.limits.concurrent_tasks
 
 
 @dataclass(slots=True)
 class Change:
-    """What one transaction does to one account: sums to add to its columns."""
+    """What one transaction does to one account: sums to add to its columns and counters.
+
+    `spent` is by day and name; only the account's last day is remembered.
+    """
 
     id: int
     available_points: int = 0
@@ -34,6 +74,9 @@ class Change:
     used_points: int = 0
     active_tasks: int = 0
     staged_tasks: int = 0
+    active: dict[str, int] = field(default_factory=dict)
+    spent: dict[tuple[int, str], int] = field(default_factory=dict)
+    last_turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +85,27 @@ class Key:
 
     id: int
     account_id: int
+    account: str
     hint: str
     name: str
+    scopes: frozenset[Scope]
+    limits: Limits
     created_at: int
+    expires_at: int | None
     revoked_at: int | None
+    last_used_at: int | None
+
+    def works(self, now: int) -> bool:
+        """Whether it opens anything at this moment."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request: the account and the key it used."""
+    """Who sends a request: the account and the key it used, with what both may do."""
 
     account_id: int
     api_key_id: int
+    scopes: frozenset[Scope] = CUSTOMER_SCOPES
+    account_limits: Limits = NO_LIMITS
+    key_limits: Limits = NO_LIMITS

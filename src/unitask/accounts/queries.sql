@@ -1,19 +1,25 @@
 -- name: add_account
-insert into accounts (name, unlimited, available_points, task_limit, created_at)
-values (:name, :unlimited, 0, :task_limit, :now)
+insert into accounts (name, plan, limits, unlimited, created_at, updated_at)
+values (:name, :plan, :limits, :unlimited, :now, :now)
 returning id
 
--- name: find_account_named
-select * from accounts where name = :name order by id limit 1
-
 -- name: read_account
-select * from accounts where id = :id
+select a.*, p.limits as plan_limits from accounts a join plans p on p.name = a.plan where a.id = :id
+
+-- name: find_account_named
+select a.*, p.limits as plan_limits from accounts a join plans p on p.name = a.plan where a.name = :name
+
+-- name: list_accounts
+select a.*, p.limits as plan_limits from accounts a join plans p on p.name = a.plan
+where a.id > :after order by a.id limit :most
 
 -- name: lock_accounts [sqlite]
-select * from accounts where id in (select value from json_each(:rows))
+select a.*, p.limits as plan_limits from accounts a join plans p on p.name = a.plan
+where a.id in (select value from json_each(:rows))
 -- name: lock_accounts [postgres]
-select * from accounts where id in (select value::bigint from json_array_elements_text(:rows::json))
-order by id for update
+select a.*, p.limits as plan_limits from accounts a join plans p on p.name = a.plan
+where a.id in (select value::bigint from json_array_elements_text(:rows::json))
+order by a.id for update of a
 
 -- name: change_accounts [sqlite]
 update accounts set
@@ -21,7 +27,9 @@ update accounts set
   held_points = held_points + (c.value ->> 'held_points'),
   used_points = used_points + (c.value ->> 'used_points'),
   active_tasks = active_tasks + (c.value ->> 'active_tasks'),
-  staged_tasks = staged_tasks + (c.value ->> 'staged_tasks')
+  staged_tasks = staged_tasks + (c.value ->> 'staged_tasks'),
+  active = c.value ->> 'active', spent_day = c.value ->> 'spent_day', spent = c.value ->> 'spent',
+  last_turn = c.value ->> 'last_turn'
 from json_each(:rows) c where accounts.id = (c.value ->> 'id')
 -- name: change_accounts [postgres]
 update accounts set
@@ -29,22 +37,56 @@ update accounts set
   held_points = accounts.held_points + c.held_points,
   used_points = accounts.used_points + c.used_points,
   active_tasks = accounts.active_tasks + c.active_tasks,
-  staged_tasks = accounts.staged_tasks + c.staged_tasks
+  staged_tasks = accounts.staged_tasks + c.staged_tasks,
+  active = c.active::json, spent_day = c.spent_day, spent = c.spent::json, last_turn = c.last_turn
 from json_to_recordset(:rows::json) as c(
-  id bigint, available_points bigint, held_points bigint, used_points bigint, active_tasks int, staged_tasks int)
+  id bigint, available_points bigint, held_points bigint, used_points bigint, active_tasks int, staged_tasks int,
+  active text, spent_day int, spent text, last_turn bigint)
 where accounts.id = c.id
 
+-- name: set_account
+update accounts set plan = :plan, limits = :limits, enabled = :enabled, unlimited = :unlimited, updated_at = :now
+where id = :id
+
+-- name: list_plans
+select * from plans order by name
+
+-- name: put_plan
+insert into plans (name, limits, updated_at) values (:name, :limits, :now)
+on conflict (name) do update set limits = excluded.limits, updated_at = excluded.updated_at
+
+-- name: remove_plan
+delete from plans where name = :name and not exists (select 1 from accounts where plan = :name) returning name
+
 -- name: add_key
-insert into api_keys (account_id, key_hash, hint, name, created_at)
-values (:account_id, :key_hash, :hint, :name, :now)
+insert into api_keys (account_id, key_hash, hint, name, scopes, limits, created_at, expires_at)
+values (:account_id, :key_hash, :hint, :name, :scopes, :limits, :now, :expires_at)
 on conflict (key_hash) do nothing
 returning id
 
 -- name: find_key
-select id, account_id from api_keys where key_hash = :key_hash and revoked_at is null
+select k.id, k.account_id, k.scopes, k.limits, k.expires_at, a.enabled, a.limits as account_limits, p.limits as plan_limits
+from api_keys k join accounts a on a.id = k.account_id join plans p on p.name = a.plan
+where k.key_hash = :key_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > :now)
 
 -- name: list_keys
-select id, account_id, hint, name, created_at, revoked_at from api_keys order by id
+select k.*, a.name as account from api_keys k join accounts a on a.id = k.account_id
+where (:all_accounts or k.account_id = :account_id) order by k.id
+
+-- name: read_key
+select k.*, a.name as account from api_keys k join accounts a on a.id = k.account_id
+where k.id = :id and (:all_accounts or k.account_id = :account_id)
+
+-- name: limited_keys
+select id, limits from api_keys where account_id = :account_id
+
+-- name: set_key
+update api_keys set name = :name, scopes = :scopes, limits = :limits, expires_at = :expires_at where id = :id
 
 -- name: revoke_key
 update api_keys set revoked_at = :now where id = :id and revoked_at is null returning id
+
+-- name: note_use [sqlite]
+update api_keys set last_used_at = :now where id in (select value from json_each(:rows))
+-- name: note_use [postgres]
+update api_keys set last_used_at = :now where id in (select value::bigint from json_array_elements_text(:rows::json))

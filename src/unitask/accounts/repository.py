@@ -1,26 +1,63 @@
-"""Accounts and keys between rows and model."""
+"""Accounts, plans and keys between rows and model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from unitask.accounts.model import Account, Caller, Change, Key
+import orjson
+
+from unitask.accounts import limits as limits_of
+from unitask.accounts.limits import Limits
+from unitask.accounts.model import Account, Caller, Change, Key, Plan, Scope
 from unitask.db import Database, Queries, Row, Transaction
 
 SQL = Queries(__package__)
+
+
+def document(limits: Limits) -> str:
+    """Write limits as they are stored: only what is set."""
+    return limits.model_dump_json(exclude_none=True, exclude_defaults=True)
 
 
 def _account(row: Row) -> Account:
     return Account(
         id=row["id"],
         name=row["name"],
+        plan=row["plan"],
+        limits=limits_of.joined(row["limits"], row["plan_limits"]),
+        own_limits=limits_of.parse(row["limits"]),
+        enabled=bool(row["enabled"]),
         unlimited=bool(row["unlimited"]),
         available_points=row["available_points"],
         held_points=row["held_points"],
         used_points=row["used_points"],
-        task_limit=row["task_limit"],
+        spent_day=row["spent_day"],
+        spent=orjson.loads(row["spent"]),
         active_tasks=row["active_tasks"],
         staged_tasks=row["staged_tasks"],
+        active=orjson.loads(row["active"]),
+        last_turn=row["last_turn"],
         created_at=row["created_at"],
+        updated_at=row["updated_at"],
     )
+
+
+def _key(row: Row) -> Key:
+    return Key(
+        id=row["id"],
+        account_id=row["account_id"],
+        account=row["account"],
+        hint=row["hint"],
+        name=row["name"],
+        scopes=_scopes(row["scopes"]),
+        limits=limits_of.parse(row["limits"]),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+        last_used_at=row["last_used_at"],
+    )
+
+
+def _scopes(text: str) -> frozenset[Scope]:
+    return frozenset(Scope(name) for name in text.split())
 
 
 async def lock(tx: Transaction, account_ids: Iterable[int]) -> dict[int, Account]:
@@ -29,15 +66,49 @@ async def lock(tx: Transaction, account_ids: Iterable[int]) -> dict[int, Account
     return {row["id"]: _account(row) for row in rows}
 
 
-async def change(tx: Transaction, changes: Sequence[Change]) -> None:
-    """Add to balances and counters; at most one change for each account."""
-    if changes:
-        await tx.execute(SQL.change_accounts, rows=list(changes))
+async def change(tx: Transaction, locked: Mapping[int, Account], changes: Sequence[Change]) -> None:
+    """Add to balances and counters of locked accounts; at most one change for each account."""
+    rows = [_changed(locked[one.id], one) for one in changes]
+    if rows:
+        await tx.execute(SQL.change_accounts, rows=rows)
 
 
-async def add(tx: Transaction, *, name: str, unlimited: bool, task_limit: int | None, now: int) -> int:
+def _changed(account: Account, one: Change) -> dict[str, int | str]:
+    day = max((account.spent_day, *(day for day, _ in one.spent)))
+    spent = _sum(
+        account.spent if day == account.spent_day else {},
+        {name: points for (its_day, name), points in one.spent.items() if its_day == day},
+    )
+    return {
+        "id": one.id,
+        "available_points": one.available_points,
+        "held_points": one.held_points,
+        "used_points": one.used_points,
+        "active_tasks": one.active_tasks,
+        "staged_tasks": one.staged_tasks,
+        "active": _text(_sum(account.active, one.active)),
+        "spent_day": day,
+        "spent": _text(spent),
+        "last_turn": max(one.last_turn, account.last_turn),
+    }
+
+
+def _sum(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
+    result = dict(first)
+    for name, number in second.items():
+        result[name] = result.get(name, 0) + number
+    return result
+
+
+def _text(counts: Mapping[str, int]) -> str:
+    return orjson.dumps({name: number for name, number in counts.items() if number}).decode()
+
+
+async def add(tx: Transaction, *, name: str, plan: str, limits: Limits, unlimited: bool, now: int) -> int:
     """Add an account with an empty balance; returns its id."""
-    row = await tx.fetch_one(SQL.add_account, name=name, unlimited=unlimited, task_limit=task_limit, now=now)
+    row = await tx.fetch_one(
+        SQL.add_account, name=name, plan=plan, limits=document(limits), unlimited=unlimited, now=now
+    )
     assert row is not None  # noqa: S101 - `returning` of a plain insert
     account_id: int = row["id"]
     return account_id
@@ -55,34 +126,118 @@ async def read(database: Database, account_id: int) -> Account | None:
     return _account(rows[0]) if rows else None
 
 
-async def add_key(tx: Transaction, *, account_id: int, key_hash: str, hint: str, name: str, now: int) -> int | None:
+async def list_accounts(database: Database, *, after: int, most: int) -> list[Account]:
+    """List accounts by id, those behind `after`."""
+    return [_account(row) for row in await database.fetch(SQL.list_accounts, after=after, most=most)]
+
+
+async def set_account(tx: Transaction, account: Account, now: int) -> None:
+    """Write what an operator decides about an account: plan, own limits, enabled, unlimited."""
+    await tx.execute(
+        SQL.set_account,
+        id=account.id,
+        plan=account.plan,
+        limits=document(account.own_limits),
+        enabled=account.enabled,
+        unlimited=account.unlimited,
+        now=now,
+    )
+
+
+async def list_plans(database: Database) -> list[Plan]:
+    """List plans by name."""
+    rows = await database.fetch(SQL.list_plans)
+    return [Plan(row["name"], limits_of.parse(row["limits"]), row["updated_at"]) for row in rows]
+
+
+async def put_plan(tx: Transaction, name: str, limits: Limits, now: int) -> None:
+    """Make a plan or give it other limits."""
+    await tx.execute(SQL.put_plan, name=name, limits=document(limits), now=now)
+
+
+async def remove_plan(tx: Transaction, name: str) -> bool:
+    """Remove a plan; False if there is none or accounts are on it."""
+    return await tx.fetch_one(SQL.remove_plan, name=name) is not None
+
+
+async def add_key(
+    tx: Transaction,
+    *,
+    account_id: int,
+    key_hash: str,
+    hint: str,
+    name: str,
+    scopes: Iterable[Scope],
+    limits: Limits,
+    expires_at: int | None,
+    now: int,
+) -> int | None:
     """Add a key; None if this very key exists already."""
-    row = await tx.fetch_one(SQL.add_key, account_id=account_id, key_hash=key_hash, hint=hint, name=name, now=now)
+    row = await tx.fetch_one(
+        SQL.add_key,
+        account_id=account_id,
+        key_hash=key_hash,
+        hint=hint,
+        name=name,
+        scopes=" ".join(sorted(scopes)),
+        limits=document(limits),
+        expires_at=expires_at,
+        now=now,
+    )
     return row["id"] if row else None
 
 
-async def find_key(database: Database, key_hash: str) -> Caller | None:
-    """Find who a key speaks for, unless it is revoked."""
-    rows = await database.fetch(SQL.find_key, key_hash=key_hash)
-    return Caller(rows[0]["account_id"], rows[0]["id"]) if rows else None
+async def find_key(database: Database, key_hash: str, now: int) -> tuple[Caller, bool, int | None] | None:
+    """Find who a key speaks for, whether the account is enabled, and when the key expires, unless it has."""
+    rows = await database.fetch(SQL.find_key, key_hash=key_hash, now=now)
+    if not rows:
+        return None
+    row = rows[0]
+    caller = Caller(
+        account_id=row["account_id"],
+        api_key_id=row["id"],
+        scopes=_scopes(row["scopes"]),
+        account_limits=limits_of.joined(row["account_limits"], row["plan_limits"]),
+        key_limits=limits_of.parse(row["limits"]),
+    )
+    return caller, bool(row["enabled"]), row["expires_at"]
 
 
-async def list_keys(database: Database) -> list[Key]:
-    """List all keys, oldest first."""
-    rows = await database.fetch(SQL.list_keys)
-    return [
-        Key(
-            row["id"],
-            row["account_id"],
-            row["hint"],
-            row["name"],
-            row["created_at"],
-            row["revoked_at"],
-        )
-        for row in rows
-    ]
+async def list_keys(database: Database, account_id: int | None = None) -> list[Key]:
+    """List the keys of an account or all keys, oldest first."""
+    rows = await database.fetch(SQL.list_keys, all_accounts=account_id is None, account_id=account_id or 0)
+    return [_key(row) for row in rows]
+
+
+async def read_key(tx: Transaction, key_id: int, account_id: int | None) -> Key | None:
+    """Read a key of an account, or of any."""
+    row = await tx.fetch_one(SQL.read_key, id=key_id, all_accounts=account_id is None, account_id=account_id or 0)
+    return _key(row) if row else None
+
+
+async def set_key(tx: Transaction, key: Key) -> None:
+    """Write what may change about a key: name, scopes, limits, expiry."""
+    await tx.execute(
+        SQL.set_key,
+        id=key.id,
+        name=key.name,
+        scopes=" ".join(sorted(key.scopes)),
+        limits=document(key.limits),
+        expires_at=key.expires_at,
+    )
+
+
+async def key_limits(tx: Transaction, account_id: int) -> dict[int, Limits]:
+    """Read the limits of an account's keys."""
+    rows = await tx.fetch(SQL.limited_keys, account_id=account_id)
+    return {row["id"]: limits_of.parse(row["limits"]) for row in rows}
 
 
 async def revoke_key(tx: Transaction, key_id: int, now: int) -> bool:
     """Revoke a key; False if there is none or it was revoked before."""
     return await tx.fetch_one(SQL.revoke_key, id=key_id, now=now) is not None
+
+
+async def note_use(tx: Transaction, key_ids: Sequence[int], now: int) -> None:
+    """Write down that keys were used."""
+    await tx.execute(SQL.note_use, rows=list(key_ids), now=now)

@@ -1,87 +1,154 @@
-"""Use cases of accounts and keys."""
+"""Use cases of keys that every request needs."""
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from typing import Final
 
 from unitask.accounts import repository
-from unitask.accounts.model import Caller, Key
+from unitask.accounts.limits import NO_LIMITS
+from unitask.accounts.model import CUSTOMER_SCOPES, Caller, Key, Scope
+from unitask.accounts.rate import Rate
 from unitask.db import Database, Transaction
 from unitask.kit.clock import SECOND_US, Clock
-from unitask.kit.errors import NotFound, Unauthorized
+from unitask.kit.errors import Forbidden, TooManyRequests, Unauthorized
 from unitask.kit.ids import new_secret
 
 DEFAULT_ACCOUNT: Final = "default"
+OPEN_PLAN: Final = "open"
 _REMEMBER_US: Final = 5 * SECOND_US
 _REMEMBER_KEYS: Final = 10_000
+_NOTE_USE_US: Final = 60 * SECOND_US
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    caller: Caller
+    enabled: bool
+    limited: bool
+    until: int
 
 
 class Accounts:
     """Keys are stored as HMAC-SHA256 under the installation's secret, so a stolen database opens nothing.
 
-    A key that was right is remembered for five seconds: that is how long a revoked key may go on working.
+    What is known of a key is remembered for five seconds: that is how late a change to it may be felt.
     """
 
     def __init__(self, database: Database, clock: Clock, secret: str) -> None:
         self._database = database
         self._clock = clock
         self._secret = secret.encode()
-        self._remembered: dict[str, tuple[Caller, int]] = {}
+        self._remembered: dict[str, _Known] = {}
+        self._rate = Rate()
+        self._used: set[int] = set()
+        self._noted: dict[int, int] = {}
 
-    def _hash(self, key: str) -> str:
+    def hash(self, key: str) -> str:
+        """Turn a key into what is stored of it."""
         return hmac.new(self._secret, key.encode(), hashlib.sha256).hexdigest()
 
-    async def authenticate(self, key: str) -> Caller:
-        """Find who a key speaks for.
+    def forget(self) -> None:
+        """Look every key up anew from now on."""
+        self._remembered.clear()
+
+    async def authenticate(self, key: str, address: str = "") -> Caller:
+        """Find who a key speaks for, and count the request that came with it from an address.
 
         Raises:
-            Unauthorized: no such key, or it was revoked.
+            Unauthorized: no such key, or it was revoked or has expired.
+            Forbidden: the account is disabled, or the key may not be used from there.
+            TooManyRequests: the key or the account has sent too many this minute.
 
         """
         now = self._clock.now_us()
-        remembered = self._remembered.get(key)
-        if remembered is not None and remembered[1] > now:
-            return remembered[0]
+        known = self._remembered.get(key)
+        if known is None or known.until <= now:
+            known = await self._look_up(key, now)
+        if known.limited:
+            self._check(known.caller, address, now)
+        if not known.enabled:
+            raise Forbidden("this account is disabled; ask the operator of this server")
+        return known.caller
+
+    async def _look_up(self, key: str, now: int) -> _Known:
         self._remembered.pop(key, None)
-        caller = await repository.find_key(self._database, self._hash(key)) if key else None
-        if caller is None:
-            raise Unauthorized("Unauthorized: the API key is missing, wrong or revoked; send it as X-API-Key")
+        found = await repository.find_key(self._database, self.hash(key), now) if key else None
+        if found is None:
+            raise Unauthorized("Unauthorized: the API key is missing, wrong, expired or revoked; send it as X-API-Key")
+        caller, enabled, expires_at = found
+        limited = any(
+            limits.networks is not None or limits.requests_per_minute is not None
+            for limits in (caller.account_limits, caller.key_limits)
+        )
+        until = now + _REMEMBER_US if expires_at is None else min(expires_at, now + _REMEMBER_US)
         if len(self._remembered) >= _REMEMBER_KEYS:
             self._remembered.clear()
-        self._remembered[key] = (caller, now + _REMEMBER_US)
-        return caller
+        known = self._remembered[key] = _Known(caller, enabled, limited, until)
+        self._used.add(caller.api_key_id)
+        return known
 
-    async def add_key(self, *, account: str, name: str, key: str | None = None) -> str | None:
-        """Add a key to the account of that name, which is made if there is none; returns the secret, shown once.
+    def _check(self, caller: Caller, address: str, now: int) -> None:
+        # The key comes first: what it may not send does not count for the other keys of its account.
+        scopes = (
+            ("key", caller.api_key_id, caller.key_limits),
+            ("account", caller.account_id, caller.account_limits),
+        )
+        for what, _, limits in scopes:
+            if not limits.allow_address(address):
+                raise Forbidden(f"this {what} may not be used from the address {address}")
+        for what, number, limits in scopes:
+            per_minute = limits.requests_per_minute
+            wait_s = self._rate.take(f"{what} {number}", per_minute, now) if per_minute else 0
+            if wait_s:
+                raise TooManyRequests(
+                    f"too many requests: this {what} may send {per_minute} a minute; wait {wait_s} s",
+                    retry_after_s=wait_s,
+                )
 
-        A given `key` that exists already is left as it is, and None is returned.
+    async def note_use(self) -> None:
+        """Write down which keys were used in this process; each at most once a minute."""
+        now = self._clock.now_us()
+        due = [key_id for key_id in self._used if self._noted.get(key_id, 0) + _NOTE_USE_US <= now]
+        self._used.clear()
+        if not due:
+            return
+        await self._database.write(lambda tx: repository.note_use(tx, due, now))
+        self._noted.update(dict.fromkeys(due, now))
+
+    async def first_key(self, preset: str | None) -> str | None:
+        """Make the first key of the installation, for an account without limits; None if there is nothing to show.
+
+        A preset key that exists already is left as it is. One that we make may also administer; a preset one may not.
         """
-        secret = key or new_secret()
+        if preset is None and await repository.list_keys(self._database):
+            return None
+        secret = preset or new_secret()
         now = self._clock.now_us()
 
         async def work(tx: Transaction) -> int | None:
-            found = await repository.find_named(tx, account)
+            account = await repository.find_named(tx, DEFAULT_ACCOUNT)
             account_id = (
-                found.id if found else await repository.add(tx, name=account, unlimited=True, task_limit=None, now=now)
+                account.id
+                if account
+                else await repository.add(
+                    tx, name=DEFAULT_ACCOUNT, plan=OPEN_PLAN, limits=NO_LIMITS, unlimited=True, now=now
+                )
             )
             return await repository.add_key(
-                tx, account_id=account_id, key_hash=self._hash(secret), hint=secret[-4:], name=name, now=now
+                tx,
+                account_id=account_id,
+                key_hash=self.hash(secret),
+                hint=secret[-4:],
+                name="first key",
+                scopes=CUSTOMER_SCOPES if preset else frozenset(Scope),
+                limits=NO_LIMITS,
+                expires_at=None,
+                now=now,
             )
 
         return secret if await self._database.write(work) is not None else None
 
-    async def list_keys(self) -> list[Key]:
-        """List all keys without their secrets."""
-        return await repository.list_keys(self._database)
-
-    async def revoke_key(self, key_id: int) -> None:
-        """Revoke a key.
-
-        Raises:
-            NotFound: no key that works has this number.
-
-        """
-        now = self._clock.now_us()
-        if not await self._database.write(lambda tx: repository.revoke_key(tx, key_id, now)):
-            raise NotFound(f"no key {key_id} that could be revoked; `unitask keys list` shows them")
-        self._remembered.clear()
+    async def list_keys(self, account_id: int | None = None) -> list[Key]:
+        """List the keys of an account, or all, without their secrets."""
+        return await repository.list_keys(self._database, account_id)

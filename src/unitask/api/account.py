@@ -1,16 +1,16 @@
 """Account information, the task list by family, and history by pages."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 
-from unitask.accounts import repository as accounts
-from unitask.accounts.model import Account
+from unitask.accounts.model import Account, Scope
 from unitask.api.envelope import JsonAnswer, success, task_object
 from unitask.api.requests import SECONDS_LIMIT, caller, number, route, services, text
+from unitask.billing.model import Pack
 from unitask.kit.clock import rfc3339
-from unitask.kit.errors import NotFound
 from unitask.kit.money import usd
 from unitask.queue.model import State
 from unitask.tasks.history import History, ListRequest, PageRequest
@@ -25,25 +25,39 @@ _FAILOVERS = ("kling", "luma", "mj", "suno")
 _OTHER_MONEY = ("gpts_remain", "llm_remain", "llm_used", "luma_remain", "mj_remain", "suno_remain")
 
 
-def _information(account: Account) -> dict[str, Any]:
+def _at_once(account: Account, family: str) -> int:
+    """Tell how many tasks of a family may run; its own limit counts only below that of all."""
+    limits = (account.limits.family_tasks.get(family), account.task_limit)
+    return min((limit for limit in limits if limit is not None), default=_UNLIMITED_TASKS)
+
+
+def _pack(pack: Pack, now: int) -> dict[str, Any]:
+    over = pack.expires_at is not None and pack.expires_at <= now
+    return {
+        "id": pack.id,
+        "active": pack.remaining > 0 and not over,
+        "capacity": pack.capacity,
+        "expired_at": rfc3339(pack.expires_at),
+    }
+
+
+def _information(account: Account, packs: Sequence[Pack], now: int) -> dict[str, Any]:
     """Build the documented object; what this server has no notion of is zero, empty or false."""
-    at_once = account.task_limit if account.task_limit is not None else _UNLIMITED_TASKS
-    total = account.available_points + account.held_points + account.used_points
     return {
         "id": account.id,
         "name": account.name,
         "type": "user",
-        "plan": "unlimited" if account.unlimited else "prepaid",
+        "plan": account.plan,
         "platform": "unitask",
         "account_group": "",
         "account_tags": [],
-        "is_enable": True,
+        "is_enable": account.enabled,
         "is_verified": True,
         "created_at": rfc3339(account.created_at),
-        "updated_at": rfc3339(None),
+        "updated_at": rfc3339(account.updated_at),
         "notification_hook_url": "",
-        "max_concurrent_task_count": at_once,
-        **{f"max_{family}_concurrency": at_once for family in _SERVED},
+        "max_concurrent_task_count": _at_once(account, ""),
+        **{f"max_{family}_concurrency": _at_once(account, family) for family in _SERVED},
         **{f"max_{family}_concurrency": 0 for family in _NOT_SERVED},
         **{f"private_{pool}pool_size": 0 for pool in _SIZED_POOLS},
         **{f"is_using_private_{pool}pool": False for pool in _USED_POOLS},
@@ -51,13 +65,13 @@ def _information(account: Account) -> dict[str, Any]:
         "equivalent_in_usd": usd(account.available_points),
         "credit_pack_info": {
             "available_credits": account.available_points,
-            "total_credits": total,
+            "total_credits": sum(pack.capacity for pack in packs),
             "used_credits": account.used_points,
             "frozen_credits": account.held_points,
-            "expired_credits": 0,
+            "expired_credits": sum(pack.expired for pack in packs),
             "inactive_credits": 0,
-            "credit_packs_count": 0,
-            "credit_packs": [],
+            "credit_packs_count": len(packs),
+            "credit_packs": [_pack(pack, now) for pack in packs],
         },
         "wallet": {
             "id": account.id,
@@ -72,16 +86,15 @@ def _information(account: Account) -> dict[str, Any]:
 
 async def information(request: Request) -> JsonAnswer:
     """`GET /account/info`: who the key speaks for, and what is left."""
-    who = await caller(request)
-    account = await accounts.read(services(request).database, who.account_id)
-    if account is None:
-        raise NotFound("the account of this key is gone")
-    return success(_information(account))
+    who = await caller(request, Scope.ACCOUNT)
+    unitask = services(request)
+    account = await unitask.registry.account(who.account_id)
+    return success(_information(account, await unitask.credit.packs(account), unitask.clock.now_us()))
 
 
 async def active_tasks(request: Request) -> JsonAnswer:
     """`GET /account/active_tasks`: live tasks counted by family and status."""
-    who = await caller(request)
+    who = await caller(request, Scope.ACCOUNT)
     counts = await services(request).history.active(who)
     return success(
         {
@@ -123,7 +136,7 @@ def _row(task: Task, history: History) -> dict[str, Any]:
 
 async def histories(request: Request) -> JsonAnswer:
     """`GET /api/open/tasks/histories`: an account's tasks by pages, newest first."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     history = services(request).history
     asked = PageRequest()
     wanted = PageRequest(
@@ -140,7 +153,7 @@ async def histories(request: Request) -> JsonAnswer:
 
 async def list_tasks(request: Request) -> JsonAnswer:
     """`GET /api/v1/task`: an account's tasks by cursor, newest first."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     unitask = services(request)
     wanted = ListRequest(
         before=text(request, "cursor"),

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Final
 from uuid import uuid4
 
 from starlette.exceptions import HTTPException
@@ -11,13 +12,18 @@ from starlette.types import Receive, Scope, Send
 
 from unitask.api import (
     account,
+    admin,
+    admin_keys,
     errors,
     files,
     health,
+    keys,
     legacy,
     listing,
     live,
+    quote,
     reference,
+    statement,
     tasks,
     uploads,
     webhooks,
@@ -25,6 +31,24 @@ from unitask.api import (
 )
 from unitask.app import Services
 from unitask.tasks.housekeeping import Housekeeper
+
+PUBLIC: Final = (
+    tasks,
+    live,
+    listing,
+    quote,
+    account,
+    statement,
+    keys,
+    uploads,
+    webhooks,
+    legacy,
+    files,
+    health,
+    admin,
+    admin_keys,
+)
+"""The files whose routes are for clients and operators; the OpenAPI document describes them all."""
 
 
 class Application:
@@ -38,16 +62,8 @@ class Application:
         self.services = services
         self._router = Router(
             [
-                *tasks.ROUTES,
-                *live.ROUTES,
-                *listing.ROUTES,
-                *account.ROUTES,
-                *uploads.ROUTES,
-                *webhooks.ROUTES,
-                *legacy.ROUTES,
+                *(one for module in PUBLIC for one in module.ROUTES),
                 *workers.ROUTES,
-                *files.ROUTES,
-                *health.ROUTES,
                 *reference.routes(services.catalogue, services.orders, services.settings.base_url),
             ],
             lifespan=self._lifespan,
@@ -67,7 +83,7 @@ class Application:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:
-        unitask = self.services
-        housekeeper = Housekeeper(unitask.tasks, unitask.artifacts, unitask.webhooks, uuid4().hex)
+        unitask, holder = self.services, uuid4().hex
+        housekeeper = Housekeeper(unitask.chores(), lambda: unitask.tasks.lead(holder))
         async with housekeeper.running(), webhooks.deliverer(unitask).running():
             yield

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from unitask.api.envelope import failure, refused_task
-from unitask.kit.errors import TooManyTasks, UnitaskError
+from unitask.kit.errors import TooManyRequests, UnitaskError
 
 CREATE = ("POST", "/api/v1/task")
 _ROUTING = {
@@ -31,7 +31,7 @@ def answer(request: Request, error: Exception) -> ASGIApp:
         case UnitaskError():
             if error.status >= 500:  # noqa: PLR2004 - HTTP's own boundary
                 log.warning("%s", error, extra={"path": request.url.path})
-            headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyTasks) else None
+            headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequests) else None
             return _answer(request, error.status, str(error), headers)
         case HTTPException(status_code=status, detail=detail):
             return _answer(

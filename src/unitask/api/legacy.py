@@ -2,16 +2,17 @@
 
 import asyncio
 import base64
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
+from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success
-from unitask.api.requests import body, caller, route, services
+from unitask.api.requests import caller, message, route, services
 from unitask.app import Services
-from unitask.kit.errors import InvalidRequest, NotFound
+from unitask.kit.errors import NotFound
 from unitask.tasks.model import Status, Task
 from unitask.tasks.place import place
 
@@ -45,19 +46,10 @@ class Fetch(BaseModel):
     task_id: str
 
 
-async def _read(request: Request, message: type[Any]) -> Any:
-    try:
-        return message.model_validate_json(await body(request))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise InvalidRequest(f"invalid request: {where}: {first['msg']}") from None
-
-
 async def start(request: Request) -> JsonAnswer:
     """`POST /api/face_swap/v1/async`: order a swap."""
-    who = await caller(request)
-    swap: Swap = await _read(request, Swap)
+    who = await caller(request, Scope.TASKS)
+    swap = await message(request, Swap)
     unitask = services(request)
     order = {
         "model": MODEL,
@@ -80,8 +72,8 @@ async def _image(task: Task, unitask: Services) -> str:
 
 async def fetch(request: Request) -> JsonAnswer:
     """`POST /api/face_swap/v1/fetch`: read a swap."""
-    who = await caller(request)
-    asked: Fetch = await _read(request, Fetch)
+    who = await caller(request, Scope.TASKS)
+    asked = await message(request, Fetch)
     unitask = services(request)
     task = await unitask.tasks.get(asked.task_id.strip(), who)
     if (task.model, task.task_type) != (MODEL, TASK_TYPE):

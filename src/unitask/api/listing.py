@@ -5,6 +5,7 @@ from typing import Any, Final
 import orjson
 from starlette.requests import Request
 
+from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success
 from unitask.api.requests import caller, route, services
 from unitask.kit.money import usd
@@ -57,7 +58,7 @@ def entry(product: Product, choice: Choice) -> dict[str, Any]:
 
 async def listing(request: Request) -> JsonAnswer:
     """Describe all products."""
-    await caller(request)
+    await caller(request, Scope.TASKS)
     unitask = services(request)
     return success([orjson.Fragment(orjson.dumps(entry(one, unitask.orders.choice(one)))) for one in unitask.catalogue])
 

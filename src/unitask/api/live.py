@@ -7,7 +7,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from unitask.accounts.model import Caller
+from unitask.accounts.model import Caller, Scope
 from unitask.api.envelope import task_object
 from unitask.api.requests import caller, route, services
 from unitask.app import Services
@@ -54,7 +54,7 @@ def _text(event: LiveEvent | None, unitask: Services) -> bytes:
 
 async def events(request: Request) -> Response:
     """`GET /api/v1/task/{task_id}/events`: the task's story as it happens, until it has ended."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     unitask = services(request)
     task = await unitask.tasks.get(request.path_params["task_id"].strip(), who)
     after = Moment.parse(request.headers.get("last-event-id", ""))

@@ -4,10 +4,10 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from unitask import __version__
-from unitask.api import openapi_account, openapi_webhooks
+from unitask.api import openapi_account, openapi_admin, openapi_money, openapi_webhooks
 from unitask.api.openapi_schemas import answers, ref, sample_task
 from unitask.api.product_schemas import ProductSchemas, Schema, lift, request, simplest
-from unitask.api.wording import REFUSALS, limits, price
+from unitask.api.wording import KEY, REFUSALS, limits, price
 from unitask.catalogue import Catalogue
 from unitask.spec.product import Product
 from unitask.tasks.orders import Config
@@ -62,14 +62,20 @@ def document(catalogue: Catalogue, base_url: str) -> Json:
             {"name": "account", "description": "Balance, live tasks and history."},
             {"name": "files", "description": "What tasks have made, and what they are given."},
             {"name": "older routes", "description": "For clients from before the unified calls."},
+            {
+                "name": openapi_admin.TAG,
+                "description": "Accounts, credit, plans and keys, for those who run the server.",
+            },
             {"name": "server", "description": "The server about itself."},
         ],
         "paths": _joined(
             _task_paths(catalogue, schemas),
             openapi_webhooks.paths(_refusals),
             openapi_account.paths(_refusals),
+            openapi_money.paths(_refusals, schemas),
             _file_path(),
             _server_paths(),
+            openapi_admin.paths(_refusals),
         ),
         "components": {
             "schemas": {
@@ -77,6 +83,7 @@ def document(catalogue: Catalogue, base_url: str) -> Json:
                 **answers(schemas),
                 **openapi_webhooks.schemas(),
                 **of_config,
+                **openapi_admin.components(),
                 **schemas.definitions,
             },
             "responses": {str(status): _refusal(status) for status in REFUSALS},
@@ -162,7 +169,7 @@ def _task_paths(catalogue: Catalogue, schemas: ProductSchemas) -> Json:
         "tags": ["tasks"],
         "summary": "Cancel a task",
         "parameters": [_TASK_ID],
-        "responses": {"200": cancelled, **_refusals(401, 404, 409, 500, 503)},
+        "responses": {"200": cancelled, **_refusals(*KEY, 404, 409, 500, 503)},
     }
     return {
         _TASK: {"post": _create(catalogue, schemas)},
@@ -172,7 +179,7 @@ def _task_paths(catalogue: Catalogue, schemas: ProductSchemas) -> Json:
                 "operationId": "getTask",
                 "summary": "Read a task",
                 "parameters": [_TASK_ID, _WAIT],
-                "responses": {"200": read, **_refusals(400, 401, 404, 500, 503)},
+                "responses": {"200": read, **_refusals(400, *KEY, 404, 500, 503)},
             },
             "delete": {**cancel, "operationId": "cancelTask"},
         },
@@ -190,7 +197,7 @@ def _events() -> Json:
         "summary": "Follow a task as server-sent events",
         "description": "An event for each change: status, progress, place in the queue. The last one carries the task.",
         "parameters": [_TASK_ID, last],
-        "responses": {"200": stream, **_refusals(401, 404, 500, 503)},
+        "responses": {"200": stream, **_refusals(*KEY, 404, 500, 503)},
     }
 
 
@@ -211,7 +218,7 @@ def _create(catalogue: Catalogue, schemas: ProductSchemas) -> Json:
         },
         "responses": {
             "200": _answer("The task as it was accepted.", ref("TaskAnswer"), example=sample),
-            **_refusals(400, 401, 402, 413, 422, 429, 500, 503),
+            **_refusals(400, *KEY, 402, 413, 422, 500, 503),
         },
     }
 

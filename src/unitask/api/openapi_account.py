@@ -7,6 +7,7 @@ from unitask.api.legacy import Fetch, Swap
 from unitask.api.listing import CHOICES
 from unitask.api.openapi_schemas import complete, ref
 from unitask.api.uploads import LIMIT_BYTES, Upload
+from unitask.api.wording import KEY
 from unitask.queue.model import State
 from unitask.tasks.history import PAGE_LIMIT
 from unitask.tasks.model import Status
@@ -46,7 +47,7 @@ def _task_lists(refusals: Refusals) -> dict[str, Json]:
             "listTasks",
             "List tasks, newest first",
             _envelope(tasks),
-            refusals(400, 401, 500, 503),
+            refusals(400, *KEY, 500, 503),
             parameters=[
                 _query("limit", "Tasks on a page.", {**_NUMBER, "minimum": 1, "maximum": PAGE_LIMIT, "default": 20}),
                 _query("cursor", "`next_cursor` of the page before.", _TEXT),
@@ -65,7 +66,7 @@ def _task_lists(refusals: Refusals) -> dict[str, Json]:
             "cancelTasks",
             "Cancel all tasks that wait",
             _envelope(complete({"cancelled": _NUMBER}, "How many were cancelled.")),
-            refusals(400, 401, 500, 503),
+            refusals(400, *KEY, 500, 503),
             parameters=[
                 _query("created_before", "Seconds since the epoch.", _NUMBER, required=True),
                 _query("model", "A model, a family, or `all`.", {**_TEXT, "default": "all"}),
@@ -78,7 +79,7 @@ def _account(refusals: Refusals) -> dict[str, Json]:
     counts = complete({f"{word}_count": _NUMBER for word in ("staged", "pending", "processing")}, "Live tasks.")
     row = {"type": "array", "items": {**_OBJECT, "description": "One task: id, task_id, action, status, usage, ..."}}
     page = complete({"data": row, "page": _NUMBER, "size": _NUMBER, "total": _NUMBER}, "A page of history.")
-    denied = refusals(401, 404, 500, 503)
+    denied = refusals(*KEY, 404, 500, 503)
     return {
         "/account/info": _operation("account", "getAccount", "Account and balance", _envelope(_OBJECT), denied),
         "/account/active_tasks": _operation(
@@ -86,14 +87,14 @@ def _account(refusals: Refusals) -> dict[str, Json]:
             "getActiveTasks",
             "Live tasks counted by family",
             _envelope({**_OBJECT, "additionalProperties": counts, "description": f"States: {', '.join(State)}."}),
-            refusals(401, 500, 503),
+            refusals(*KEY, 500, 503),
         ),
         "/api/open/tasks/histories": _operation(
             "account",
             "getHistory",
             "Task history by pages, newest first",
             _envelope(page),
-            refusals(400, 401, 500, 503),
+            refusals(400, *KEY, 500, 503),
             parameters=[
                 _query("page", "From 1.", {**_NUMBER, "minimum": 1, "default": 1}),
                 _query("page_size", "Rows on a page.", {**_NUMBER, "minimum": 1, "maximum": PAGE_LIMIT, "default": 10}),
@@ -109,7 +110,7 @@ def _account(refusals: Refusals) -> dict[str, Json]:
             _envelope(
                 {"type": "array", "items": {**_OBJECT, "description": f"`choices`: {', '.join(CHOICES.values())}."}}
             ),
-            refusals(401, 500, 503),
+            refusals(*KEY, 500, 503),
         ),
     }
 
@@ -129,7 +130,7 @@ def _posts(refusals: Refusals) -> dict[str, Json]:
             "uploadFile",
             f"Keep a file of at most {LIMIT_BYTES // 2**20} MiB for a day",
             uploaded,
-            refusals(400, 401, 413, 500, 503),
+            refusals(400, *KEY, 413, 500, 503),
             requestBody=_body(
                 ("application/json", Upload.model_json_schema()),
                 ("multipart/form-data", form),
@@ -140,7 +141,7 @@ def _posts(refusals: Refusals) -> dict[str, Json]:
             "startFaceSwap",
             "Order a face swap",
             _envelope(complete({"task_id": _TEXT}, "The order.")),
-            refusals(400, 401, 402, 413, 429, 500, 503),
+            refusals(400, *KEY, 402, 413, 500, 503),
             requestBody=_body(("application/json", Swap.model_json_schema())),
         ),
         "/api/face_swap/v1/fetch": _operation(
@@ -148,7 +149,7 @@ def _posts(refusals: Refusals) -> dict[str, Json]:
             "fetchFaceSwap",
             "Read a face swap",
             _envelope(swap),
-            refusals(400, 401, 404, 413, 500, 503),
+            refusals(400, *KEY, 404, 413, 500, 503),
             requestBody=_body(("application/json", Fetch.model_json_schema())),
         ),
     }

@@ -5,6 +5,7 @@ from typing import Any, Final
 from unitask.api.openapi_account import Json, Refusals
 from unitask.api.openapi_schemas import complete, ref
 from unitask.api.webhooks import PREFIX, Replay, Test
+from unitask.api.wording import KEY
 from unitask.webhooks.model import ANSWER_BYTES, FINAL, Event, State
 from unitask.webhooks.service import PAGE_LIMIT, REPLAY_LIMIT
 
@@ -92,7 +93,7 @@ def paths(refusals: Refusals) -> dict[str, Json]:
         "listDeliveries",
         "List webhook deliveries, newest first; they are kept for 30 days",
         complete(page, "A page of the log."),
-        refusals(400, 401, 500, 503),
+        refusals(400, *KEY, 500, 503),
         parameters=[
             _query("limit", "Deliveries on a page.", {**_NUMBER, "minimum": 1, "maximum": PAGE_LIMIT, "default": 20}),
             _query("cursor", "`next_cursor` of the page before.", _TEXT),
@@ -105,14 +106,14 @@ def paths(refusals: Refusals) -> dict[str, Json]:
         "getDelivery",
         "Read a webhook delivery with its attempts",
         complete({**_delivery(), "log": log}, "A delivery, and `log`: its attempts, oldest first."),
-        refusals(401, 404, 500, 503),
+        refusals(*KEY, 404, 500, 503),
         parameters=[_ID],
     )
     again = _operation(
         "replayDelivery",
         f"Send a webhook message again: of {' or '.join(FINAL)}",
         ref("Delivery"),
-        refusals(401, 404, 409, 500, 503),
+        refusals(*KEY, 404, 409, 500, 503),
         parameters=[_ID],
     )
     many = _operation(
@@ -121,7 +122,7 @@ def paths(refusals: Refusals) -> dict[str, Json]:
         complete(
             {"replayed": _NUMBER, "next_cursor": _CURSOR}, "How many are owed again; the cursor leads to the rest."
         ),
-        refusals(400, 401, 413, 500, 503),
+        refusals(400, *KEY, 413, 500, 503),
         requestBody=_body(Replay.model_json_schema()),
     )
     trial = {"webhook_id": _TEXT, "delivered": {"type": "boolean"}, **_attempt()}
@@ -129,7 +130,7 @@ def paths(refusals: Refusals) -> dict[str, Json]:
         "testWebhook",
         "Send a sample message to an endpoint now; one that takes it is enabled again",
         complete(trial, "What the receiver said."),
-        refusals(400, 401, 413, 500, 503),
+        refusals(400, *KEY, 413, 500, 503),
         requestBody=_body(Test.model_json_schema()),
     )
     return {

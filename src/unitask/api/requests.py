@@ -2,18 +2,21 @@
 
 import hmac
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
 
-from unitask.accounts.model import Caller
+from unitask.accounts.model import Caller, Scope
 from unitask.api.errors import answer
 from unitask.app import Services
-from unitask.kit.errors import BodyTooLarge, InvalidRequest, Unauthorized
+from unitask.kit.errors import BodyTooLarge, Forbidden, InvalidRequest, NotFound, Unauthorized
 
 Handler = Callable[[Request], Awaitable[ASGIApp]]
+Message = TypeVar("Message", bound=BaseModel)
 SECONDS_LIMIT: Final = 10**11
 """The last moment that can be asked for, in seconds since the epoch; milliseconds are mostly beyond it."""
 _DIGITS = 15
@@ -26,7 +29,7 @@ class Endpoint:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request = Request(scope, receive)
         try:
@@ -46,15 +49,40 @@ def services(request: Request) -> Services:
     return cast("Services", request.app.services)
 
 
-async def caller(request: Request) -> Caller:
-    """Find whose key came as `X-API-Key`, or as a bearer token.
+async def caller(request: Request, scope: Scope) -> Caller:
+    """Find whose key came as `X-API-Key`, or as a bearer token, and whether it may be used for this.
 
     Raises:
         Unauthorized: none came, or none that works.
+        Forbidden: it lacks the scope, or may not be used from this address.
+        TooManyRequests: too many came with it this minute.
 
     """
-    key = request.headers.get("x-api-key", "").strip()
-    return await services(request).accounts.authenticate(key or bearer(request))
+    client = request.scope.get("client")
+    who = await services(request).accounts.authenticate(api_key(request), client[0] if client else "")
+    if scope not in who.scopes:
+        raise Forbidden(f"this key may not do that: it lacks the scope {scope}")
+    return who
+
+
+async def operator(request: Request) -> str:
+    """Let only operators through: the admin key, or a key with the scope admin; names the actor for the audit log.
+
+    Raises:
+        Unauthorized: no key that works.
+        Forbidden: a key without the scope.
+
+    """
+    admin_key = services(request).settings.admin_key
+    given = api_key(request).encode()
+    if admin_key is not None and hmac.compare_digest(admin_key.get_secret_value().encode(), given):
+        return "admin key"
+    return f"key {(await caller(request, Scope.ADMIN)).api_key_id}"
+
+
+def api_key(request: Request) -> str:
+    """Read the key that came with a request, or an empty text."""
+    return request.headers.get("x-api-key", "").strip() or bearer(request)
 
 
 def bearer(request: Request) -> str:
@@ -103,6 +131,34 @@ def number(request: Request, name: str, default: int, *, most: int = _NUMBER_LIM
     if abs(int(value)) > most:
         raise InvalidRequest(f"invalid request: {name} must be at most {most}")
     return int(value)
+
+
+def path_number(request: Request, name: str) -> int:
+    """Read the number of an object from the path.
+
+    Raises:
+        NotFound: it cannot be one.
+
+    """
+    value: str = request.path_params[name]
+    if not value.isascii() or not value.isdigit() or len(value) > _DIGITS:
+        raise NotFound(f"no {name.removesuffix('_id')} {value!r}")
+    return int(value)
+
+
+async def message(request: Request, kind: type[Message], phrase: str = "invalid request") -> Message:
+    """Read the body as a message of this kind; an empty body counts as an empty object.
+
+    Raises:
+        InvalidRequest: it is none; the sentence begins with `phrase` and names the field.
+
+    """
+    try:
+        return kind.model_validate_json(await body(request) or b"{}")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise InvalidRequest(f"{phrase}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 async def body(request: Request) -> bytes:

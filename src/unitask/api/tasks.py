@@ -2,6 +2,7 @@
 
 from starlette.requests import Request
 
+from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success, task_object
 from unitask.api.live import preferred_wait_s, waited
 from unitask.api.requests import SECONDS_LIMIT, body, caller, number, route, services, text
@@ -11,7 +12,7 @@ from unitask.tasks.place import place
 
 async def create(request: Request) -> JsonAnswer:
     """`POST /api/v1/task`: order a task."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     wait_s = preferred_wait_s(request)
     raw = await body(request)
     unitask = services(request)
@@ -22,7 +23,7 @@ async def create(request: Request) -> JsonAnswer:
 
 async def get(request: Request) -> JsonAnswer:
     """`GET /api/v1/task/{task_id}`: read a task."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     wait_s = preferred_wait_s(request)
     unitask = services(request)
     task = await unitask.tasks.get(request.path_params["task_id"].strip(), who)
@@ -32,7 +33,7 @@ async def get(request: Request) -> JsonAnswer:
 
 async def cancel(request: Request) -> JsonAnswer:
     """`DELETE /api/v1/task/{task_id}` and `POST /api/v1/task/{task_id}/cancel`: take an order back."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     unitask = services(request)
     task = await unitask.tasks.cancel(request.path_params["task_id"].strip(), who)
     return success(task_object(task, unitask.artifacts))
@@ -40,7 +41,7 @@ async def cancel(request: Request) -> JsonAnswer:
 
 async def cancel_many(request: Request) -> JsonAnswer:
     """`DELETE /api/v1/tasks`: take back all orders that wait and were made before a moment."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     unitask = services(request)
     before = number(request, "created_before", -1, most=SECONDS_LIMIT)
     if before < 0:

@@ -4,13 +4,14 @@ from pathlib import PurePosixPath
 from typing import Final
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer
-from unitask.api.requests import body, caller, chunks, route, services
+from unitask.api.requests import caller, chunks, message, route, services
 from unitask.kit.clock import rfc3339
 from unitask.kit.errors import InvalidRequest
 from unitask.kit.media import CONTENT_TYPES, HEAD_BYTES, BadInline, decode_inline, sniff
@@ -42,13 +43,9 @@ def _extension(name: str, content: bytes) -> str:
 
 
 async def _from_json(request: Request) -> tuple[str, bytes]:
+    upload = await message(request, Upload, _PHRASE)
     try:
-        upload = Upload.model_validate_json(await body(request))
         return upload.file_name, decode_inline(upload.file_data, LIMIT_BYTES)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise InvalidRequest(f"{_PHRASE}: {where}: {first['msg']}") from None
     except BadInline as error:
         raise InvalidRequest(f"{_PHRASE}: file_data {error}") from error
 
@@ -74,7 +71,7 @@ async def _from_form(request: Request) -> tuple[str, bytes]:
 
 async def upload(request: Request) -> JsonAnswer:
     """`POST /api/ephemeral_resource`: keep a file for a day; its address can be an input of a task."""
-    who = await caller(request)
+    who = await caller(request, Scope.FILES)
     is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
     name, content = await (_from_form(request) if is_form else _from_json(request))
     artifacts = services(request).artifacts

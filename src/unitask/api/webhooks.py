@@ -7,6 +7,7 @@ import orjson
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
+from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success, task_object
 from unitask.api.openapi_schemas import sample_task
 from unitask.api.product_schemas import simplest
@@ -89,7 +90,7 @@ async def _read(request: Request, kind: type[Body]) -> Body:
 
 async def list_deliveries(request: Request) -> JsonAnswer:
     """`GET /api/v1/webhooks/deliveries`: an account's deliveries by cursor, newest first."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     wanted = LogRequest(
         before=text(request, "cursor"),
         size=number(request, "limit", LogRequest().size),
@@ -103,20 +104,20 @@ async def list_deliveries(request: Request) -> JsonAnswer:
 
 async def get_delivery(request: Request) -> JsonAnswer:
     """`GET /api/v1/webhooks/deliveries/{id}`: one delivery with its attempts."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     logged = await services(request).webhooks.find(request.path_params["id"], who.account_id)
     return success({**_delivery(logged.delivery), "log": [_attempt(one) for one in logged.attempts]})
 
 
 async def replay(request: Request) -> JsonAnswer:
     """`POST /api/v1/webhooks/deliveries/{id}/replay`: send a message again."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     return success(_delivery(await services(request).webhooks.replay(request.path_params["id"], who.account_id)))
 
 
 async def replay_many(request: Request) -> JsonAnswer:
     """`POST /api/v1/webhooks/replay`: send the messages of a span of time again."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     asked = await _read(request, Replay)
     done = await services(request).webhooks.replay_many(
         who.account_id,
@@ -127,7 +128,7 @@ async def replay_many(request: Request) -> JsonAnswer:
 
 async def test(request: Request) -> JsonAnswer:
     """`POST /api/v1/webhooks/test`: send a sample at once, and answer what the receiver said."""
-    who = await caller(request)
+    who = await caller(request, Scope.TASKS)
     asked = await _read(request, Test)
     unitask = services(request)
     sample = {**sample_task(simplest(unitask.catalogue)), "status": Status.COMPLETED}

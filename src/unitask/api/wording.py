@@ -38,8 +38,17 @@ REFUSALS: Final = {
             "The body is not JSON, no product has this `model` and `task_type`, or a field is wrong.",
             "Read the message: it names the field and what the field may hold, or the nearest name.",
         ),
-        Refusal(401, "The API key is missing, wrong or revoked.", "Send a valid key as `X-API-Key`."),
-        Refusal(402, "The balance does not cover the price.", "Top up the account."),
+        Refusal(401, "The API key is missing, wrong, expired or revoked.", "Send a valid key as `X-API-Key`."),
+        Refusal(
+            402,
+            "The balance does not cover the price, or the day's spending has reached its limit.",
+            "Top up the account, or wait for the next day (UTC).",
+        ),
+        Refusal(
+            403,
+            "The key may not do this: it lacks the scope, the product or the address, or the account is disabled.",
+            "Read the message; use another key, or ask the operator.",
+        ),
         Refusal(
             404,
             "There is nothing under this address, or not in this account.",
@@ -47,8 +56,9 @@ REFUSALS: Final = {
         ),
         Refusal(
             409,
-            "The task has ended and cannot be cancelled, or the message cannot be sent again.",
-            "Nothing; read it instead.",
+            "What is there does not allow this: the task has ended, the name is taken, the key no longer works, or the "
+            "message cannot be sent again.",
+            "Read the message. A task that has ended cannot be cancelled: read it instead.",
         ),
         Refusal(413, "The body is too large.", "Send large media by URL instead of base64."),
         Refusal(
@@ -58,7 +68,7 @@ REFUSALS: Final = {
         ),
         Refusal(
             429,
-            "As many tasks wait as the account may have waiting.",
+            "As many tasks wait as the account may have waiting, or too many requests came this minute.",
             "Wait as many seconds as `Retry-After` says, then send the request again.",
         ),
         Refusal(500, "Something broke here.", "Try again later; the operator's log says more."),
@@ -69,6 +79,10 @@ REFUSALS: Final = {
         ),
     )
 }
+
+
+KEY: Final = (401, 403, 429)
+"""What every route that takes a key may answer."""
 
 
 def dollars(points: int) -> str:

@@ -7,8 +7,9 @@ Products are found by walking this package, whose every module exports `PRODUCTS
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
@@ -65,6 +66,25 @@ class Catalogue:
                 )
             by_key[product.key] = by_name[name] = product
         return cls(MappingProxyType(by_key), MappingProxyType(by_name))
+
+    def priced(self, prices: Mapping[str, int]) -> Self:
+        """Give the catalogue at other prices: points per unit by pattern of keys (`Qubico/flux*`); the last one wins.
+
+        Raises:
+            UnknownProduct: a pattern matches no product.
+
+        """
+        by_key = dict(self._by_key)
+        for pattern, points in prices.items():
+            keys = [key for key in by_key if fnmatchcase(key.lower(), pattern.lower())]
+            if not keys:
+                raise UnknownProduct(
+                    f"the price list names {_shown(pattern)}, which is no product{_nearest(pattern, by_key)}"
+                )
+            for key in keys:
+                price = replace(by_key[key].price, points_per_unit=points)
+                by_key[key] = replace(by_key[key], price=price)
+        return type(self).of(by_key.values())
 
     def __iter__(self) -> Iterator[Product]:
         return iter(self._by_key.values())

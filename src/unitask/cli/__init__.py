@@ -5,7 +5,7 @@ import sys
 import click
 
 from unitask import __version__
-from unitask.cli import catalogue, doctor, keys, server, worker
+from unitask.cli import accounts, books, catalogue, credit, doctor, keys, plans, server, worker
 from unitask.kit.errors import UnitaskError
 
 
@@ -24,6 +24,11 @@ for command in (
     server.migrate,
     worker.worker,
     keys.keys,
+    accounts.accounts,
+    credit.credit,
+    plans.plans,
+    books.ledger,
+    books.audit,
     catalogue.catalogue,
     doctor.doctor,
 ):

@@ -30,9 +30,9 @@ def levels(catalogue: Catalogue, orders: Orders) -> str:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the schema of every input.")
 def catalogue(*, as_json: bool) -> None:
     """List all products: price, and the engine and level that would make each here."""
-    engines = Settings.load().engines
-    allowed = frozenset(engines) if engines is not None else None
-    products = [(product, choose(product, allowed)) for product in Catalogue.load()]
+    settings = Settings.load()
+    allowed = frozenset(settings.engines) if settings.engines is not None else None
+    products = [(product, choose(product, allowed)) for product in Catalogue.load().priced(settings.price_list())]
     if as_json:
         listing = [entry(product, choice) for product, choice in products]
         click.echo(orjson.dumps(listing, option=orjson.OPT_INDENT_2))

@@ -75,7 +75,7 @@ def _products(settings: Settings) -> list[str]:
     click.echo("\nProducts")
     allowed = frozenset(settings.engines) if settings.engines is not None else None
     troubles = []
-    for product in Catalogue.load():
+    for product in Catalogue.load().priced(settings.price_list()):
         choice = choose(product, allowed)
         if choice.recipe:
             click.echo(f"   {product.key:48} {choice.recipe.level} by {choice.recipe.engine}")

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    SmallInteger,
     String,
     Table,
     Text,
@@ -47,19 +46,34 @@ def _narrow(fill: int) -> dict[str, Any]:
     return {"postgresql_with": {"fillfactor": fill, "autovacuum_vacuum_scale_factor": 0.02}}
 
 
+plans = Table(
+    "plans",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("limits", _Document, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
 accounts = Table(
     "accounts",
     metadata,
     Column("id", _Number, primary_key=True, autoincrement=True),
-    Column("name", String(200), nullable=False),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("plan", String(64), ForeignKey("plans.name"), nullable=False),
+    Column("limits", _Document, nullable=False, server_default=text("'{}'")),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
     Column("unlimited", Boolean, nullable=False, server_default=text("false")),
     Column("available_points", BigInteger, nullable=False, server_default=text("0")),
     Column("held_points", BigInteger, nullable=False, server_default=text("0")),
     Column("used_points", BigInteger, nullable=False, server_default=text("0")),
-    Column("task_limit", Integer),
+    Column("spent_day", Integer, nullable=False, server_default=text("0")),
+    Column("spent", _Document, nullable=False, server_default=text("'{}'")),
     Column("active_tasks", Integer, nullable=False, server_default=text("0")),
     Column("staged_tasks", Integer, nullable=False, server_default=text("0")),
+    Column("active", _Document, nullable=False, server_default=text("'{}'")),
+    Column("last_turn", BigInteger, nullable=False, server_default=text("0")),
     Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
     CheckConstraint("unlimited or available_points >= 0", name="available"),
     CheckConstraint("held_points >= 0", name="held"),
     CheckConstraint("active_tasks >= 0 and staged_tasks >= 0", name="tasks"),
@@ -74,8 +88,13 @@ api_keys = Table(
     Column("key_hash", String(64), nullable=False, unique=True),
     Column("hint", String(16), nullable=False),
     Column("name", String(200), nullable=False),
+    Column("scopes", String(200), nullable=False),
+    Column("limits", _Document, nullable=False, server_default=text("'{}'")),
     Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    Index("api_keys_account", "account_id"),
 )
 
 tasks = Table(
@@ -114,9 +133,11 @@ queue = Table(
     metadata,
     Column("task_id", _Id, primary_key=True),
     Column("account_id", _Number, nullable=False),
+    Column("api_key_id", _Number, nullable=False),
     Column("product", String(401), nullable=False),
+    Column("family", String(64), nullable=False),
     Column("engine", String(64), nullable=False),
-    Column("priority", SmallInteger, nullable=False, server_default=text("0")),
+    Column("turn", BigInteger, nullable=False, server_default=text("0")),
     Column("state", String(10), nullable=False),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("given_back", Integer, nullable=False, server_default=text("0")),
@@ -128,23 +149,8 @@ queue = Table(
     Column("note", String(200), nullable=False, server_default=text("''")),
     Column("attempt_deadline", BigInteger),
     Column("deadline", BigInteger, nullable=False),
-    Index(
-        "queue_ready",
-        "engine",
-        "product",
-        text("priority desc"),
-        "task_id",
-        postgresql_where=_ready,
-        sqlite_where=_ready,
-    ),
-    Index(
-        "queue_staged",
-        "account_id",
-        text("priority desc"),
-        "task_id",
-        postgresql_where=_staged,
-        sqlite_where=_staged,
-    ),
+    Index("queue_ready", "engine", "product", "turn", "task_id", postgresql_where=_ready, sqlite_where=_ready),
+    Index("queue_staged", "account_id", "task_id", postgresql_where=_staged, sqlite_where=_staged),
     Index("queue_processing", "worker_id", postgresql_where=_processing, sqlite_where=_processing),
     Index("queue_deadline", "deadline"),
     **_narrow(70),
@@ -174,7 +180,38 @@ ledger = Table(
     Column("created_at", BigInteger, nullable=False),
     UniqueConstraint("task_id", "kind"),
     CheckConstraint("points >= 0", name="points"),
-    Index("ledger_account", "account_id", "id"),
+    Index("ledger_account", "account_id", "created_at", "id"),
+)
+
+_open = text("remaining > 0")
+
+credit_packs = Table(
+    "credit_packs",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("account_id", _Number, ForeignKey("accounts.id"), nullable=False),
+    Column("capacity", BigInteger, nullable=False),
+    Column("remaining", BigInteger, nullable=False),
+    Column("expired", BigInteger, nullable=False, server_default=text("0")),
+    Column("reason", String(500), nullable=False, server_default=text("''")),
+    Column("reference", String(200)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    UniqueConstraint("account_id", "reference"),
+    CheckConstraint("remaining >= 0 and expired >= 0 and remaining + expired <= capacity", name="points"),
+    Index("credit_packs_expiry", "expires_at", postgresql_where=_open, sqlite_where=_open),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("account_id", _Number),
+    Column("detail", _Document, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("audit_account", "account_id", "id"),
 )
 
 idempotency = Table(

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 SECOND_US: Final = 1_000_000
+DAY_US: Final = 24 * 3600 * SECOND_US
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, written as Z
 ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 

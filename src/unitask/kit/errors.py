@@ -11,7 +11,8 @@
       Conflict                        409
       BodyTooLarge                    413
       IdempotencyMismatch             422
-      TooManyTasks                    429  carries retry_after_s
+      TooManyRequests                 429  carries retry_after_s
+        TooManyTasks                  429
       Unavailable                     503  no engine for the product, or the database is away
       TaskFailure                          an attempt ended without a result
         MediaFailure                       an input could not be fetched or decoded
@@ -100,15 +101,21 @@ class IdempotencyMismatch(UnitaskError):
     code = "idempotency_mismatch"
 
 
-class TooManyTasks(UnitaskError):
-    """The account has as many waiting tasks as it may have."""
+class TooManyRequests(UnitaskError):
+    """More came than may come in this time; it may come again after `retry_after_s` seconds."""
 
     status = 429
-    code = "too_many_tasks"
+    code = "too_many_requests"
 
     def __init__(self, sentence: str, *, retry_after_s: int) -> None:
         super().__init__(sentence)
         self.retry_after_s = retry_after_s
+
+
+class TooManyTasks(TooManyRequests):
+    """The account has as many waiting tasks as it may have."""
+
+    code = "too_many_tasks"
 
 
 class Unavailable(UnitaskError):

@@ -26,6 +26,11 @@ def new_id(now_us: int) -> str:
     return uuid7(now_us, os.urandom(8))
 
 
+def made_at_us(id_: str) -> int:
+    """Tell when an id was made, to the millisecond, in microseconds since the epoch."""
+    return int(id_[:8] + id_[9:13], 16) * 1000
+
+
 def is_uuid(text: str) -> bool:
     """Tell whether a client's text can be an id at all: only as we write it, for databases read other spellings too."""
     return _UUID.fullmatch(text) is not None

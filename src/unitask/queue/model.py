@@ -16,14 +16,18 @@ class State(StrEnum):
 class Ticket:
     """One live task. `attempt` is the fencing token: it grows with every claim, and only its holder may settle.
 
-    `given_back` attempts ended because a worker was stopped; they do not count against the task.
+    `turn` is its place among the tasks of all accounts, see `unitask.queue.turns`. `given_back` attempts ended because
+    a worker was stopped; they do not count against the task.
     """
 
     task_id: str
     account_id: int
+    api_key_id: int
     product: str
+    family: str
     engine: str
     state: State
+    turn: int
     attempt: int
     price_points: int
     has_webhook: bool
@@ -50,6 +54,7 @@ class Claimed:
     attempt: int
     engine: str
     attempt_deadline: int
+    turn: int
 
 
 @dataclass(frozen=True, slots=True)

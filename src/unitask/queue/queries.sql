@@ -1,16 +1,16 @@
 -- name: add_tickets [sqlite]
-insert into queue (task_id, account_id, product, engine, state, price_points, has_webhook, deadline)
-select r.value ->> 'task_id', r.value ->> 'account_id', r.value ->> 'product', r.value ->> 'engine', r.value ->> 'state',
-  r.value ->> 'price_points', r.value ->> 'has_webhook', r.value ->> 'deadline'
+insert into queue (task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline)
+select r.value ->> 'task_id', r.value ->> 'account_id', r.value ->> 'api_key_id', r.value ->> 'product', r.value ->> 'family',
+  r.value ->> 'engine', r.value ->> 'state', r.value ->> 'turn', r.value ->> 'price_points', r.value ->> 'has_webhook', r.value ->> 'deadline'
 from json_each(:rows) r
 -- name: add_tickets [postgres]
-insert into queue (task_id, account_id, product, engine, state, price_points, has_webhook, deadline)
-select task_id, account_id, product, engine, state, price_points, has_webhook, deadline
+insert into queue (task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline)
+select task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline
 from json_to_recordset(:rows::json) as r(
-  task_id uuid, account_id bigint, product text, engine text, state text, price_points bigint, has_webhook boolean,
-  deadline bigint)
+  task_id uuid, account_id bigint, api_key_id bigint, product text, family text, engine text, state text, turn bigint,
+  price_points bigint, has_webhook boolean, deadline bigint)
 
--- The oldest ready tasks lane by lane: each lane reads the head of one partial index, whatever waits behind it.
+-- The ready tasks whose turn it is, lane by lane: each lane reads the head of one partial index, whatever waits behind it.
 -- name: claim [sqlite]
 update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
   attempt_deadline = :now + p.limit_us
@@ -19,22 +19,22 @@ from (
   where q.task_id in (
     select task_id from queue
     where engine = (l.value ->> 'engine') and product = (l.value ->> 'product') and state = 'ready'
-    order by priority desc, task_id limit :most)
-  order by q.priority desc, q.task_id limit :most
+    order by turn, task_id limit :most)
+  order by q.turn, q.task_id limit :most
 ) p where queue.task_id = p.task_id
-returning queue.task_id, attempt, engine, attempt_deadline
+returning queue.task_id, attempt, engine, attempt_deadline, queue.turn
 -- name: claim [postgres]
 with picked as (
   select q.task_id, l.limit_us
   from json_to_recordset(:rows::json) as l(product text, engine text, limit_us bigint), lateral (
-    select task_id, priority from queue
+    select task_id, turn from queue
     where engine = l.engine and product = l.product and state = 'ready'
-    order by priority desc, task_id limit :most for update skip locked) q
-  order by q.priority desc, q.task_id limit :most)
+    order by turn, task_id limit :most for update skip locked) q
+  order by q.turn, q.task_id limit :most)
 update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
   attempt_deadline = :now::bigint + picked.limit_us
 from picked where queue.task_id = picked.task_id
-returning queue.task_id, attempt, engine, attempt_deadline
+returning queue.task_id, attempt, engine, attempt_deadline, queue.turn
 
 -- name: lock_attempts [sqlite]
 select q.* from json_each(:rows) r cross join queue q
@@ -67,9 +67,11 @@ select * from queue where state = 'processing'
 limit :most for update skip locked
 
 -- name: lock_staged [sqlite]
-select * from queue where account_id = :account_id and state = 'staged' order by priority desc, task_id limit :most
+select * from queue where account_id = :account_id and state = 'staged' and task_id > :after
+order by task_id limit :most
 -- name: lock_staged [postgres]
-select * from queue where account_id = :account_id and state = 'staged' order by priority desc, task_id limit :most
+select * from queue where account_id = :account_id and state = 'staged' and task_id > :after
+order by task_id limit :most
 for update skip locked
 
 -- name: accounts_with_staged
@@ -81,11 +83,15 @@ delete from queue where task_id in (select value from json_each(:rows))
 delete from queue where task_id in (select value::uuid from json_array_elements_text(:rows::json))
 
 -- name: make_ready [sqlite]
-update queue set state = 'ready', worker_id = null, attempt_deadline = null, progress = 0, note = ''
-where task_id in (select value from json_each(:rows))
+update queue set state = 'ready', turn = r.value ->> 'turn', worker_id = null, attempt_deadline = null, progress = 0, note = ''
+from json_each(:rows) r where queue.task_id = (r.value ->> 'task_id')
 -- name: make_ready [postgres]
-update queue set state = 'ready', worker_id = null, attempt_deadline = null, progress = 0, note = ''
-where task_id in (select value::uuid from json_array_elements_text(:rows::json))
+update queue set state = 'ready', turn = r.turn, worker_id = null, attempt_deadline = null, progress = 0, note = ''
+from json_to_recordset(:rows::json) as r(task_id uuid, turn bigint) where queue.task_id = r.task_id
+
+-- name: turn
+select coalesce(
+  (select max(turn) from queue where state = 'processing'), (select min(turn) from queue where state = 'ready'), 0) as turn
 
 -- name: uncount [sqlite]
 update queue set given_back = given_back + 1 where task_id in (select value from json_each(:rows))

@@ -13,9 +13,12 @@ def _ticket(row: Row) -> Ticket:
     return Ticket(
         task_id=row["task_id"],
         account_id=row["account_id"],
+        api_key_id=row["api_key_id"],
         product=row["product"],
+        family=row["family"],
         engine=row["engine"],
         state=State(row["state"]),
+        turn=row["turn"],
         attempt=row["attempt"],
         price_points=row["price_points"],
         has_webhook=bool(row["has_webhook"]),
@@ -40,7 +43,7 @@ async def claim(tx: Transaction, *, worker_id: str, lanes: Sequence[Lane], most:
     """Give the oldest ready tasks of these lanes to a worker."""
     found = await tx.fetch(SQL.claim, rows=list(lanes), worker_id=worker_id, most=most, now=now)
     return [
-        Claimed(row["task_id"], row["attempt"], row["engine"], row["attempt_deadline"])
+        Claimed(row["task_id"], row["attempt"], row["engine"], row["attempt_deadline"], row["turn"])
         for row in sorted(found, key=lambda row: str(row["task_id"]))
     ]
 
@@ -68,9 +71,9 @@ async def lock_abandoned(tx: Transaction, *, now: int, grace_us: int, most: int)
     return _tickets(await tx.fetch(SQL.lock_abandoned, now=now, grace=grace_us, most=most))
 
 
-async def lock_staged(tx: Transaction, *, account_id: int, most: int) -> list[Ticket]:
-    """Lock the oldest staged tasks of an account."""
-    return _tickets(await tx.fetch(SQL.lock_staged, account_id=account_id, most=most))
+async def lock_staged(tx: Transaction, *, account_id: int, after: str, most: int) -> list[Ticket]:
+    """Lock the oldest staged tasks of an account that come after the id `after`."""
+    return _tickets(await tx.fetch(SQL.lock_staged, account_id=account_id, after=after, most=most))
 
 
 async def accounts_with_staged(database: Database, *, after: int, most: int) -> list[int]:
@@ -84,10 +87,17 @@ async def remove(tx: Transaction, task_ids: Sequence[str]) -> None:
         await tx.execute(SQL.remove_tickets, rows=list(task_ids))
 
 
-async def make_ready(tx: Transaction, task_ids: Sequence[str]) -> None:
-    """Let tasks be claimed (again)."""
-    if task_ids:
-        await tx.execute(SQL.make_ready, rows=list(task_ids))
+async def make_ready(tx: Transaction, turns: Sequence[tuple[str, int]]) -> None:
+    """Let tasks be claimed (again), each at its turn."""
+    if turns:
+        await tx.execute(SQL.make_ready, rows=[{"task_id": task_id, "turn": turn} for task_id, turn in turns])
+
+
+async def turn(database: Database) -> int:
+    """Tell how far the turns are: that of the task claimed last, or of the first that waits."""
+    rows = await database.fetch(SQL.turn)
+    found: int = rows[0]["turn"]
+    return found
 
 
 async def uncount(tx: Transaction, task_ids: Sequence[str]) -> None:

@@ -1,19 +1,21 @@
 """Carry out what the lifecycle decides: one set of statements for any number of tasks and any mix of events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
 from unitask.accounts import repository as accounts
-from unitask.accounts.model import Change
 from unitask.billing import repository as ledger
 from unitask.billing.model import Entry, Kind
 from unitask.db import Transaction
+from unitask.kit.clock import DAY_US
+from unitask.kit.ids import made_at_us
 from unitask.queue import repository as queue
 from unitask.queue.model import State, Ticket
 from unitask.tasks import repository
 from unitask.tasks.announce import announce
+from unitask.tasks.changes import Moved, sum_changes
 from unitask.tasks.lifecycle import Completed, Effects, Event, Standing, apply
 from unitask.tasks.model import Status
 
@@ -26,10 +28,11 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event that befalls one locked task, with what its engine said."""
+    """One event that befalls one locked task, with what its engine said. `turn`: its new one in the queue, if any."""
 
     ticket: Ticket
     event: Event
+    turn: int | None = None
     log: str | None = None
     level: str | None = None
     warnings: list[str] = field(default_factory=list)
@@ -58,7 +61,7 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
     decided = [_decide(step) for step in steps]
     locked = await accounts.lock(tx, {one.step.ticket.account_id for one in decided})
     await queue.remove(tx, [one.step.ticket.task_id for one in decided if one.effects.dequeue])
-    await queue.make_ready(tx, [one.step.ticket.task_id for one in decided if one.effects.requeue])
+    await queue.make_ready(tx, [_turn(one.step) for one in decided if one.effects.requeue])
     await queue.uncount(tx, [one.step.ticket.task_id for one in decided if one.effects.uncount])
     for one in decided:
         if one.effects.ask_worker:
@@ -66,7 +69,7 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
     await repository.move(tx, [_move(one) for one in decided if one.effects.requeue])
     await repository.end(tx, [_ending(one) for one in decided if one.effects.dequeue], now)
     await ledger.add(tx, [entry for one in decided for entry in _entries(one)], now)
-    await accounts.change(tx, sum_changes([(one.step.ticket.account_id, one.effects) for one in decided]))
+    await accounts.change(tx, locked, sum_changes(_moved(one) for one in decided))
     ended = [one for one in decided if one.effects.notify and one.step.ticket.has_webhook]
     await announce(tx, [(one.step.ticket.task_id, one.status) for one in ended], now)
     return Advanced(
@@ -75,22 +78,19 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
     )
 
 
-def sum_changes(effects: Iterable[tuple[int, Effects]]) -> list[Change]:
-    """Add up what transitions do to the balances and counters of their accounts."""
-    changes: dict[int, Change] = {}
-    for account_id, one in effects:
-        change = changes.setdefault(account_id, Change(account_id))
-        change.available_points += one.release - one.hold
-        change.held_points += one.hold - one.capture - one.release
-        change.used_points += one.capture
-        change.active_tasks += one.active
-        change.staged_tasks += one.staged
-    return [change for change in changes.values() if change != Change(change.id)]
-
-
 def _decide(step: Step) -> _Decided:
     standing = Standing(_STATUS[step.ticket.state], step.ticket.price_points)
     return _Decided(step, *apply(standing, step.event))
+
+
+def _turn(step: Step) -> tuple[str, int]:
+    return step.ticket.task_id, step.ticket.turn if step.turn is None else step.turn
+
+
+def _moved(one: _Decided) -> Moved:
+    ticket = one.step.ticket
+    day = made_at_us(ticket.task_id) // DAY_US
+    return Moved(ticket.account_id, ticket.api_key_id, ticket.family, day, one.effects, one.step.turn or 0)
 
 
 def _move(one: _Decided) -> repository.Move:

@@ -1,6 +1,6 @@
 """Create: idempotency key, hold, task and queue row in one transaction, for a whole group of orders at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -12,16 +12,16 @@ from unitask.billing import repository as ledger
 from unitask.billing.model import Entry, Kind
 from unitask.db import Transaction
 from unitask.kit import faults
-from unitask.kit.errors import IdempotencyMismatch, InsufficientCredits, TooManyTasks, UnitaskError
-from unitask.kit.money import usd
+from unitask.kit.clock import DAY_US
+from unitask.kit.errors import IdempotencyMismatch, UnitaskError
 from unitask.queue import repository as queue
 from unitask.queue.model import State, Ticket
+from unitask.queue.turns import Turns
 from unitask.tasks import repository
-from unitask.tasks.advance import sum_changes
-from unitask.tasks.lifecycle import Accepted, Effects, Standing, apply
+from unitask.tasks.changes import Moved, sum_changes
+from unitask.tasks.lifecycle import Effects
 from unitask.tasks.model import Order, Status, Task
-
-RETRY_AFTER_S = 10
+from unitask.tasks.room import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,45 +29,14 @@ class _Accepted:
     order: Order
     task: Task
     effects: Effects
+    turn: int
 
 
-class _Room:
-    """What an account has left while the orders of one transaction are admitted one after another."""
-
-    def __init__(self, account: Account, staged_limit: int) -> None:
-        self._account = account
-        self._staged_limit = staged_limit
-        self._available = account.available_points
-        self._active = account.active_tasks
-        self._staged = account.staged_tasks
-
-    def admit(self, order: Order) -> _Accepted:
-        """Accept an order, or say why not."""
-        account = self._account
-        price = order.price_points
-        if not account.unlimited and self._available < price:
-            raise InsufficientCredits(
-                f"insufficient credits: the task costs {price} points (${usd(price):.4f}), "
-                f"available are {self._available}; top up the account"
-            )
-        has_slot = account.task_limit is None or self._active < account.task_limit
-        if not has_slot and self._staged >= self._staged_limit:
-            raise TooManyTasks(
-                f"too many tasks: {self._active} run or wait and {self._staged} are staged; wait until some have ended",
-                retry_after_s=RETRY_AFTER_S,
-            )
-        status, effects = apply(Standing(None, price), Accepted(has_slot))
-        self._available -= effects.hold
-        self._active += effects.active
-        self._staged += effects.staged
-        return _Accepted(order, _task(order, status), effects)
-
-
-async def create(tx: Transaction, orders: list[Order], staged_limit: int) -> list[Task | UnitaskError]:
+async def create(tx: Transaction, orders: list[Order], *, staged_limit: int, turns: Turns) -> list[Task | UnitaskError]:
     """Turn orders into tasks; each is answered with its task or with the reason why not."""
     now = orders[0].now
     locked = await accounts.lock(tx, {order.caller.account_id for order in orders})
-    rooms = {account.id: _Room(account, staged_limit) for account in locked.values()}
+    rooms = {account.id: Room(account, turns) for account in locked.values()}
     accepted: list[_Accepted] = []
     kept = await repository.keep_keys(tx, _first_of_each_key(orders), now)
     owners = {key.task_id for key in kept.values()}
@@ -75,7 +44,7 @@ async def create(tx: Transaction, orders: list[Order], staged_limit: int) -> lis
     replays: dict[int, str] = {}
     for index, order in enumerate(orders):
         if order.idempotency is None or order.task_id in owners:
-            answers[index] = _admit(rooms[order.caller.account_id], order, accepted)
+            answers[index] = _admit(rooms[order.caller.account_id], order, accepted, staged_limit)
             continue
         key = kept[order.caller.account_id, order.idempotency.key]
         if key.body_hash == order.idempotency.body_hash:
@@ -84,7 +53,7 @@ async def create(tx: Transaction, orders: list[Order], staged_limit: int) -> lis
             answers[index] = IdempotencyMismatch(
                 "this Idempotency-Key was used with another body; use a new key for a new order"
             )
-    await _write(tx, accepted, now)
+    await _write(tx, locked, accepted, now)
     answers |= await _replay(tx, replays, orders, answers)
     refused = [
         order.task_id
@@ -96,11 +65,12 @@ async def create(tx: Transaction, orders: list[Order], staged_limit: int) -> lis
     return [answers[index] for index in range(len(orders))]
 
 
-def _admit(room: _Room, order: Order, accepted: list[_Accepted]) -> Task | UnitaskError:
+def _admit(room: Room, order: Order, accepted: list[_Accepted], staged_limit: int) -> Task | UnitaskError:
     try:
-        accepted.append(room.admit(order))
+        status, effects, turn = room.admit(order, staged_limit=staged_limit, day=order.now // DAY_US)
     except UnitaskError as error:
         return error
+    accepted.append(_Accepted(order, _task(order, status), effects, turn))
     return accepted[-1].task
 
 
@@ -126,14 +96,20 @@ async def _replay(
     return {index: refused.get(task_id) or tasks[task_id] for index, task_id in replays.items()}
 
 
-async def _write(tx: Transaction, accepted: list[_Accepted], now: int) -> None:
+async def _write(tx: Transaction, locked: Mapping[int, Account], accepted: list[_Accepted], now: int) -> None:
     await repository.add(tx, [one.task for one in accepted])
     await queue.add(tx, [_ticket(one) for one in accepted])
     await ledger.add(
         tx, [Entry(one.task.account_id, one.task.id, Kind.HOLD, one.effects.hold) for one in accepted], now
     )
-    await accounts.change(tx, sum_changes((one.task.account_id, one.effects) for one in accepted))
+    await accounts.change(tx, locked, sum_changes(_moved(one) for one in accepted))
     await artifacts.add(tx, [artifact for one in accepted for artifact in one.order.artifacts])
+
+
+def _moved(one: _Accepted) -> Moved:
+    caller = one.order.caller
+    day = one.order.now // DAY_US
+    return Moved(caller.account_id, caller.api_key_id, one.order.family, day, one.effects, one.turn)
 
 
 def _task(order: Order, status: Status) -> Task:
@@ -156,9 +132,12 @@ def _ticket(one: _Accepted) -> Ticket:
     return Ticket(
         task_id=one.order.task_id,
         account_id=one.task.account_id,
+        api_key_id=one.task.api_key_id,
         product=one.order.product,
+        family=one.order.family,
         engine=one.order.engine,
         state=State.READY if one.task.status is Status.PENDING else State.STAGED,
+        turn=one.turn,
         attempt=0,
         price_points=one.order.price_points,
         has_webhook=one.order.has_webhook,

@@ -3,36 +3,41 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from unitask.artifacts.service import Artifacts
 from unitask.kit.errors import Unavailable
-from unitask.tasks.service import Tasks
-from unitask.webhooks.service import Webhooks
 
 _EVERY_S: Final = 1.0
 log = logging.getLogger(__name__)
 
+Chore = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chores:
+    """Short, bounded pieces of work: those of every process, and those that one process does for all."""
+
+    everywhere: Sequence[Chore]
+    by_one: Sequence[Chore]
+
 
 class Housekeeper:
-    """Takes tasks from dead workers, promotes staged ones, ends overdue ones, deletes what has expired."""
+    """Does the chores in rounds; `lead` asks to become or stay the one process that does those for all."""
 
-    def __init__(self, tasks: Tasks, artifacts: Artifacts, webhooks: Webhooks, holder: str) -> None:
-        self._tasks = tasks
-        self._artifacts = artifacts
-        self._webhooks = webhooks
-        self._holder = holder
+    def __init__(self, chores: Chores, lead: Callable[[], Awaitable[bool]]) -> None:
+        self._chores = chores
+        self._lead = lead
 
     async def round(self) -> None:
-        """Do one bounded round, if no other process leads."""
-        if not await self._tasks.lead(self._holder):
+        """Do one bounded round."""
+        for chore in self._chores.everywhere:
+            await chore()
+        if not await self._lead():
             return
-        await self._tasks.reap()
-        await self._tasks.promote_all()
-        await self._artifacts.sweep()
-        await self._tasks.forget()
-        await self._webhooks.sweep()
+        for chore in self._chores.by_one:
+            await chore()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -66,6 +66,7 @@ class Order:
     model: str
     task_type: str
     product: str
+    family: str
     engine: str
     input: str
     config: str

@@ -13,7 +13,7 @@ from unitask.artifacts.service import Artifacts
 from unitask.catalogue import Catalogue, validate
 from unitask.engines import lack
 from unitask.kit.clock import SECOND_US, Clock
-from unitask.kit.errors import InvalidInput, InvalidRequest, Unavailable
+from unitask.kit.errors import Forbidden, InvalidInput, InvalidRequest, Unavailable
 from unitask.kit.ids import new_id
 from unitask.kit.media import HEAD_BYTES, BadInline, decode_inline, is_url, sniff
 from unitask.kit.net import Guard, Refused
@@ -80,6 +80,16 @@ class Choice:
     missing: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What an order would cost at most, who would make it, and what its input would be warned about."""
+
+    product: Product
+    points: int
+    choice: Choice
+    warnings: list[str]
+
+
 class Orders:
     """Turns requests into orders. `deadline_us` is how long a task may live in all."""
 
@@ -109,11 +119,13 @@ class Orders:
 
         Raises:
             InvalidRequest: it cannot be understood, or a field is wrong; says which.
+            Forbidden: the account or the key may not order this product.
             Unavailable: no engine here makes this product; says what to install.
 
         """
         request = _parse(raw)
         product = self._catalogue.find(request.model, request.task_type)
+        _check_allowed(product, caller)
         inputs, warnings = validate(product, request.input)
         recipe = self._recipe(product)
         config = request.config or Config()
@@ -127,6 +139,7 @@ class Orders:
             model=product.model,
             task_type=product.task_type,
             product=product.key,
+            family=product.family,
             engine=recipe.engine,
             price_points=product.price.quote(inputs),
             artifacts=await self._take_in_media(inputs, caller.account_id),
@@ -138,6 +151,20 @@ class Orders:
             deadline=now + self._deadline_us,
             idempotency=idempotency,
         )
+
+    def quote(self, raw: bytes, caller: Caller) -> Quote:
+        """Check and price a request body without ordering anything; media in it are not looked at.
+
+        Raises:
+            InvalidRequest: it cannot be understood, or a field is wrong; says which.
+            Forbidden: the account or the key may not order this product.
+
+        """
+        request = _parse(raw)
+        product = self._catalogue.find(request.model, request.task_type)
+        _check_allowed(product, caller)
+        inputs, warnings = validate(product, request.input)
+        return Quote(product, product.price.quote(inputs), self._choices[product.key], warnings)
 
     def discard(self, order: Order) -> None:
         """Take back the files of an order that was refused."""
@@ -210,6 +237,13 @@ def choose(product: Product, engines: frozenset[str] | None) -> Choice:
             return Choice(recipe)
         missing.append(f"{recipe.engine}: {lacks}")
     return Choice(None, "; ".join(missing) or "it has no recipe")
+
+
+def _check_allowed(product: Product, caller: Caller) -> None:
+    for what, limits in (("account", caller.account_limits), ("key", caller.key_limits)):
+        if not limits.allow_product(product.model, product.task_type):
+            allowed = ", ".join(limits.models or ())
+            raise Forbidden(f"this {what} may not order {product.key}; it may order: {allowed or 'nothing'}")
 
 
 def _parse(raw: bytes) -> TaskRequest:

@@ -17,7 +17,7 @@ from json_to_recordset(:rows::json) as r(
 select t.*, q.progress, case when q.state = 'ready' then (
   select count(*) from (
     select 1 from queue b where b.engine = q.engine and b.product = q.product and b.state = 'ready'
-      and b.priority = q.priority and b.task_id < q.task_id limit 100) before) end as queue_position
+      and (b.turn, b.task_id) < (q.turn, q.task_id) limit 100) before) end as queue_position
 from tasks t left join queue q on q.task_id = t.id where t.id = :id and t.account_id = :account_id
 
 -- name: find_many [sqlite]

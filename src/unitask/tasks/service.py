@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from unitask.accounts import repository as accounts
 from unitask.accounts.model import Caller
 from unitask.artifacts.model import StoredFile
 from unitask.artifacts.service import Artifacts
@@ -18,13 +17,15 @@ from unitask.kit.errors import Conflict, NotFound, UnitaskError, UnknownProduct
 from unitask.kit.ids import is_uuid, uuid7
 from unitask.queue import repository as queue
 from unitask.queue.model import Held, Lane, Progress, Ticket
+from unitask.queue.turns import Turns
 from unitask.tasks import repository
 from unitask.tasks.advance import Step, advance
 from unitask.tasks.announce import PROGRESS, announce, chooses_events
 from unitask.tasks.bell import Bell, heard
 from unitask.tasks.create import create
-from unitask.tasks.lifecycle import CancelRequested, Overdue, Promoted
+from unitask.tasks.lifecycle import CancelRequested, Overdue
 from unitask.tasks.model import Order, Outcome, Status, Task, Work
+from unitask.tasks.promote import promotions
 from unitask.tasks.settle import Settled, Settling
 from unitask.tasks.watch import Watch
 from unitask.webhooks.model import DUE
@@ -65,15 +66,21 @@ class Tasks:
         self.watch = Watch()
         self.closing = False
         self._promoted_up_to = 0
+        self._turns = Turns()
         self._creates: Group[Order, Task] = Group(database, self._create_many)
         self._settles: Group[Outcome, Settled] = Group(database, self._settle_many)
 
     async def open(self) -> None:
         """Begin to hear of work that other processes accept."""
         await self._database.listen(WORK, self._bell.ring)
+        await self.follow_turns()
+
+    async def follow_turns(self) -> None:
+        """Learn which turn is being served, also by other processes."""
+        self._turns.serve(await queue.turn(self._database))
 
     async def _create_many(self, tx: Transaction, orders: list[Order]) -> list[Task | UnitaskError]:
-        return await create(tx, orders, self._rules.staged_limit)
+        return await create(tx, orders, staged_limit=self._rules.staged_limit, turns=self._turns)
 
     async def _settle_many(self, tx: Transaction, outcomes: list[Outcome]) -> list[Settled | UnitaskError]:
         return await self._settling.settle(tx, outcomes, self._clock.now_us())
@@ -198,6 +205,8 @@ class Tasks:
 
         async def work(tx: Transaction) -> list[Work]:
             claimed = await queue.claim(tx, worker_id=worker_id, lanes=lanes, most=most, now=now)
+            for one in claimed:
+                self._turns.serve(one.turn)
             found = await repository.start(tx, claimed, now)
             await announce(tx, [(one.task_id, Status.PROCESSING) for one in found if chooses_events(one.config)], now)
             if found:
@@ -269,14 +278,10 @@ class Tasks:
         now = self._clock.now_us()
 
         async def work(tx: Transaction) -> int:
-            account = (await accounts.lock(tx, [account_id]))[account_id]
-            if account.staged_tasks == 0 or not account.has_slot:
-                return 0
-            free = account.staged_tasks if account.task_limit is None else account.task_limit - account.active_tasks
-            staged = await queue.lock_staged(tx, account_id=account_id, most=min(free, _SWEEP))
-            await advance(tx, [Step(ticket, Promoted()) for ticket in staged], now)
+            steps = await promotions(tx, account_id, self._turns)
+            await advance(tx, steps, now)
             faults.point("promote.before_commit")
-            return len(staged)
+            return len(steps)
 
         promoted = await self._database.write(work)
         if promoted:

@@ -6,27 +6,95 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+# What the operator finds at first, and may change. An account on the plan without limits is a private team's.
+PLANS = """insert into plans (name, limits, updated_at) values
+  ('open', '{}', 0),
+  ('free', '{"concurrent_tasks": 2, "requests_per_minute": 60}', 0),
+  ('creator', '{"concurrent_tasks": 10, "requests_per_minute": 300}', 0),
+  ('pro', '{"concurrent_tasks": 30, "requests_per_minute": 1200}', 0)"""
+
 
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "plans",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("limits", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="plans_pkey"),
+    )
+    op.execute(PLANS)
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("actor", sa.String(length=200), nullable=False),
+        sa.Column("action", sa.String(length=64), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("detail", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="audit_pkey"),
+    )
+    with op.batch_alter_table("audit") as batch_op:
+        batch_op.create_index("audit_account", ["account_id", "id"], unique=False)
+
+    op.create_table(
         "accounts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("plan", sa.String(length=64), nullable=False),
+        sa.Column(
+            "limits", sa.JSON().with_variant(sa.Text(), "sqlite"), server_default=sa.text("'{}'"), nullable=False
+        ),
+        sa.Column("enabled", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("unlimited", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("available_points", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("held_points", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("used_points", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("task_limit", sa.Integer(), nullable=True),
+        sa.Column("spent_day", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("spent", sa.JSON().with_variant(sa.Text(), "sqlite"), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("active_tasks", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("staged_tasks", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "active", sa.JSON().with_variant(sa.Text(), "sqlite"), server_default=sa.text("'{}'"), nullable=False
+        ),
+        sa.Column("last_turn", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("active_tasks >= 0 and staged_tasks >= 0", name="accounts_tasks"),
         sa.CheckConstraint("held_points >= 0", name="accounts_held"),
         sa.CheckConstraint("unlimited or available_points >= 0", name="accounts_available"),
+        sa.ForeignKeyConstraint(["plan"], ["plans.name"], name="accounts_plan_fkey"),
         sa.PrimaryKeyConstraint("id", name="accounts_pkey"),
+        sa.UniqueConstraint("name", name="accounts_name_key"),
         postgresql_with={"fillfactor": 50, "autovacuum_vacuum_scale_factor": 0.02},
     )
+    op.create_table(
+        "credit_packs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("capacity", sa.BigInteger(), nullable=False),
+        sa.Column("remaining", sa.BigInteger(), nullable=False),
+        sa.Column("expired", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("reason", sa.String(length=500), server_default=sa.text("''"), nullable=False),
+        sa.Column("reference", sa.String(length=200), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "remaining >= 0 and expired >= 0 and remaining + expired <= capacity", name="credit_packs_points"
+        ),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="credit_packs_account_id_fkey"),
+        sa.PrimaryKeyConstraint("id", name="credit_packs_pkey"),
+        sa.UniqueConstraint("account_id", "reference", name="credit_packs_account_id_reference_key"),
+    )
+    with op.batch_alter_table("credit_packs") as batch_op:
+        batch_op.create_index(
+            "credit_packs_expiry",
+            ["expires_at"],
+            unique=False,
+            postgresql_where=sa.text("remaining > 0"),
+            sqlite_where=sa.text("remaining > 0"),
+        )
+
     op.create_table(
         "artifacts",
         sa.Column("id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=False),
@@ -144,15 +212,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("task_id", "kind", name="ledger_task_id_kind_key"),
     )
     with op.batch_alter_table("ledger") as batch_op:
-        batch_op.create_index("ledger_account", ["account_id", "id"], unique=False)
+        batch_op.create_index("ledger_account", ["account_id", "created_at", "id"], unique=False)
 
     op.create_table(
         "queue",
         sa.Column("task_id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("api_key_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("product", sa.String(length=401), nullable=False),
+        sa.Column("family", sa.String(length=64), nullable=False),
         sa.Column("engine", sa.String(length=64), nullable=False),
-        sa.Column("priority", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("turn", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("given_back", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -178,14 +248,14 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "queue_ready",
-            ["engine", "product", sa.literal_column("priority desc"), "task_id"],
+            ["engine", "product", "turn", "task_id"],
             unique=False,
             postgresql_where=sa.text("state = 'ready'"),
             sqlite_where=sa.text("state = 'ready'"),
         )
         batch_op.create_index(
             "queue_staged",
-            ["account_id", sa.literal_column("priority desc"), "task_id"],
+            ["account_id", "task_id"],
             unique=False,
             postgresql_where=sa.text("state = 'staged'"),
             sqlite_where=sa.text("state = 'staged'"),
@@ -235,9 +305,17 @@ def upgrade() -> None:
         sa.Column("key_hash", sa.String(length=64), nullable=False),
         sa.Column("hint", sa.String(length=16), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("scopes", sa.String(length=200), nullable=False),
+        sa.Column(
+            "limits", sa.JSON().with_variant(sa.Text(), "sqlite"), server_default=sa.text("'{}'"), nullable=False
+        ),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_used_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="api_keys_account_id_fkey"),
         sa.PrimaryKeyConstraint("id", name="api_keys_pkey"),
         sa.UniqueConstraint("key_hash", name="api_keys_key_hash_key"),
     )
+    with op.batch_alter_table("api_keys") as batch_op:
+        batch_op.create_index("api_keys_account", ["account_id"], unique=False)

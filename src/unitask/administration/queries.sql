@@ -1,0 +1,66 @@
+-- name: add_audit
+insert into audit (actor, action, account_id, detail, created_at) values (:actor, :action, :account_id, :detail, :now)
+
+-- name: list_audit
+select * from audit where id < :before and (:all_accounts or account_id = :account_id) order by id desc limit :most
+
+-- name: wrong_balances
+with books as (
+  select account_id,
+    sum(case when credit = 'available' then points when debit = 'available' then -points else 0 end) as available,
+    sum(case when credit = 'held' then points when debit = 'held' then -points else 0 end) as held,
+    sum(case when credit = 'used' then points when debit = 'used' then -points else 0 end) as used
+  from ledger group by account_id
+), compared as (
+  select a.id as account_id, 'available' as book, a.available_points as points, coalesce(b.available, 0) as expected
+  from accounts a left join books b on b.account_id = a.id
+  union all select a.id, 'held', a.held_points, coalesce(b.held, 0) from accounts a left join books b on b.account_id = a.id
+  union all select a.id, 'used', a.used_points, coalesce(b.used, 0) from accounts a left join books b on b.account_id = a.id
+  union all select b.account_id, 'available of no account', 0, b.available from books b
+  where not exists (select 1 from accounts a where a.id = b.account_id)
+)
+select * from compared where points <> expected order by account_id, book
+
+-- name: wrong_holds
+select a.id as account_id, a.held_points as points, coalesce(sum(q.price_points), 0) as expected
+from accounts a left join queue q on q.account_id = a.id
+group by a.id, a.held_points having a.held_points <> coalesce(sum(q.price_points), 0) order by a.id
+
+-- name: wrong_counters
+with counted as (
+  select a.id as account_id, a.active_tasks, a.staged_tasks,
+    count(case when q.state <> 'staged' then 1 end) as active, count(case when q.state = 'staged' then 1 end) as staged
+  from accounts a left join queue q on q.account_id = a.id group by a.id, a.active_tasks, a.staged_tasks
+)
+select account_id, 'active' as book, active_tasks as points, active as expected from counted where active_tasks <> active
+union all select account_id, 'staged', staged_tasks, staged from counted where staged_tasks <> staged
+
+-- name: wrong_movements
+select id, kind, debit, credit from ledger
+where (kind, debit, credit) not in (
+  ('top_up', 'outside', 'available'), ('adjust_up', 'outside', 'available'), ('adjust_down', 'available', 'outside'),
+  ('hold', 'available', 'held'), ('capture', 'held', 'used'), ('release', 'held', 'available'),
+  ('expire', 'available', 'expired'))
+  or (kind in ('hold', 'capture', 'release')) <> (task_id is not null) order by id limit 100
+
+-- name: wrong_tasks
+with moved as (
+  select t.id, t.status, t.price_points, t.charged_points as charged,
+    coalesce((select points from ledger where task_id = t.id and kind = 'hold'), -1) as held,
+    coalesce((select points from ledger where task_id = t.id and kind = 'capture'), 0) as captured,
+    coalesce((select points from ledger where task_id = t.id and kind = 'release'), 0) as released
+  from tasks t
+)
+select * from moved where held <> price_points or captured <> charged or captured > held
+  or (status in ('completed', 'failed') and held <> captured + released)
+  or (status not in ('completed', 'failed') and captured + released <> 0)
+  or (status = 'failed' and captured <> 0)
+limit 100
+
+-- Points that were used are drawn from the packs later: packs may hold more than is left, never less.
+-- name: wrong_packs
+select a.id as account_id, coalesce(sum(p.remaining), 0) as points, a.available_points + a.held_points as expected
+from accounts a left join credit_packs p on p.account_id = a.id
+where not a.unlimited
+group by a.id, a.available_points, a.held_points
+having coalesce(sum(p.remaining), 0) < a.available_points + a.held_points order by a.id

@@ -1,0 +1,35 @@
+"""Which staged tasks of an account get the slots that are free: the oldest whose family and key have room."""
+
+from typing import Final
+
+from unitask.accounts import repository as accounts
+from unitask.db import Transaction
+from unitask.queue import repository as queue
+from unitask.queue.turns import Turns
+from unitask.tasks.advance import Step
+from unitask.tasks.lifecycle import Promoted
+from unitask.tasks.room import Room
+
+_BATCH: Final = 100
+_MOST: Final = 100
+_FIRST: Final = "00000000-0000-0000-0000-000000000000"
+
+
+async def promotions(tx: Transaction, account_id: int, turns: Turns) -> list[Step]:
+    """Lock an account and find the next staged tasks that may run; at most a hundred at a time."""
+    account = (await accounts.lock(tx, [account_id]))[account_id]
+    room = Room(account, turns)
+    steps: list[Step] = []
+    if account.staged_tasks == 0 or room.is_full():
+        return steps
+    limits = await accounts.key_limits(tx, account_id)
+    after = _FIRST
+    while batch := await queue.lock_staged(tx, account_id=account_id, after=after, most=_BATCH):
+        for ticket in batch:
+            turn = room.promote(limits[ticket.api_key_id], key_id=ticket.api_key_id, family=ticket.family)
+            if turn is not None:
+                steps.append(Step(ticket, Promoted(), turn=turn))
+            if room.is_full() or len(steps) == _MOST:
+                return steps
+        after = batch[-1].task_id
+    return steps
