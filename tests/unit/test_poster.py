@@ -144,7 +144,7 @@ def test_a_connection_that_its_server_has_closed_is_not_used_again():
                 for _ in range(2):
                     answered = await poster.post(server.url(), content=b"{}", headers={}, timeout_s=5, limit_bytes=100)
                     bodies.append(answered.body)
-                    ((kept,),) = poster._connections._idle.values()
+                    ((*_, kept),) = poster._connections._idle.values()
                     await seen(kept.has_expired, within_s=5, what="the end of the connection")
             return bodies
 
