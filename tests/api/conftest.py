@@ -14,7 +14,7 @@ from unitask.app import Services
 
 @pytest.fixture
 async def operator(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    """Open a client with the admin key."""
+    """Come with the admin key."""
     settings = services.settings.model_copy(update={"admin_key": SecretStr(ADMIN_KEY)})
     transport = httpx.ASGITransport(Application(replace(services, settings=settings)), raise_app_exceptions=False)
     async with httpx.AsyncClient(

@@ -1,14 +1,18 @@
 """Who a key speaks for, what is left, and what runs."""
 
+from typing import Any
+
 import httpx
 import pytest
 
-from support.accounts import open_account
+from support.accounts import ACTOR, open_account
 from support.answers import accepted, refused
 from support.clock import ManualClock
 from support.orders import CAT, CAT_POINTS, cutout
 from support.worker import HandWorker
+from unitask.accounts.limits import Limits
 from unitask.app import Services
+from unitask.kit.clock import DAY_US
 
 KEYED = (
     ("GET", "/account/info"),
@@ -77,10 +81,63 @@ async def test_the_balance_is_told_in_points_and_dollars(client: httpx.AsyncClie
         "expired_credits": 0,
         "inactive_credits": 0,
         "credit_packs_count": 1,
-        "credit_packs": [
-            {"id": 1, "active": True, "capacity": 10_000_000, "expired_at": "0001-01-01T00:00:00Z"},
-        ],
+        "credit_packs": [{"id": 1, "active": True, "capacity": 10_000_000, "expired_at": "0001-01-01T00:00:00Z"}],
     }
+
+
+async def test_packs_are_listed_with_their_end(
+    client: httpx.AsyncClient, services: Services, clock: ManualClock
+) -> None:
+    """What came in counts whole; a pack that is used up or past its time is not active, cleared or not."""
+    person = await open_account(services, "careful")
+    for points, days in ((CAT_POINTS, 1), (70, 2), (500, 30), (9, None)):
+        expires_at = None if days is None else clock.now_us() + days * DAY_US
+        await services.credit.top_up(person.account_id, points, actor=ACTOR, expires_at=expires_at)
+    accepted(await client.post("/api/v1/task", json=CAT, headers=person.headers))
+    (work,) = await HandWorker(services).claim()
+    assert await HandWorker(services).complete(work)
+
+    async def told() -> tuple[dict[str, Any], list[bool]]:
+        info = accepted(await client.get("/account/info", headers=person.headers))["credit_pack_info"]
+        return info, [pack["active"] for pack in info["credit_packs"]]
+
+    info, active = await told()
+    assert [pack["capacity"] for pack in info["credit_packs"]] == [CAT_POINTS, 70, 500, 9]
+    assert active == [False, True, True, True]
+    assert info["credit_packs"][0]["expired_at"] == "2027-01-16T08:00:00Z"
+    clock.pass_s(2 * 24 * 3600)
+    info, active = await told()
+    assert (active, info["expired_credits"]) == ([False, False, True, True], 0)
+    await services.credit.expire()
+    info, active = await told()
+    assert (active, info["expired_credits"]) == ([False, False, True, True], 70)
+    assert (info["total_credits"], info["available_credits"]) == (CAT_POINTS + 579, 509)
+    assert (info["credit_packs_count"], info["inactive_credits"]) == (4, 0)
+
+
+async def test_limits_are_told_as_numbers(client: httpx.AsyncClient, services: Services) -> None:
+    """A family's own where it has one below that of all; those of the plan too, under its name."""
+    await services.registry.put_plan("studio", Limits(concurrent_tasks=9), actor=ACTOR)
+    person = await open_account(services, "careful", family_tasks={"flux": 2, "trellis": 50})
+    await services.registry.set_account(person.account_id, actor=ACTOR, plan="studio")
+    data = accepted(await client.get("/account/info", headers=person.headers))
+    assert (data["plan"], data["max_concurrent_task_count"]) == ("studio", 9)
+    families = ("flux", "trellis", "image_toolkit")
+    assert [data[f"max_{family}_concurrency"] for family in families] == [2, 9, 9]
+
+
+async def test_a_decision_of_the_operator_moves_the_time_of_the_account(
+    client: httpx.AsyncClient, services: Services, clock: ManualClock
+) -> None:
+    """Work does not."""
+    person = await open_account(services, "careful", unlimited=True)
+    clock.pass_s(60)
+    accepted(await client.post("/api/v1/task", json=CAT, headers=person.headers))
+    data = accepted(await client.get("/account/info", headers=person.headers))
+    assert (data["created_at"], data["updated_at"]) == ("2027-01-15T08:00:00Z",) * 2
+    await services.registry.set_account(person.account_id, actor=ACTOR, unlimited=True)
+    data = accepted(await client.get("/account/info", headers=person.headers))
+    assert data["updated_at"] == "2027-01-15T08:01:00Z"
 
 
 async def test_an_account_is_described_with_the_documented_keys(client: httpx.AsyncClient, services: Services) -> None:
@@ -98,7 +155,7 @@ async def test_an_account_is_described_with_the_documented_keys(client: httpx.As
 
 
 async def test_the_information_has_every_documented_key_and_no_other(client: httpx.AsyncClient) -> None:
-    """Of what this server does not have, limits and pools are 0, and switches off."""
+    """Of what this server does not have, limits and pools are 0 and switches off."""
     data = accepted(await client.get("/account/info"))
     assert set(data) == INFORMATION
     pools = {key for key in INFORMATION if key.startswith("private_")}
@@ -106,14 +163,13 @@ async def test_the_information_has_every_documented_key_and_no_other(client: htt
     assert {(type(data[key]), data[key]) for key in pools | foreign} == {(int, 0)}
     switches = {key for key in INFORMATION if key.startswith("is_using_") or key.endswith("_failover_enabled")}
     assert all(data[key] is False for key in switches)
-    assert data["updated_at"] == data["created_at"] == "2027-01-15T08:00:00Z"
 
 
 async def test_an_account_without_limits_says_so_in_numbers(client: httpx.AsyncClient) -> None:
     """Clients format and compare these, so none of them is null."""
     data = accepted(await client.get("/account/info"))
     assert data["plan"] == "open"
-    assert type(data["max_concurrent_task_count"]) is int
+    assert data["max_concurrent_task_count"] == data["max_flux_concurrency"] == 10_000
     assert isinstance(data["equivalent_in_usd"], float)
 
 

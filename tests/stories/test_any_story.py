@@ -1,13 +1,9 @@
 """Hypothesis looks for a story after which the books are wrong, and tells the shortest it finds."""
 
-import asyncio
-import shutil
-from collections.abc import Callable, Coroutine, Iterator
-from itertools import count
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -28,6 +24,7 @@ from support.customer import Customer, with_webhook
 from support.orders import CAT, cutout, raw
 from support.sql import rows
 from support.worker import HandWorker
+from support.world import World
 from unitask.accounts.limits import NO_LIMITS, Limits
 from unitask.accounts.model import Account
 from unitask.administration import books
@@ -40,9 +37,8 @@ from unitask.kit.errors import Conflict, IdempotencyMismatch, InsufficientCredit
 from unitask.settings import Settings
 from unitask.tasks.model import Work
 
-T = TypeVar("T")
-EXAMPLES = 20
-STEPS = 50
+EXAMPLES = 40
+STEPS = 30
 STAGED = 3
 FOUR = {
     "model": "Qubico/flux1-schnell",
@@ -51,13 +47,13 @@ FOUR = {
 }
 ORDERS = {"cat": CAT, "four": FOUR, "cutout": cutout("https://example.com/a.png"), "hook": with_webhook(FOUR)}
 CAPPED = 400_000
-# Who there is: points to begin with, and limits of the account and of the key.
+# Who there is: points to begin with, some of which expire the next day, and limits of the account and of the key.
 PEOPLE: dict[str, dict[str, Any]] = {
     "rich": {"points": 10**8},
-    "poor": {"points": 200_000},
+    "poor": {"points": 100_000, "for_a_day": 400_000},
     "house": {"unlimited": True, "task_limit": 2},
     "narrow": {"points": 10**7, "family_tasks": {"flux": 1}, "staged_tasks": 2},
-    "keyed": {"points": 10**7, "key": Limits(concurrent_tasks=1, staged_tasks=1)},
+    "keyed": {"for_a_day": 10**6, "key": Limits(concurrent_tasks=1, staged_tasks=1)},
     "daily": {"points": 10**7, "daily_points": CAPPED, "key": Limits(family_tasks={"flux": 2})},
 }
 LIMITS = {
@@ -69,56 +65,12 @@ LIMITS = {
 HOUR_S = 3600
 TIMES_S = {"a beat": 2, "a lease": 20, "hours": 5 * HOUR_S, "a day": 24 * HOUR_S}
 names = st.sampled_from(sorted(PEOPLE))
+whats = st.sampled_from(sorted(ORDERS))
 picks = st.integers(0, 2) | st.integers(0, 50)  # mostly one of the latest
 order_keys = st.sampled_from([None, None, None, "one", "two"])
 # How an attempt ends: a number is how many pictures were made.
 ends = st.sampled_from(["later", "made", "failed", "retry", "given back", 0, 1, 2.2, 9])
 amounts = st.sampled_from([1, 50_000, 150_000, 1_000_000])
-TABLES = (
-    *("audit", "credit_packs", "ledger", "deliveries", "artifacts", "idempotency", "queue", "tasks", "workers"),
-    *("leases", "api_keys", "accounts"),
-)
-
-
-class World:
-    """An event loop and one database that is emptied for each story."""
-
-    def __init__(self, source: str, folder: Path) -> None:
-        self.run = asyncio.Runner()
-        self.folder = folder
-        self._source = source
-        self._numbers = count()
-        self._admin: Any = None
-        self._url = ""
-
-    def __call__(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run one use case to its end."""
-        return self.run.run(work)
-
-    async def empty(self) -> str:
-        """Make an empty database; gives its address."""
-        if not self._source.startswith("postgresql"):
-            path = self.folder / f"{next(self._numbers)}.db"
-            shutil.copy(self._source, path)
-            return f"sqlite:///{path}"
-        if self._admin is None:
-            admin = await asyncpg.connect(self._source.format(name="template1"))
-            await admin.execute("create database any_story template postgres")
-            await admin.close()
-            self._url = self._source.format(name="any_story")
-            self._admin = await asyncpg.connect(self._url)
-        for table in TABLES:
-            await self._admin.execute(f"delete from {table}")
-        await self._admin.execute("update plans set limits = '{}'")
-        return self._url
-
-    async def drop(self) -> None:
-        """Clear away."""
-        if self._admin is not None:
-            await self._admin.close()
-            admin = await asyncpg.connect(self._source.format(name="template1"))
-            await admin.execute("drop database any_story with (force)")
-            await admin.close()
 
 
 class Story(RuleBasedStateMachine):
@@ -136,10 +88,12 @@ class Story(RuleBasedStateMachine):
         self.counts: dict[str, int] = {}
         self.services: Services | None = None
 
-    @initialize()
-    def begin(self) -> None:
-        """Open the server and the accounts."""
+    @initialize(orders=st.lists(st.tuples(names, whats), max_size=12))
+    def begin(self, orders: list[tuple[str, str]]) -> None:
+        """Open the server and the accounts, and order the first things."""
         self.world(self._open())
+        for name, what in orders:
+            self.world(self._order(self.people[name], ORDERS[what], None))
 
     async def _open(self) -> None:
         url = await self.world.empty()
@@ -154,8 +108,11 @@ class Story(RuleBasedStateMachine):
         self.workers = [HandWorker(services, f"worker-{number}") for number in range(2)]
         for name, who in PEOPLE.items():
             terms = dict(who)
-            key = terms.pop("key", NO_LIMITS)
+            key, for_a_day = terms.pop("key", NO_LIMITS), terms.pop("for_a_day", 0)
             person = await open_account(services, name, **terms)
+            if for_a_day:
+                end = self.clock.now_us() + DAY_US
+                await services.credit.top_up(person.account_id, for_a_day, actor=ACTOR, expires_at=end)
             (made,) = await services.keyring.keys(person.account_id)
             await services.keyring.set(made.id, actor=ACTOR, limits=key)
             self.people[name] = Customer(
@@ -167,11 +124,18 @@ class Story(RuleBasedStateMachine):
         if self.services is not None:
             self.world(self.services.close())
 
-    @rule(name=names, whats=st.lists(st.sampled_from(sorted(ORDERS)), min_size=1, max_size=4), key=order_keys)
+    @rule(name=names, whats=st.lists(whats, min_size=1, max_size=4), key=order_keys)
     def order(self, name: str, whats: list[str], key: str | None) -> None:
         """Order a few things, perhaps again under an old key; a refusal has its reason."""
         for what in whats:
             self.world(self._order(self.people[name], ORDERS[what], key))
+
+    @rule(orders=st.lists(st.tuples(names, whats), max_size=6), ends=st.lists(ends, min_size=1, max_size=6))
+    def be_busy(self, orders: list[tuple[str, str]], ends: list[str | float]) -> None:
+        """Let several accounts order, and a worker work."""
+        for name, what in orders:
+            self.world(self._order(self.people[name], ORDERS[what], None))
+        self.world(self._work(self.workers[0], ends))
 
     async def _order(self, customer: Customer, what: dict[str, Any], key: str | None) -> None:
         before = await customer.account()
@@ -372,8 +336,7 @@ def story(database_source: str, tmp_path: Path) -> Iterator[Callable[[], RuleBas
     """Give the machine on one of the databases."""
     world = World(database_source, tmp_path)
     yield type("Story", (Story,), {"world": world})
-    world(world.drop())
-    world.run.close()
+    world.close()
 
 
 def test_no_story_makes_the_books_wrong(story: Callable[[], RuleBasedStateMachine]) -> None:

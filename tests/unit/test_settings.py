@@ -1,6 +1,9 @@
 import pytest
+from pydantic import SecretStr
 
 from unitask.settings import Settings, WrongSetting
+
+LONG = 16
 
 
 @pytest.mark.parametrize(
@@ -16,6 +19,9 @@ from unitask.settings import Settings, WrongSetting
         ("SECRET", "short", "Value should have at least 16 items"),
         ("WORKER_TOKEN", "short", "Value should have at least 16 items"),
         ("API_KEY", "short", "Value should have at least 8 items"),
+        ("ADMIN_KEY", "0123456789abcdef0123456789abcde", "Value should have at least 32 items"),
+        ("ADMIN_KEY", "a" * 64, "must be hard to guess"),
+        ("ADMIN_KEY", "012345678" * 4, "must be hard to guess"),
         ("SLOTS", "0", "Input should be greater than or equal to 1"),
         ("LEASE_S", "soon", "Input should be a valid number"),
         ("ALLOW_PRIVATE_NETWORKS", "perhaps", "Input should be a valid boolean"),
@@ -30,6 +36,13 @@ def test_a_wrong_value_is_a_sentence_that_names_the_setting(
     with pytest.raises(WrongSetting, match=f"^UNITASK_{setting} is wrong: ") as caught:
         Settings.load()
     assert why in str(caught.value)
+    assert len(value) < LONG or value not in str(caught.value)
+
+
+def test_a_random_admin_key_is_strong_enough() -> None:
+    """What the sentence advises is accepted, as is any other long key of chance."""
+    for key in ("8f3c1d5e7a90b2c4" * 2, "q7-Zk2_xW9bT4mR8vL1cN6pY3sD5fH0jG"):
+        assert Settings.load(admin_key=SecretStr(key)).admin_key == SecretStr(key)
 
 
 def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

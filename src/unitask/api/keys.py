@@ -1,6 +1,6 @@
 """The account's own keys. No key can make one that may do more than itself."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from starlette.requests import Request
@@ -39,6 +39,11 @@ def _check_scopes(who: Caller, scopes: frozenset[Scope]) -> None:
 def _check_room(keys: Iterable[Key], now: int) -> None:
     if sum(key.works(now) for key in keys) >= MOST_KEYS:
         raise Conflict(f"this account has {MOST_KEYS} keys that work; revoke one first")
+
+
+def _require(keys: Container[int], key_id: int) -> None:
+    if key_id not in keys:
+        raise NotFound(f"no key {key_id}; GET /api/v1/keys lists them")
 
 
 async def _keys(request: Request, who: Caller) -> tuple[dict[int, Key], Key]:
@@ -88,8 +93,7 @@ async def rotate_key(request: Request) -> JsonAnswer:
     _check_maker(who)
     key_id = path_number(request, "key_id")
     keys, own = await _keys(request, who)
-    if key_id not in keys:
-        raise NotFound(f"no key {key_id}; GET /api/v1/keys lists them")
+    _require(keys, key_id)
     _check_scopes(who, keys[key_id].scopes)
     if _ends_later(keys[key_id].expires_at, own.expires_at):
         raise Forbidden("this key expires, so it may not rotate one that works longer")
@@ -103,7 +107,10 @@ async def rotate_key(request: Request) -> JsonAnswer:
 async def revoke_key(request: Request) -> JsonAnswer:
     """`DELETE /api/v1/keys/{key_id}`: end a key, also the one that asks."""
     who = await caller(request, Scope.ACCOUNT)
-    await services(request).keyring.revoke(path_number(request, "key_id"), actor=_actor(who), account_id=who.account_id)
+    key_id = path_number(request, "key_id")
+    keys, _ = await _keys(request, who)
+    _require({key.id for key in keys.values() if key.revoked_at is None}, key_id)
+    await services(request).keyring.revoke(key_id, actor=_actor(who), account_id=who.account_id)
     return success(None)
 
 

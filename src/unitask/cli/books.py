@@ -22,7 +22,7 @@ def ledger() -> None:
 
 @ledger.command()
 def check() -> None:
-    """Compare ledger, balances, packs and tasks of all accounts, also while the server runs."""
+    """Compare ledger, balances, packs and tasks of all accounts."""
 
     async def work(services: Services) -> tuple[list[str], int]:
         troubles = await books.troubles(services.database)

@@ -110,7 +110,7 @@ def _state(key: Key, now: int) -> str:
     help="Seconds that the old one works on.",
 )
 def rotate(key_id: int, overlap_s: int) -> None:
-    """Make a new key with the same rights and show it; the old one ends after the overlap."""
+    """Make a key with the same rights; the old one ends after the overlap."""
     _, secret = with_services(lambda services: services.keyring.rotate(key_id, actor=ACTOR, overlap_s=overlap_s))
     click.echo(secret)
 
