@@ -41,7 +41,7 @@ async def test_a_task_past_its_deadline_fails_wherever_it_stands(
     """It costs nothing and says how long it was given; a result that comes later is refused."""
     limit = 0 if status is Status.STAGED else 1
     customer = await Customer.of(services, "overdue", task_limit=limit)
-    before = await customer.account()
+    before = await customer.books()
     task = await customer.order()
     works = await worker.claim() if status is Status.PROCESSING else []
     clock.pass_s(DEADLINE_S - 1)
@@ -55,7 +55,7 @@ async def test_a_task_past_its_deadline_fails_wherever_it_stands(
     ended = await customer.see(task.id)
     assert ended.status is Status.FAILED
     assert json.loads(ended.error or "")["message"] == f"the task did not end within {DEADLINE_S} s and was given up"
-    assert await customer.account() == before
+    assert await customer.books() == before
     assert [await worker.complete(work) for work in works] == [False] * len(works)
     assert await services.tasks.reap() == 0
 

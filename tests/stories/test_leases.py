@@ -123,7 +123,7 @@ async def test_a_task_that_keeps_losing_its_workers_fails(
     services: Services, clock: ManualClock, customer: Customer, worker: HandWorker
 ) -> None:
     """After the last allowed attempt it fails with a sentence that says so, and costs nothing."""
-    before = await customer.account()
+    before = await customer.books()
     task = await customer.order()
     for attempt in range(1, ATTEMPTS + 1):
         (work,) = await worker.claim()
@@ -135,7 +135,7 @@ async def test_a_task_that_keeps_losing_its_workers_fails(
     assert ended.status is Status.FAILED
     assert error(ended)["message"] == "the task was given up after its last attempt: the worker stopped answering"
     assert json.loads(ended.logs) == [f"attempt {number}: the worker stopped answering" for number in (1, 2, 3)]
-    assert await customer.account() == before
+    assert await customer.books() == before
 
 
 async def test_a_failure_worth_another_attempt_gets_all_of_them(customer: Customer, worker: HandWorker) -> None:

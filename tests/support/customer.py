@@ -59,3 +59,9 @@ class Customer:
     async def account(self) -> Account:
         """Read balance and counters."""
         return await read(self.services, self.caller.account_id)
+
+    async def books(self) -> tuple[int, ...]:
+        """Read points and counters alone."""
+        account = await self.account()
+        points = (account.available_points, account.held_points, account.used_points, sum(account.spent.values()))
+        return (*points, account.active_tasks, account.staged_tasks, sum(account.active.values()))
