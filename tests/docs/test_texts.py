@@ -20,7 +20,7 @@ TEXTS += sorted((ROOT / "docs").rglob("*.md"))
 NO_SETTINGS = {"UNITASK_FAULT"}
 SETTINGS = {f"UNITASK_{name.upper()}" for name in Settings.model_fields}
 MAKE = re.compile(r"(?:^|[;&|] *)make((?: [\w./=-]+)+)")
-COMMAND = re.compile(r"(?:^|[;&|(] *|\s)(?:\S*/)?unitask((?: [a-z|]+)+)")
+COMMAND = re.compile(r"(?:^|[;&|(] *|\s)(?:\S*/)?unitask((?: [a-z|][a-z|-]*)+)")
 
 
 def texts() -> dict[str, str]:
@@ -140,7 +140,9 @@ def test_targets_are_found_in_a_line(line: str, found: list[str]) -> None:
         ("pip install 'unitask[cpu]'", True),
         ("unitask keys revoke 3", True),
         ("unitask --version", True),
+        ("unitask credit top-up acme --usd 5", True),
         ("unitask down", False),
+        ("unitask credit top", False),
         ("unitask keys add|forget", False),
     ],
 )
