@@ -23,8 +23,9 @@ class Queue:
     def order(self, account: str, number: int = 1) -> None:
         """Order tasks."""
         for _ in range(number):
-            turn = self.turns.of_next(active_tasks=self.active.get(account, 0), last_turn=self.last.get(account, 0))
-            self.last[account] = max(turn, self.last.get(account, 0))
+            active, last = self.active.get(account, 0), self.last.get(account, 0)
+            turn = self.turns.of_next("gpu", active_tasks=active, last_turn=last)
+            self.last[account] = turn
             self.active[account] = self.active.get(account, 0) + 1
             self.ordered += 1
             self.ready.append((turn, self.ordered, account))
@@ -33,7 +34,7 @@ class Queue:
         """Claim the next task and end it at once; gives whose it was."""
         turn, number, account = min(self.ready)
         self.ready.remove((turn, number, account))
-        self.turns.serve(turn)
+        self.turns.serve(["gpu"], [("gpu", turn)])
         self.active[account] -= 1
         return account
 
@@ -47,26 +48,34 @@ class Queue:
 def test_the_turn_being_served_only_grows() -> None:
     """A task that is tried again has an old turn."""
     turns = Turns()
-    turns.serve(5)
-    turns.serve(3)
-    assert turns.now == 5
+    turns.serve(["gpu"], [("gpu", 5)])
+    turns.serve(["gpu"], [("gpu", 3)])
+    assert turns.served("gpu") == 5
 
 
 def test_a_new_account_joins_the_turn_that_is_being_served() -> None:
     """Tasks of an account follow each other, one in each turn."""
     turns = Turns()
-    turns.serve(41)
-    assert turns.of_next(active_tasks=0, last_turn=0) == 41
-    assert turns.of_next(active_tasks=1, last_turn=41) == 42
-    assert turns.of_next(active_tasks=2, last_turn=42) == 43
+    turns.serve(["gpu"], [("gpu", 41)])
+    assert turns.of_next("gpu", active_tasks=0, last_turn=0) == 41
+    assert turns.of_next("gpu", active_tasks=1, last_turn=41) == 42
+    assert turns.of_next("gpu", active_tasks=2, last_turn=42) == 43
+
+
+def test_each_engine_counts_its_own_turns() -> None:
+    """What one has served says nothing about another."""
+    turns = Turns()
+    turns.serve(["cpu"], [("cpu", 1_000)])
+    assert turns.of_next("gpu", active_tasks=0, last_turn=0) == 1
+    assert turns.of_next("cpu", active_tasks=0, last_turn=0) == 1_000
 
 
 def test_turns_of_cancelled_tasks_are_not_held_against_an_account() -> None:
     """Who cancels a thousand tasks is not a thousand turns late."""
     turns = Turns()
-    turns.serve(3)
-    assert turns.of_next(active_tasks=0, last_turn=1_000) == 4
-    assert turns.of_next(active_tasks=2, last_turn=1_000) == 6
+    turns.serve(["gpu"], [("gpu", 3)])
+    assert turns.of_next("gpu", active_tasks=0, last_turn=1_000) == 4
+    assert turns.of_next("gpu", active_tasks=2, last_turn=1_000) == 6
 
 
 def test_ten_thousand_waiting_tasks_delay_the_first_of_another_by_one() -> None:

@@ -32,8 +32,8 @@ class Account:
     """An account as the transaction that locked it sees it.
 
     `limits` are its own over those of its plan; `own_limits` its own alone. `active` counts the tasks that occupy a
-    slot, see `unitask.accounts.limits.Slots`; `last_turn` is the queue's. `spent` are the points of the tasks of
-    `spent_day` (days since the epoch, UTC): in all under an empty name, and by key under `#7`.
+    slot, see `unitask.accounts.limits.Slots`; `last_turns` are the queue's, by engine. `spent` are the points of the
+    tasks of `spent_day` (days since the epoch, UTC): in all under an empty name, and by key under `#7`.
     """
 
     id: int
@@ -51,7 +51,7 @@ class Account:
     active_tasks: int
     staged_tasks: int
     active: dict[str, int]
-    last_turn: int
+    last_turns: dict[str, int]
     created_at: int
     updated_at: int
 
@@ -76,7 +76,7 @@ class Change:
     staged_tasks: int = 0
     active: dict[str, int] = field(default_factory=dict)
     spent: dict[tuple[int, str], int] = field(default_factory=dict)
-    last_turn: int = 0
+    last_turns: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ update accounts set
   active_tasks = active_tasks + (c.value ->> 'active_tasks'),
   staged_tasks = staged_tasks + (c.value ->> 'staged_tasks'),
   active = c.value ->> 'active', spent_day = c.value ->> 'spent_day', spent = c.value ->> 'spent',
-  last_turn = c.value ->> 'last_turn'
+  last_turns = c.value ->> 'last_turns'
 from json_each(:rows) c where accounts.id = (c.value ->> 'id')
 -- name: change_accounts [postgres]
 update accounts set
@@ -38,10 +38,10 @@ update accounts set
   used_points = accounts.used_points + c.used_points,
   active_tasks = accounts.active_tasks + c.active_tasks,
   staged_tasks = accounts.staged_tasks + c.staged_tasks,
-  active = c.active::json, spent_day = c.spent_day, spent = c.spent::json, last_turn = c.last_turn
+  active = c.active::json, spent_day = c.spent_day, spent = c.spent::json, last_turns = c.last_turns::json
 from json_to_recordset(:rows::json) as c(
   id bigint, available_points bigint, held_points bigint, used_points bigint, active_tasks int, staged_tasks int,
-  active text, spent_day int, spent text, last_turn bigint)
+  active text, spent_day int, spent text, last_turns text)
 where accounts.id = c.id
 
 -- name: set_account

@@ -34,7 +34,7 @@ def _account(row: Row) -> Account:
         active_tasks=row["active_tasks"],
         staged_tasks=row["staged_tasks"],
         active=orjson.loads(row["active"]),
-        last_turn=row["last_turn"],
+        last_turns=orjson.loads(row["last_turns"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
@@ -89,7 +89,7 @@ def _changed(account: Account, one: Change) -> dict[str, int | str]:
         "active": _text(_sum(account.active, one.active)),
         "spent_day": day,
         "spent": _text(spent),
-        "last_turn": max(one.last_turn, account.last_turn),
+        "last_turns": _text(account.last_turns | one.last_turns),
     }
 
 

@@ -71,7 +71,7 @@ accounts = Table(
     Column("active_tasks", Integer, nullable=False, server_default=text("0")),
     Column("staged_tasks", Integer, nullable=False, server_default=text("0")),
     Column("active", _Document, nullable=False, server_default=text("'{}'")),
-    Column("last_turn", BigInteger, nullable=False, server_default=text("0")),
+    Column("last_turns", _Document, nullable=False, server_default=text("'{}'")),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     CheckConstraint("unlimited or available_points >= 0", name="available"),
@@ -295,6 +295,13 @@ endpoints = Table(
     Column("failed_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
     Index("endpoints_failed", "failed_at"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("engine", String(64), primary_key=True),
+    Column("turn", BigInteger, nullable=False),
 )
 
 leases = Table(

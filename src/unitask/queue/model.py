@@ -16,8 +16,8 @@ class State(StrEnum):
 class Ticket:
     """One live task. `attempt` is the fencing token: it grows with every claim, and only its holder may settle.
 
-    `turn` is its place among the tasks of all accounts, see `unitask.queue.turns`. `given_back` attempts ended because
-    a worker was stopped; they do not count against the task.
+    `turn` is its place among the tasks of all accounts at its engine, see `unitask.queue.turns`. `given_back` attempts
+    ended because a worker was stopped; they do not count against the task.
     """
 
     task_id: str
@@ -39,11 +39,15 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What a worker can make: a product by an engine; `limit_us` is how long an attempt may take."""
+    """What a worker can make: a product by an engine.
+
+    `limit_us` is how long an attempt may take; `served` the turn that the engine serves, see `unitask.queue.turns`.
+    """
 
     product: str
     engine: str
     limit_us: int
+    served: int
 
 
 @dataclass(frozen=True, slots=True)

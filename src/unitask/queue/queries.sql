@@ -20,17 +20,17 @@ from (
     select task_id from queue
     where engine = (l.value ->> 'engine') and product = (l.value ->> 'product') and state = 'ready'
     order by turn, task_id limit :most)
-  order by q.turn, q.task_id limit :most
+  order by q.turn - (l.value ->> 'served'), q.task_id limit :most
 ) p where queue.task_id = p.task_id
 returning queue.task_id, attempt, engine, attempt_deadline, queue.turn
 -- name: claim [postgres]
 with picked as (
   select q.task_id, l.limit_us
-  from json_to_recordset(:rows::json) as l(product text, engine text, limit_us bigint), lateral (
+  from json_to_recordset(:rows::json) as l(product text, engine text, limit_us bigint, served bigint), lateral (
     select task_id, turn from queue
     where engine = l.engine and product = l.product and state = 'ready'
     order by turn, task_id limit :most for update skip locked) q
-  order by q.turn, q.task_id limit :most)
+  order by q.turn - l.served, q.task_id limit :most)
 update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
   attempt_deadline = :now::bigint + picked.limit_us
 from picked where queue.task_id = picked.task_id
@@ -89,9 +89,16 @@ from json_each(:rows) r where queue.task_id = (r.value ->> 'task_id')
 update queue set state = 'ready', turn = r.turn, worker_id = null, attempt_deadline = null, progress = 0, note = ''
 from json_to_recordset(:rows::json) as r(task_id uuid, turn bigint) where queue.task_id = r.task_id
 
--- name: turn
-select coalesce(
-  (select max(turn) from queue where state = 'processing'), (select min(turn) from queue where state = 'ready'), 0) as turn
+-- name: turns
+select engine, turn from turns
+
+-- name: note_turns [sqlite]
+insert into turns (engine, turn) select r.value ->> 'engine', r.value ->> 'turn' from json_each(:rows) r where true
+on conflict (engine) do update set turn = max(turns.turn, excluded.turn)
+-- name: note_turns [postgres]
+insert into turns (engine, turn) select engine, turn from json_to_recordset(:rows::json) as r(engine text, turn bigint)
+order by engine
+on conflict (engine) do update set turn = greatest(turns.turn, excluded.turn)
 
 -- name: uncount [sqlite]
 update queue set given_back = given_back + 1 where task_id in (select value from json_each(:rows))

@@ -1,6 +1,6 @@
 """The queue between rows and model. Locks come in the order of task ids."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from unitask.db import Database, Queries, Row, Transaction
@@ -93,11 +93,14 @@ async def make_ready(tx: Transaction, turns: Sequence[tuple[str, int]]) -> None:
         await tx.execute(SQL.make_ready, rows=[{"task_id": task_id, "turn": turn} for task_id, turn in turns])
 
 
-async def turn(database: Database) -> int:
-    """Tell how far the turns are: that of the task claimed last, or of the first that waits."""
-    rows = await database.fetch(SQL.turn)
-    found: int = rows[0]["turn"]
-    return found
+async def turns(database: Database) -> dict[str, int]:
+    """Tell which turn each engine serves, as far as it was noted."""
+    return {row["engine"]: row["turn"] for row in await database.fetch(SQL.turns)}
+
+
+async def note_turns(tx: Transaction, turns: Mapping[str, int]) -> None:
+    """Note which turn engines serve; no engine goes back."""
+    await tx.execute(SQL.note_turns, rows=[{"engine": engine, "turn": turn} for engine, turn in turns.items()])
 
 
 async def uncount(tx: Transaction, task_ids: Sequence[str]) -> None:

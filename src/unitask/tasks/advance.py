@@ -90,7 +90,7 @@ def _turn(step: Step) -> tuple[str, int]:
 def _moved(one: _Decided) -> Moved:
     ticket = one.step.ticket
     day = made_at_us(ticket.task_id) // DAY_US
-    return Moved(ticket.account_id, ticket.api_key_id, ticket.family, day, one.effects, one.step.turn or 0)
+    return Moved(ticket.account_id, ticket.api_key_id, ticket.family, day, one.effects, ticket.engine, one.step.turn)
 
 
 def _move(one: _Decided) -> repository.Move:

@@ -20,7 +20,8 @@ class Moved:
     family: str
     day: int
     effects: Effects
-    turn: int = 0
+    engine: str
+    turn: int | None
 
 
 def sum_changes(moved: Iterable[Moved]) -> list[Change]:
@@ -36,7 +37,8 @@ def _add(change: Change, one: Moved) -> None:
     change.available_points += effects.release - effects.hold
     change.held_points += effects.hold - effects.capture - effects.release
     change.used_points += effects.capture
-    change.last_turn = max(change.last_turn, one.turn)
+    if one.turn is not None:
+        change.last_turns[one.engine] = one.turn
     if effects.active:
         change.active_tasks += effects.active
         _count(change.active, counters(one.api_key_id, one.family), effects.active)

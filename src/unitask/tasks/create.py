@@ -109,7 +109,8 @@ async def _write(tx: Transaction, locked: Mapping[int, Account], accepted: list[
 def _moved(one: _Accepted) -> Moved:
     caller = one.order.caller
     day = one.order.now // DAY_US
-    return Moved(caller.account_id, caller.api_key_id, one.order.family, day, one.effects, one.turn)
+    turn = one.turn if one.task.status is Status.PENDING else None
+    return Moved(caller.account_id, caller.api_key_id, one.order.family, day, one.effects, one.order.engine, turn)
 
 
 def _task(order: Order, status: Status) -> Task:

@@ -26,7 +26,9 @@ async def promotions(tx: Transaction, account_id: int, turns: Turns) -> list[Ste
     after = _FIRST
     while batch := await queue.lock_staged(tx, account_id=account_id, after=after, most=_BATCH):
         for ticket in batch:
-            turn = room.promote(limits[ticket.api_key_id], key_id=ticket.api_key_id, family=ticket.family)
+            turn = room.promote(
+                limits[ticket.api_key_id], key_id=ticket.api_key_id, family=ticket.family, engine=ticket.engine
+            )
             if turn is not None:
                 steps.append(Step(ticket, Promoted(), turn=turn))
             if room.is_full() or len(steps) == _MOST:

@@ -18,7 +18,7 @@ class Room:
         self._account = account
         self._turns = turns
         self._slots = Slots(account.active_tasks, account.active)
-        self._last_turn = account.last_turn
+        self._last_turns = dict(account.last_turns)
         self._available = account.available_points
         self._staged = account.staged_tasks
         self._spent_on: dict[tuple[int, str], int] = {}
@@ -45,22 +45,23 @@ class Room:
         if not has_slot:
             self._staged += 1
             self._slots.wait(key, order.family)
-        return status, effects, self._take(key, order.family) if has_slot else 0
+        return status, effects, self._take(key, order.family, order.engine) if has_slot else 0
 
-    def promote(self, key_limits: Limits, *, key_id: int, family: str) -> int | None:
+    def promote(self, key_limits: Limits, *, key_id: int, family: str, engine: str) -> int | None:
         """Give a staged task a slot: its turn, or None if it has to go on waiting."""
         if not self._slots.free(self._account.limits, key_limits, key_id=key_id, family=family):
             return None
-        return self._take(key_id, family)
+        return self._take(key_id, family, engine)
 
     def is_full(self) -> bool:
         """Whether no task of any kind can have a slot."""
         limit = self._account.limits.concurrent_tasks
         return limit is not None and self._slots.in_all >= limit
 
-    def _take(self, key_id: int, family: str) -> int:
-        turn = self._turns.of_next(active_tasks=self._slots.in_all, last_turn=self._last_turn)
-        self._last_turn = turn
+    def _take(self, key_id: int, family: str, engine: str) -> int:
+        last_turn = self._last_turns.get(engine, 0)
+        turn = self._turns.of_next(engine, active_tasks=self._slots.in_all, last_turn=last_turn)
+        self._last_turns[engine] = turn
         self._slots.take(key_id=key_id, family=family)
         return turn
 

@@ -76,8 +76,10 @@ class Tasks:
         await self.follow_turns()
 
     async def follow_turns(self) -> None:
-        """Learn which turn is being served, also by other processes."""
-        self._turns.serve(await queue.turn(self._database))
+        """Learn which turns other processes serve, and tell them."""
+        ahead = self._turns.follow(await queue.turns(self._database))
+        if ahead:
+            await self._database.write(lambda tx: queue.note_turns(tx, ahead))
 
     async def _create_many(self, tx: Transaction, orders: list[Order]) -> list[Task | UnitaskError]:
         return await create(tx, orders, staged_limit=self._rules.staged_limit, turns=self._turns)
@@ -182,11 +184,10 @@ class Tasks:
 
         `gone` tells that the worker hung up: a task claimed for nobody would wait for the end of a lease.
         """
-        lanes = self._lanes(frozenset(engines))
         until = time.monotonic() + wait_s
         while not self.closing and not await gone():
             ring = self._bell.listen()
-            found = await self._claim_now(worker_id, lanes, most)
+            found = await self._claim_now(worker_id, engines, most)
             left = until - time.monotonic()
             if len(found) == most:
                 await self._database.notify(WORK)
@@ -200,13 +201,13 @@ class Tasks:
         self.closing = True
         self._bell.ring()
 
-    async def _claim_now(self, worker_id: str, lanes: Sequence[Lane], most: int) -> list[Work]:
+    async def _claim_now(self, worker_id: str, engines: Sequence[str], most: int) -> list[Work]:
         now = self._clock.now_us()
+        lanes = self._lanes(engines)
 
         async def work(tx: Transaction) -> list[Work]:
             claimed = await queue.claim(tx, worker_id=worker_id, lanes=lanes, most=most, now=now)
-            for one in claimed:
-                self._turns.serve(one.turn)
+            self._turns.serve(engines, [(one.engine, one.turn) for one in claimed])
             found = await repository.start(tx, claimed, now)
             await announce(tx, [(one.task_id, Status.PROCESSING) for one in found if chooses_events(one.config)], now)
             if found:
@@ -219,9 +220,9 @@ class Tasks:
         self.watch.ring(one.task_id for one in found)
         return found
 
-    def _lanes(self, engines: frozenset[str]) -> list[Lane]:
+    def _lanes(self, engines: Sequence[str]) -> list[Lane]:
         return [
-            Lane(product.key, recipe.engine, product.limit_s * SECOND_US)
+            Lane(product.key, recipe.engine, product.limit_s * SECOND_US, self._turns.served(recipe.engine))
             for product in self._catalogue
             for recipe in product.recipes
             if recipe.engine in engines

@@ -57,7 +57,9 @@ def upgrade() -> None:
         sa.Column(
             "active", sa.JSON().with_variant(sa.Text(), "sqlite"), server_default=sa.text("'{}'"), nullable=False
         ),
-        sa.Column("last_turn", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "last_turns", sa.JSON().with_variant(sa.Text(), "sqlite"), server_default=sa.text("'{}'"), nullable=False
+        ),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("active_tasks >= 0 and staged_tasks >= 0", name="accounts_tasks"),
@@ -189,6 +191,12 @@ def upgrade() -> None:
     with op.batch_alter_table("idempotency") as batch_op:
         batch_op.create_index("idempotency_expiry", ["expires_at"], unique=False)
 
+    op.create_table(
+        "turns",
+        sa.Column("engine", sa.String(length=64), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("engine", name="turns_pkey"),
+    )
     op.create_table(
         "leases",
         sa.Column("name", sa.String(length=64), nullable=False),
