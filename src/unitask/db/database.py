@@ -1,6 +1,7 @@
 """What a database offers to the layers above, whichever of the two it is."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from unitask.db.statements import Statement
@@ -26,6 +27,12 @@ class Transaction(Protocol):
 
     async def execute(self, statement: Statement, **parameters: Any) -> None:
         """Run a statement for its effect."""
+
+    def together(self) -> AbstractAsyncContextManager["Transaction"]:
+        """Send what is executed inside in one round trip, at the end of the block; nothing can be fetched in it.
+
+        No two of these statements may touch the same row, and none sees what the others do.
+        """
 
 
 class Database(Protocol):

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 
 from unitask.db.database import Row, Transaction
-from unitask.db.statements import Statement, bind
+from unitask.db.statements import Statement, bind, joined
 from unitask.kit.errors import Unavailable
 
 T = TypeVar("T")
@@ -48,6 +49,40 @@ class PostgresTransaction:
     async def execute(self, statement: Statement, **parameters: Any) -> None:
         """Run a statement for its effect."""
         await self._connection.fetch(statement.postgres, *_ordered(statement, parameters))
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator["_Together"]:
+        """Send what is executed inside in one round trip."""
+        collected = _Together()
+        yield collected
+        if collected.statements:
+            await self._connection.fetch(joined(tuple(collected.statements)), *collected.parameters)
+
+
+class _Together:
+    """Collects statements that run for their effect."""
+
+    def __init__(self) -> None:
+        self.statements: list[Statement] = []
+        self.parameters: list[Any] = []
+
+    async def execute(self, statement: Statement, **parameters: Any) -> None:
+        """Keep a statement for later."""
+        self.statements.append(statement)
+        self.parameters += _ordered(statement, parameters)
+
+    async def fetch(self, statement: Statement, **_: Any) -> list[Row]:
+        """Refuse: there is no answer yet."""
+        raise RuntimeError(f"{statement.name} cannot be fetched together with others")
+
+    async def fetch_one(self, statement: Statement, **_: Any) -> Row | None:
+        """Refuse: there is no answer yet."""
+        raise RuntimeError(f"{statement.name} cannot be fetched together with others")
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator["_Together"]:
+        """Go on collecting."""
+        yield self
 
 
 def _ordered(statement: Statement, parameters: dict[str, Any]) -> list[Any]:

@@ -12,7 +12,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
@@ -67,6 +67,11 @@ class SqliteTransaction:
     async def execute(self, statement: Statement, **parameters: Any) -> None:
         """Run a statement for its effect."""
         _run(self._connection, statement, parameters)
+
+    @contextlib.asynccontextmanager
+    async def together(self) -> AsyncIterator["SqliteTransaction"]:
+        """Run what is executed inside, one after the other: nothing is far away here."""
+        yield self
 
 
 @dataclass(slots=True)

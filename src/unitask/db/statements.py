@@ -13,6 +13,7 @@ a list of objects, passed as one JSON text, so that a statement takes any number
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from importlib.resources import files
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ import orjson
 
 _HEADER: Final = re.compile(r"^-- name: (?P<name>\w+)(?: \[(?P<dialect>sqlite|postgres)\])?$", re.MULTILINE)
 _PARAMETER: Final = re.compile(r"(?<![:\w]):(?P<name>[a-z_]+)\b")
+_NUMBERED: Final = re.compile(r"\$(?P<number>\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,24 @@ class Statement:
 def bind(value: Any) -> Any:
     """Turn lists, also of dataclasses, into JSON text; everything else goes to the driver as it is."""
     return orjson.dumps(value).decode() if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=256)
+def joined(statements: tuple[Statement, ...]) -> str:
+    """Make one PostgreSQL statement of several; their parameters follow each other."""
+    texts: list[str] = []
+    before = 0
+    for statement in statements:
+        shift = partial(_shifted, by=before)
+        texts.append(_NUMBERED.sub(shift, statement.postgres))
+        before += len(statement.parameters)
+    *first, last = texts
+    beside = ", ".join(f"part_{number} as (\n{text}\n)" for number, text in enumerate(first))
+    return f"with {beside}\n{last}" if first else last
+
+
+def _shifted(match: re.Match[str], by: int) -> str:
+    return f"${int(match['number']) + by}"
 
 
 def _statement(name: str, sqlite: str, postgres: str) -> Statement:

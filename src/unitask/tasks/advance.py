@@ -60,16 +60,17 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
         return Advanced()
     decided = [_decide(step) for step in steps]
     locked = await accounts.lock(tx, {one.step.ticket.account_id for one in decided})
-    await queue.remove(tx, [one.step.ticket.task_id for one in decided if one.effects.dequeue])
-    await queue.make_ready(tx, [_turn(one.step) for one in decided if one.effects.requeue])
     await queue.uncount(tx, [one.step.ticket.task_id for one in decided if one.effects.uncount])
     for one in decided:
         if one.effects.ask_worker:
             await queue.request_cancel(tx, one.step.ticket.task_id)
-    await repository.move(tx, [_move(one) for one in decided if one.effects.requeue])
-    await repository.end(tx, [_ending(one) for one in decided if one.effects.dequeue], now)
-    await ledger.add(tx, [entry for one in decided for entry in _entries(one)], now)
-    await accounts.change(tx, locked, sum_changes(_moved(one) for one in decided))
+    async with tx.together() as together:
+        await queue.remove(together, [one.step.ticket.task_id for one in decided if one.effects.dequeue])
+        await queue.make_ready(together, [_turn(one.step) for one in decided if one.effects.requeue])
+        await repository.move(together, [_move(one) for one in decided if one.effects.requeue])
+        await repository.end(together, [_ending(one) for one in decided if one.effects.dequeue], now)
+        await ledger.add(together, [entry for one in decided for entry in _entries(one)], now)
+        await accounts.change(together, locked, sum_changes(_moved(one) for one in decided))
     ended = [one for one in decided if one.effects.notify and one.step.ticket.has_webhook]
     await announce(tx, [(one.step.ticket.task_id, one.status) for one in ended], now)
     return Advanced(

@@ -97,13 +97,13 @@ async def _replay(
 
 
 async def _write(tx: Transaction, locked: Mapping[int, Account], accepted: list[_Accepted], now: int) -> None:
-    await repository.add(tx, [one.task for one in accepted])
-    await queue.add(tx, [_ticket(one) for one in accepted])
-    await ledger.add(
-        tx, [Entry(one.task.account_id, one.task.id, Kind.HOLD, one.effects.hold) for one in accepted], now
-    )
-    await accounts.change(tx, locked, sum_changes(_moved(one) for one in accepted))
-    await artifacts.add(tx, [artifact for one in accepted for artifact in one.order.artifacts])
+    holds = [Entry(one.task.account_id, one.task.id, Kind.HOLD, one.effects.hold) for one in accepted]
+    async with tx.together() as together:
+        await repository.add(together, [one.task for one in accepted])
+        await queue.add(together, [_ticket(one) for one in accepted])
+        await ledger.add(together, holds, now)
+        await accounts.change(together, locked, sum_changes(_moved(one) for one in accepted))
+        await artifacts.add(together, [artifact for one in accepted for artifact in one.order.artifacts])
 
 
 def _moved(one: _Accepted) -> Moved:
