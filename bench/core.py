@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -127,14 +128,17 @@ def floor(bench: Bench, known: str = "") -> Iterator[str]:
         yield url
 
 
-async def _make_keys(bench: Bench) -> list[str]:
+async def _make_keys(bench: Bench) -> dict[str, list[str]]:
+    """Open accounts with limits of every kind, on themselves and on their keys, and as many without any."""
     services = await Services.open(bench.settings())
     await services.accounts.first_key(KEY)
-    keys = []
-    for number in range(ACCOUNTS):
-        account = await services.registry.open_account(f"bench {number}", actor="bench", unlimited=True, limits=LIMITS)
-        _, key = await services.keyring.add(account.id, actor="bench", limits=LIMITS)
-        keys.append(key)
+    keys: dict[str, list[str]] = {"limited": [], "free": []}
+    for kind, limits in (("limited", LIMITS), ("free", Limits())):
+        for number in range(ACCOUNTS):
+            name = f"{kind} {number}"
+            account = await services.registry.open_account(name, actor="bench", unlimited=True, limits=limits)
+            _, key = await services.keyring.add(account.id, actor="bench", limits=limits)
+            keys[kind].append(key)
     await services.close()
     return keys
 
@@ -153,25 +157,25 @@ def _show(name: str, result: Result, base: Result | None = None) -> None:
         print("   ", result.bodies[-1][:300])
 
 
-def bench_http(bench: Bench, keys: list[str], rounds: int, seconds: float) -> None:
-    def create_many(number: int) -> bytes:
+def bench_http(bench: Bench, keys: dict[str, list[str]], rounds: int, seconds: float) -> None:
+    def create(keys: list[str], number: int) -> bytes:
         extra = f"Idempotency-Key: {bench.name}-{os.getpid()}-{time.perf_counter_ns()}-{number}\r\n"
         return request("POST", "/api/v1/task", keys[number % len(keys)], BODY, extra)
 
-    def create_one(number: int) -> bytes:
-        extra = f"Idempotency-Key: {bench.name}-{os.getpid()}-{time.perf_counter_ns()}-{number}\r\n"
-        return request("POST", "/api/v1/task", KEY, BODY, extra)
-
     insert = request("POST", "/", KEY, BODY)
     with unitask(bench) as (url, _, _), floor(bench) as floor_url:
-        runs: dict[str, list[Result]] = {"floor": [], "many": [], "one": []}
+        callers = {**keys, "one": [KEY]}
+        runs: dict[str, list[Result]] = {"floor": [], **{name: [] for name in callers}}
         for _ in range(rounds):
             runs["floor"].append(drive(floor_url, lambda _: insert, seconds=seconds))
-            runs["many"].append(drive(url, create_many, seconds=seconds, keep=1))
-            runs["one"].append(drive(url, create_one, seconds=seconds, keep=1))
+            for name, of_kind in callers.items():
+                runs[name].append(drive(url, partial(create, of_kind), seconds=seconds, keep=1))
         low = _median(runs["floor"])
         _show("floor: bare ASGI, one INSERT", low)
-        _show(f"create, {ACCOUNTS} accounts", _median(runs["many"]), low)
+        limited, free = _median(runs["limited"]), _median(runs["free"])
+        _show(f"create, {ACCOUNTS} accounts", free, low)
+        _show(f"create, {ACCOUNTS} accounts, limits on", limited, low)
+        print(f"  {'limits on / no limits':34} {limited.per_s / free.per_s:8.2f}")
         _show("create, all on one account", _median(runs["one"]), low)
         task_id = json.loads(runs["one"][0].bodies[0])["data"]["task_id"]
     get = request("GET", f"/api/v1/task/{task_id}", KEY)
