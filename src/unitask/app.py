@@ -45,8 +45,15 @@ class Services:
     webhooks: Webhooks
 
     @classmethod
-    async def open(cls, settings: Settings, clock: Clock | None = None) -> Self:
-        """Open the database and build every service on it.
+    async def open(
+        cls,
+        settings: Settings,
+        clock: Clock | None = None,
+        *,
+        catalogue: Catalogue | None = None,
+        orders: type[Orders] = Orders,
+    ) -> Self:
+        """Open the database and build every service on it. Without a catalogue: all products, at the operator's prices.
 
         Raises:
             Unavailable: the database is away, or its schema is not this release's.
@@ -58,7 +65,7 @@ class Services:
         clock = clock or Clock()
         database = await open_database(settings.database)
         guard = Guard(allow_private=settings.allow_private_networks)
-        catalogue = Catalogue.load().priced(settings.price_list())
+        catalogue = catalogue or Catalogue.load().priced(settings.price_list())
         accounts = Accounts(database, clock, settings.key_secret())
         artifacts = Artifacts(database, clock, LocalStore(settings.data / "files"), settings.base_url)
         tasks = Tasks(database=database, clock=clock, catalogue=catalogue, artifacts=artifacts, rules=_rules(settings))
@@ -73,7 +80,7 @@ class Services:
             keyring=KeyRing(database, clock, accounts),
             credit=Credit(database, clock),
             artifacts=artifacts,
-            orders=Orders(
+            orders=orders(
                 catalogue=catalogue,
                 artifacts=artifacts,
                 guard=guard,

@@ -1,13 +1,13 @@
 """The ASGI application, put together from the routes of each file."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from uuid import uuid4
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.routing import Router
+from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from unitask.api import (
@@ -58,15 +58,17 @@ class Application:
     endpoints answers its errors itself (see `unitask.api.requests.Endpoint`).
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, more: Sequence[Route] = ()) -> None:
         self.services = services
+        self.deliverer = webhooks.deliverer(services)
         self._router = Router(
             [
                 *(one for module in PUBLIC for one in module.ROUTES),
                 *workers.ROUTES,
+                *more,
                 *reference.routes(services.catalogue, services.orders, services.settings.base_url),
             ],
-            lifespan=self._lifespan,
+            lifespan=self.lifespan,
             redirect_slashes=False,
         )
 
@@ -82,8 +84,9 @@ class Application:
             await answer(scope, receive, send)
 
     @contextlib.asynccontextmanager
-    async def _lifespan(self, _: object) -> AsyncIterator[None]:
+    async def lifespan(self, _: object) -> AsyncIterator[None]:
+        """Do what has to be done beside answering."""
         unitask, holder = self.services, uuid4().hex
         housekeeper = Housekeeper(unitask.chores(), lambda: unitask.tasks.lead(holder))
-        async with housekeeper.running(), webhooks.deliverer(unitask).running():
+        async with housekeeper.running(), self.deliverer.running():
             yield

@@ -8,7 +8,8 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -71,32 +72,56 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
     services = await Services.open(settings)
     try:
         _greet(services, await services.first_key())
-        config = uvicorn.Config(
-            Application(services),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=list(settings.trusted_proxies),
-            ws="none",
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=int(_STOP_S),
-            backlog=_BACKLOG,
-        )
-        server = _Server(config)
-        # What exists by now lives as long as the server: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
-        serving = asyncio.create_task(server.serve([listener]), name="server")
-        async with _embedded_worker(settings) if with_worker else contextlib.nullcontext():
-            asked = asyncio.create_task(server.asked_to_end.wait(), name="asked-to-end")
-            await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
-            asked.cancel()
-        services.tasks.stop_waiting()
-        server.should_exit = True
-        await serving
+        await _answer(Application(services), listener, _embedded_worker(settings) if with_worker else _nobody())
     finally:
         await services.close()
+
+
+async def _emulate(settings: Settings) -> None:
+    from unitask.emulator.run import API_KEY, opened  # noqa: PLC0415 - what only the emulator needs
+
+    listener = _listen(settings)
+    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    async with opened(settings) as application:
+        click.echo(f"The Unitask emulator listens on {settings.base_url}  (reference: {settings.base_url}/docs)")
+        click.echo(f"API key: {settings.api_key.get_secret_value() if settings.api_key else API_KEY}")
+        click.echo("Every product answers with a card. Not for production: see /emulator for what can be scripted.")
+        await _answer(application, listener, _nobody())
+
+
+def _nobody() -> contextlib.AbstractAsyncContextManager[None]:
+    return contextlib.nullcontext()
+
+
+async def _answer(
+    application: Application, listener: socket.socket, beside: contextlib.AbstractAsyncContextManager[None]
+) -> None:
+    """Serve until asked to end."""
+    settings = application.services.settings
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        ws="none",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(_STOP_S),
+        backlog=_BACKLOG,
+    )
+    server = _Server(config)
+    # What exists by now lives as long as the server: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    serving = asyncio.create_task(server.serve([listener]), name="server")
+    async with beside:
+        asked = asyncio.create_task(server.asked_to_end.wait(), name="asked-to-end")
+        await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+    application.services.tasks.stop_waiting()
+    server.should_exit = True
+    await serving
 
 
 def _greet(services: Services, first_key: str | None) -> None:
@@ -163,15 +188,15 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-def _run(settings: Settings, *, with_worker: bool) -> None:
+def _run(settings: Settings, serving: Coroutine[Any, Any, None]) -> None:
     log.configure(settings.log_level, as_json=settings.log_json)
     with contextlib.suppress(KeyboardInterrupt):
         if sys.platform == "win32":
-            asyncio.run(_serve(settings, with_worker=with_worker))
+            asyncio.run(serving)
         else:
             import uvloop  # noqa: PLC0415 - not on every platform
 
-            uvloop.run(_serve(settings, with_worker=with_worker))
+            uvloop.run(serving)
 
 
 _host = click.option("--host", help="Address to listen on.")
@@ -183,12 +208,27 @@ _data = click.option("--data", type=click.Path(path_type=Path), help="Folder of 
 @_host
 @_port
 @_data
-def up(host: str | None, port: int | None, data: Path | None) -> None:
+@click.option(
+    "--emulator",
+    is_flag=True,
+    help="Answer every product at once with a card, as tests script it, in a folder that is gone afterwards.",
+)
+def up(host: str | None, port: int | None, data: Path | None, *, emulator: bool) -> None:
     """Run everything in one command: API, worker, housekeeping, on SQLite and local files."""
     settings = Settings.load(host=host, port=port, data=data)
     check_engines(settings)
-    upgrade(settings.database)
-    _run(settings, with_worker=True)
+    if not emulator:
+        upgrade(settings.database)
+        _run(settings, _serve(settings, with_worker=True))
+        return
+    from unitask.emulator.run import emulated  # noqa: PLC0415 - what only the emulator needs
+
+    with tempfile.TemporaryDirectory(prefix="unitask-emulator-") as folder:
+        settings = emulated(
+            settings if data else settings.model_copy(update={"data": Path(folder), "database_url": ""})
+        )
+        upgrade(settings.database)
+        _run(settings, _emulate(settings))
 
 
 @click.command()
@@ -201,7 +241,7 @@ def serve(host: str | None, port: int | None, data: Path | None) -> None:
     check_engines(settings)
     if settings.worker_token is None:
         click.echo("UNITASK_WORKER_TOKEN is not set: no worker can take part, so no task will run", err=True)
-    _run(settings, with_worker=False)
+    _run(settings, _serve(settings, with_worker=False))
 
 
 @click.command()

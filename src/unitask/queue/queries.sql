@@ -36,6 +36,20 @@ update queue set state = 'processing', attempt = attempt + 1, worker_id = :worke
 from picked where queue.task_id = picked.task_id
 returning queue.task_id, attempt, engine, attempt_deadline, queue.turn
 
+-- name: claim_named [sqlite]
+update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
+  attempt_deadline = deadline
+where task_id in (select value from json_each(:rows)) and state = 'ready'
+returning task_id, attempt, engine, attempt_deadline, turn
+-- name: claim_named [postgres]
+update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
+  attempt_deadline = deadline
+where task_id in (select value::uuid from json_array_elements_text(:rows::json)) and state = 'ready'
+returning task_id, attempt, engine, attempt_deadline, turn
+
+-- name: live
+select * from queue where state in ('ready', 'processing') order by task_id limit :most
+
 -- name: lock_attempts [sqlite]
 select q.* from json_each(:rows) r cross join queue q
 where q.task_id = (r.value ->> 'task_id') and q.attempt = (r.value ->> 'attempt') and q.state = 'processing'

@@ -41,11 +41,24 @@ async def add(tx: Transaction, tickets: Sequence[Ticket]) -> None:
 
 async def claim(tx: Transaction, *, worker_id: str, lanes: Sequence[Lane], most: int, now: int) -> list[Claimed]:
     """Give the oldest ready tasks of these lanes to a worker."""
-    found = await tx.fetch(SQL.claim, rows=list(lanes), worker_id=worker_id, most=most, now=now)
+    return _claimed(await tx.fetch(SQL.claim, rows=list(lanes), worker_id=worker_id, most=most, now=now))
+
+
+async def claim_named(tx: Transaction, *, worker_id: str, task_ids: Sequence[str]) -> list[Claimed]:
+    """Give these tasks to a worker, as far as they are ready; each may run until its task must have ended."""
+    return _claimed(await tx.fetch(SQL.claim_named, rows=list(task_ids), worker_id=worker_id))
+
+
+def _claimed(rows: Iterable[Row]) -> list[Claimed]:
     return [
         Claimed(row["task_id"], row["attempt"], row["engine"], row["attempt_deadline"], row["turn"])
-        for row in sorted(found, key=lambda row: str(row["task_id"]))
+        for row in sorted(rows, key=lambda row: str(row["task_id"]))
     ]
+
+
+async def live(database: Database, *, most: int) -> list[Ticket]:
+    """List the oldest tasks that are ready or under way."""
+    return _tickets(await database.fetch(SQL.live, most=most))
 
 
 async def lock_attempts(tx: Transaction, attempts: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Ticket]:

@@ -16,7 +16,7 @@ from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Conflict, NotFound, UnitaskError, UnknownProduct
 from unitask.kit.ids import is_uuid, uuid7
 from unitask.queue import repository as queue
-from unitask.queue.model import Held, Lane, Progress, Ticket
+from unitask.queue.model import Claimed, Held, Lane, Progress, Ticket
 from unitask.queue.turns import Turns
 from unitask.tasks import repository
 from unitask.tasks.advance import Step, advance
@@ -205,9 +205,28 @@ class Tasks:
         now = self._clock.now_us()
         lanes = self._lanes(engines)
 
-        async def work(tx: Transaction) -> list[Work]:
+        async def choose(tx: Transaction) -> list[Claimed]:
             claimed = await queue.claim(tx, worker_id=worker_id, lanes=lanes, most=most, now=now)
             self._turns.serve(engines, [(one.engine, one.turn) for one in claimed])
+            return claimed
+
+        return await self._start(choose, now)
+
+    async def claim_named(self, *, worker_id: str, task_ids: Sequence[str]) -> list[Work]:
+        """Give a worker these tasks, whosever turn it is, as far as they are ready."""
+
+        async def choose(tx: Transaction) -> list[Claimed]:
+            return await queue.claim_named(tx, worker_id=worker_id, task_ids=task_ids)
+
+        return await self._start(choose, self._clock.now_us())
+
+    async def live(self, most: int) -> list[Ticket]:
+        """List the oldest tasks of all accounts that are ready or under way."""
+        return await queue.live(self._database, most=most)
+
+    async def _start(self, choose: Callable[[Transaction], Awaitable[list[Claimed]]], now: int) -> list[Work]:
+        async def work(tx: Transaction) -> list[Work]:
+            claimed = await choose(tx)
             found = await repository.start(tx, claimed, now)
             await announce(tx, [(one.task_id, Status.PROCESSING) for one in found if chooses_events(one.config)], now)
             if found:

@@ -21,6 +21,7 @@ Messages = Callable[[Iterable[str]], Awaitable[dict[str, Message]]]
 PLACES: Final = 256
 _HOSTS: Final = 200
 _POLL_S: Final = 1.0
+_LOOK_S: Final = 0.005
 _END_S: Final = 2.0
 _CLAIM_US: Final = 30 * SECOND_US
 _DAY_US: Final = 24 * 3600 * SECOND_US
@@ -43,6 +44,7 @@ class Deliverer:
         self._lanes = Lanes()
         self._after = ""
         self._sending: set[asyncio.Task[None]] = set()
+        self._taking = False
         self._wake = asyncio.Event()
         self._reports: Group[Report, bool] = Group(database, self._report_many)
 
@@ -68,6 +70,20 @@ class Deliverer:
                     await task
                 await self._end()
 
+    async def tried(self, within_s: float) -> bool:
+        """Wait until all that is due has been tried; False if that takes longer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._taking or self._sending or await self._is_due():
+                    self._wake.set()
+                    await asyncio.sleep(_LOOK_S)
+                return True
+        return False
+
+    async def _is_due(self) -> bool:
+        hosts = await repository.owed_hosts(self._database, after="", most=_HOSTS)
+        return any(next_at <= self._clock.now_us() for _, next_at in hosts)
+
     async def _end(self) -> None:
         if not self._sending:
             return
@@ -80,6 +96,7 @@ class Deliverer:
         while True:
             self._wake.clear()
             found: list[Delivery] = []
+            self._taking = True
             try:
                 found = await self._claim()
                 await self._send(found, poster)
@@ -87,6 +104,7 @@ class Deliverer:
                 log.warning("deliveries wait: %s", error)
             except Exception:
                 log.exception("a round of deliveries failed")
+            self._taking = False
             if not found:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_S)

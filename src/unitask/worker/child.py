@@ -19,10 +19,10 @@ from unitask.kit.process import die_with_parent, limit_memory
 from unitask.spec.engine import Output
 from unitask.spec.product import Product
 from unitask.worker import messages
-from unitask.worker.job import ChildJob
+from unitask.worker.job import ChildJob, Parent
 
 
-class Parent:
+class Socket:
     """The other end of the socket; one thread listens, so that a cancel is heard while an engine works."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -40,11 +40,11 @@ class Parent:
     def _listen(self) -> None:
         for text in self._stream:
             match messages.ORDER.validate_json(text):
-                case messages.Run() as run:
+                case messages.Run() as order:
                     # Here and not where the run begins: a cancel may come right behind its order.
                     self.cancelled.clear()
                     self.saved = queue.SimpleQueue()
-                    self.runs.put(run)
+                    self.runs.put(order)
                 case messages.Saved() as saved:
                     self.saved.put(saved)
                 case messages.Cancel():
@@ -52,7 +52,8 @@ class Parent:
         os._exit(0)
 
 
-def _run(parent: Parent, catalogue: Catalogue, order: messages.Run) -> messages.Word:
+def run(parent: Parent, catalogue: Catalogue, order: messages.Run) -> messages.Done | messages.Broke:
+    """Run one attempt; whatever its engine raises becomes the report of a failure."""
     try:
         product = catalogue.find(order.model, order.task_type)
     except UnknownProduct:
@@ -119,12 +120,12 @@ def main(descriptor: int, memory_bytes: int) -> None:
     """Serve attempts over the inherited socket."""
     die_with_parent()
     limit_memory(memory_bytes)
-    parent = Parent(socket.socket(fileno=descriptor))
+    parent = Socket(socket.socket(fileno=descriptor))
     catalogue = Catalogue.load()
     while True:
         order = parent.runs.get()
         Path(order.scratch).mkdir(parents=True, exist_ok=True)
-        parent.say(_run(parent, catalogue, order))
+        parent.say(run(parent, catalogue, order))
 
 
 if __name__ == "__main__":

@@ -27,17 +27,20 @@ _SAVE_TIMEOUT_S: Final = 900.0
 _LIMIT_WARNINGS: Final = 100
 
 
-class _Parent(Protocol):
+class Parent(Protocol):
+    """Whoever ordered the attempt: hears what is said, answers what was saved."""
+
     cancelled: threading.Event
     saved: SimpleQueue[messages.Saved]
 
-    def say(self, word: messages.Word) -> None: ...
+    def say(self, word: messages.Word) -> None:
+        """Hear how far the attempt is, or which file it wants stored."""
 
 
 class ChildJob:
     """Satisfies `unitask.spec.engine.Job` by way of the parent process."""
 
-    def __init__(self, *, parent: _Parent, order: messages.Run, recipe: Recipe) -> None:
+    def __init__(self, *, parent: Parent, order: messages.Run, recipe: Recipe) -> None:
         self.task_id = order.task_id
         self.recipe = recipe
         self.scratch = Path(order.scratch)

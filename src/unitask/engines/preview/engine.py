@@ -37,6 +37,7 @@ MAKES: Final = {
     "face_swap": "face_swap:face_swap",
     "multi_face_swap": "face_swap:multi_face_swap",
     "segment": "segment:segment",
+    "card": "card:card",
 }
 """A recipe's `make` -> `module:function` in this package; the module is imported when it is first wanted."""
 
