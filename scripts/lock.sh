@@ -8,4 +8,4 @@ compile() {
     --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet "$@"
 }
 compile --extra cpu --extra postgres --group build --output-file requirements/run.txt
-compile --extra cpu --extra postgres --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+compile --extra cpu --extra postgres --extra speech --group dev --constraints requirements/run.txt --output-file requirements/dev.txt

@@ -187,7 +187,7 @@ async def test_live_tasks_are_counted_by_family_and_status(
     for order in (CAT, CAT, cutout("https://example.com/a.png"), CAT):
         accepted(await client.post("/api/v1/task", json=order, headers=person.headers))
         clock.pass_s(1)
-    worker = HandWorker(services, "worker-2")
+    worker = HandWorker(services, "worker-2", ("preview",))
     _, second = await worker.claim(most=2)
     assert await worker.fail(second)
     after = accepted(await client.get("/account/active_tasks", headers=person.headers))

@@ -13,6 +13,7 @@ from unitask.engines.preview.audio.hearing import Heard
 from unitask.engines.preview.audio.style import GROOVES
 from unitask.engines.preview.engine import WARNING
 from unitask.kit.errors import Cancelled, MediaFailure
+from unitask.kit.pitch import mono
 
 RATE = 16_000
 LYRICS = "[verse]\nThe river is wide\nThe night is long\n[chorus]\nOh sing with me"
@@ -91,7 +92,7 @@ def test_drums_can_be_sent_away(workshop: Workshop) -> None:
     """By the negative prompt or by the words themselves; what is high and sudden is gone then."""
 
     def hiss(**fields: Any) -> float:
-        sound = hearing.mono(music(workshop, **{"words": "rock, piano"} | fields).sound())
+        sound = mono(music(workshop, **{"words": "rock, piano"} | fields).sound())
         spectrum = np.abs(np.fft.rfft(sound))
         return float(spectrum[len(spectrum) // 3 :].sum() / spectrum.sum())
 
@@ -226,7 +227,7 @@ def test_a_recording_gives_length_and_colour(workshop: Workshop) -> None:
 
 def centre(sound: np.ndarray[Any, np.dtype[np.float32]]) -> float:
     """Give the middle of a sound's spectrum, in bins."""
-    spectrum = np.abs(np.fft.rfft(hearing.mono(sound)[: 2 * RATE]))
+    spectrum = np.abs(np.fft.rfft(mono(sound)[: 2 * RATE]))
     return float((spectrum * np.arange(len(spectrum))).sum() / spectrum.sum())
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from support.previews import Workshop, loudness, tone
-from unitask.engines.preview.audio import hearing, syllables
+from unitask.engines.preview.audio import syllables
 from unitask.engines.preview.audio.speech import LEAST_S, planned
 from unitask.engines.preview.engine import WARNING
 from unitask.kit.errors import Cancelled, MediaFailure
+from unitask.kit.pitch import median_pitch
 
 RATE = 24_000
 TEXT = "Some call me nature, others call me mother nature."
@@ -47,7 +48,7 @@ def test_speech_is_as_high_as_the_recording(workshop: Workshop, pitch_hz: int) -
     """Within two semitones: sentences fall, and questions rise."""
     recording = workshop.sound("voice.wav", tone(pitch_hz, 2, RATE), RATE)
     made = workshop.order("tts", "zero-shot", gen_text=TEXT, ref_audio=recording)
-    assert hearing.median_pitch(made.sound(), RATE) == pytest.approx(pitch_hz, rel=0.12)
+    assert median_pitch(made.sound(), RATE) == pytest.approx(pitch_hz, rel=0.12)
     assert f"{pitch_hz} Hz" in made.job.warnings[-1]
 
 

@@ -34,6 +34,8 @@ def _characters(inputs: ZeroShot) -> int:
     return len(inputs.gen_text)
 
 
+_MEDIUM: Final = {"format": "wav", "rate": 24_000}
+
 PRODUCTS: Final[tuple[Product, ...]] = (
     Product(
         model="Qubico/tts",
@@ -44,7 +46,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=ZeroShot,
         output=AudioResult,
         price=dollars("0.000025", unit="character", units=_characters),
-        recipes=(Recipe("preview", "preview", "speech", {"format": "wav", "rate": 24_000}),),
+        recipes=(Recipe("espeak", "basic", "speech", _MEDIUM), Recipe("preview", "preview", "speech", _MEDIUM)),
         examples=(
             Example("A sentence", {"gen_text": "The boat leaves at noon.", "ref_audio": EXAMPLE_AUDIO}),
             Example(

@@ -10,6 +10,7 @@ from unitask.engines.preview.audio.hearing import Heard
 from unitask.engines.preview.audio.source import Medium, fetch, finish
 from unitask.engines.preview.audio.style import Style
 from unitask.engines.preview.audio.tones import Wave, levelled
+from unitask.kit.pitch import HEARD_S
 from unitask.spec.engine import Job, Output
 
 _AFTER_LAST_LINE_S: Final = 12.0
@@ -58,7 +59,7 @@ def music_from_audio(inputs: Any, job: Job) -> Output:
 
 
 def _model(inputs: Any, job: Job, rate: int) -> Wave:
-    return fetch(inputs, job, "style_audio", rate=rate, limit_s=hearing.HEARD_S, cut=True)
+    return fetch(inputs, job, "style_audio", rate=rate, limit_s=HEARD_S, cut=True)
 
 
 def _after(wanted: Style, heard: Heard, job: Job) -> Style:

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from unitask.engines.preview.audio import hearing
 from unitask.engines.preview.audio.source import Medium, fetch, finish
 from unitask.engines.preview.audio.syllables import Syllable, is_whole, of_word
 from unitask.engines.preview.audio.tones import Wave
 from unitask.engines.preview.audio.voice import Tone, sounded
 from unitask.engines.preview.chance import dice
+from unitask.kit.pitch import median_pitch
 from unitask.spec.engine import Job, Output
 
 CHARACTERS_A_SECOND: Final = 14.0
@@ -42,7 +42,7 @@ def speech(inputs: Any, job: Job) -> Output:
     medium = Medium.of(job.recipe.options)
     job.progress(0.02, "listening to the recording")
     recording = fetch(inputs, job, "ref_audio", rate=medium.rate, limit_s=_HEARD_S, cut=True)
-    pitch_hz = hearing.median_pitch(recording, medium.rate)
+    pitch_hz = median_pitch(recording, medium.rate)
     if pitch_hz is None:
         job.warn("no voice was heard in ref_audio; the placeholder speech has a pitch of its own")
     else:
