@@ -1,5 +1,6 @@
 """Every setting, from the environment, in one frozen class. A wrong value stops the start with a sentence."""
 
+import re
 import secrets
 import tomllib
 from pathlib import Path
@@ -10,9 +11,27 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unitask.kit.errors import UnitaskError
-from unitask.kit.money import points
+from unitask.kit.money import POINTS_PER_USD, points
 
 _LEAST_VARIETY: Final = 10
+_DEAREST: Final = 10**12
+_HOST: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^:\[\]]*)(:\d*)?")
+
+
+def _price(dollars: str) -> int:
+    found = points(dollars)
+    if found > _DEAREST:
+        raise ValueError(f"{dollars!r} is more than {_DEAREST // POINTS_PER_USD} dollars a unit")
+    return found
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    return all(_HOST.fullmatch(host) for host in hosts) and "@" not in f"{parts.path}{parts.fragment}"
 
 
 class WrongSetting(UnitaskError):
@@ -89,6 +108,12 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
+        if value.startswith("postgresql://") and not _is_address(value):
+            # A driver would repeat what it cannot read, and that may be a piece of the password.
+            raise ValueError(
+                "must be postgresql://user:password@host:port/name; a password is written with %2F for /, %23 for #, "
+                "%3F for ?, %40 for @ and so on"
+            )
         return value
 
     @field_validator("public_url", "api_url")
@@ -125,7 +150,7 @@ class Settings(BaseSettings):
             return {}
         try:
             listed = tomllib.loads(self.prices.read_text("utf-8"))
-            return {pattern: points(str(price)) for pattern, price in listed.items()}
+            return {pattern: _price(str(price)) for pattern, price in listed.items()}
         except (OSError, ValueError) as error:
             raise WrongSetting(f"UNITASK_PRICES is wrong: {self.prices}: {error}") from None
 

@@ -229,12 +229,14 @@ async def test_what_cannot_be_is_refused_with_the_field(
     assert await actions(services) == []
 
 
-async def test_the_name_of_a_plan_is_checked(operator: httpx.AsyncClient) -> None:
-    """It is part of the address."""
-    assert refused(await operator.put(f"{PLANS}/{'x' * 65}", json={}), 400).endswith("1 to 64 characters")
-    assert refused(await operator.put(f"{PLANS}/%20", json={}), 400).endswith("1 to 64 characters")
+async def test_the_name_of_a_plan_is_checked(operator: httpx.AsyncClient, services: Services) -> None:
+    """It is part of the address: what means something there, or is not to be seen, is refused with what can be."""
+    sentence = "cannot name a plan: 1 to 64 letters (a to z), digits, dots, dashes and underscores can, with a "
     for method in ("PUT", "DELETE"):
-        assert refused(await operator.request(method, f"{PLANS}/%00"), 400).endswith("the NUL character")
+        for name in ("x" * 65, "%20", "my%20plan", "%00", "a%3Fb", "a%25", "caf%C3%A9", "-x", ".x", "a%0A"):
+            assert sentence in refused(await operator.request(method, f"{PLANS}/{name}", json={}), 400), name
+    assert await rows(services.database, "select name from plans where length(name) > 7") == []
+    accepted(await operator.put(f"{PLANS}/Studio_2.b-1", json={}))
 
 
 async def test_the_audit_log_is_read_by_pages_newest_first(

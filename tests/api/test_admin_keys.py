@@ -46,7 +46,7 @@ async def test_a_key_is_shown_once(client: httpx.AsyncClient, operator: httpx.As
         "last_used_at": None,
     }
     assert await status(client, secret) == 200
-    listed = accepted(await operator.get(keys_of(person)))
+    listed = accepted(await operator.get(keys_of(person)))["keys"]
     assert listed[-1] == made
     assert [key["name"] for key in listed] == ["first key", "web"]
     for table in ("api_keys", "audit"):
@@ -115,6 +115,48 @@ async def test_a_rotated_key_works_on_beside_the_new_one_for_a_time(
     assert message == f"key {old['id']} does not work any more; make a new one"
 
 
+async def test_a_key_that_is_rotated_twice_hands_on_the_end_that_it_was_given(
+    client: httpx.AsyncClient, operator: httpx.AsyncClient, services: Services, clock: ManualClock
+) -> None:
+    """None, or its own: not that of the overlap, which a second rotation does not move either."""
+    person = await open_account(services, "shop", unlimited=True)
+    for terms, end in (({}, None), ({"expires_in_days": 9}, "2027-01-24T08:00:00Z")):
+        old = accepted(await operator.post(keys_of(person), json=terms))
+        made = [accepted(await operator.post(f"{KEYS}/{old['id']}/rotate")) for _ in range(2)]
+        assert [key["expires_at"] for key in made] == [end, end]
+        listed = accepted(await operator.get(keys_of(person)))["keys"]
+        ends = {key["id"]: key["expires_at"] for key in listed}
+        assert ends[old["id"]] == "2027-01-16T08:00:00Z"
+        own = {"X-API-Key": old["secret"]}
+        assert accepted(await client.post(f"/api/v1/keys/{old['id']}/rotate", headers=own))["expires_at"] == end
+    clock.pass_s(24 * 3600)
+    assert [await status(client, key["secret"]) for key in (old, *made)] == [401, 200, 200]
+
+
+async def test_an_end_and_limits_can_be_taken_away_again(
+    client: httpx.AsyncClient, operator: httpx.AsyncClient, services: Services, clock: ManualClock
+) -> None:
+    """By null; what is absent stays. The end of an overlap too: the key that was replaced then works on."""
+    person = await open_account(services, "shop", unlimited=True)
+    body = {"limits": {"models": ["Qubico/tts"], "staged_tasks": 3}, "expires_in_days": 2}
+    made = accepted(await operator.post(keys_of(person), json=body))
+    address = f"{KEYS}/{made['id']}"
+    kept = accepted(await operator.patch(address, json={"name": "web"}))
+    assert (kept["limits"], kept["expires_at"]) == (made["limits"], "2027-01-17T08:00:00Z")
+    free = accepted(await operator.patch(address, json={"limits": None}))
+    assert (free["limits"], free["expires_at"]) == (NO_LIMITS.model_dump(mode="json"), "2027-01-17T08:00:00Z")
+    assert accepted(await operator.patch(address, json={"expires_in_days": None}))["expires_at"] is None
+    accepted(await operator.post(f"{address}/rotate", json={"overlap_s": 60}))
+    assert accepted(await operator.patch(address, json={"expires_in_days": None}))["expires_at"] is None
+    clock.pass_s(3 * 24 * 3600)
+    assert await status(client, made["secret"]) == 200
+    account = f"/api/v1/admin/accounts/{person.account_id}"
+    accepted(await operator.patch(account, json={"limits": {"daily_points": 1}}))
+    refused(await client.post("/api/v1/task", json=CAT, headers=person.headers), 402)
+    accepted(await operator.patch(account, json={"limits": None}))
+    accepted(await client.post("/api/v1/task", json=CAT, headers=person.headers))
+
+
 async def test_a_revoked_key_is_gone_for_good(
     client: httpx.AsyncClient, operator: httpx.AsyncClient, services: Services
 ) -> None:
@@ -124,7 +166,7 @@ async def test_a_revoked_key_is_gone_for_good(
     assert await status(client, made["secret"]) == 200
     assert accepted(await operator.delete(f"{KEYS}/{made['id']}")) is None
     assert await status(client, made["secret"]) == 401
-    assert accepted(await operator.get(keys_of(person)))[-1]["revoked_at"] == "2027-01-15T08:00:00Z"
+    assert accepted(await operator.get(keys_of(person)))["keys"][-1]["revoked_at"] == "2027-01-15T08:00:00Z"
     refused(await operator.delete(f"{KEYS}/{made['id']}"), 404)
     refused(await operator.post(f"{KEYS}/{made['id']}/rotate"), 409)
     actions = [entry["action"] for entry in accepted(await operator.get("/api/v1/admin/audit"))["entries"]]

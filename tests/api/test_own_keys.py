@@ -39,7 +39,7 @@ async def test_an_account_makes_lists_rotates_and_revokes_its_keys(
     secret = made.pop("secret")
     assert (made["account"], made["name"], made["scopes"]) == ("shop", "web", ["account", "files", "tasks"])
     accepted(await client.post("/api/v1/task", json=CAT, headers={"X-API-Key": secret}))
-    listed = accepted(await client.get(KEYS, headers=person.headers))
+    listed = accepted(await client.get(KEYS, headers=person.headers))["keys"]
     assert listed[-1] == made
     assert len(listed) == 2, "the key of the account default is not among them"
     new = accepted(await client.post(f"{KEYS}/{made['id']}/rotate", json={"overlap_s": 0}, headers=person.headers))
@@ -67,7 +67,7 @@ async def test_a_key_for_a_part_of_the_work(client: httpx.AsyncClient, person: P
 
 async def test_a_key_may_end_itself(client: httpx.AsyncClient, person: Person) -> None:
     """A client that finds its key in the wrong place can do something about it."""
-    (own,) = accepted(await client.get(KEYS, headers=person.headers))
+    (own,) = accepted(await client.get(KEYS, headers=person.headers))["keys"]
     accepted(await client.delete(f"{KEYS}/{own['id']}", headers=person.headers))
     refused(await client.get(KEYS, headers=person.headers), 401)
 
@@ -102,6 +102,40 @@ async def test_a_key_gives_no_scope_that_it_lacks(
     assert refused(await client.post(KEYS, json={"scopes": ["files", "tasks"]}, headers=headers), 403) == sentence
     assert refused(await client.post(f"{KEYS}/{strong}/rotate", headers=headers), 403) == sentence
     assert await rows(services.database, "select * from api_keys") == before
+
+
+async def test_a_key_ends_no_key_that_may_do_more_than_itself(
+    client: httpx.AsyncClient, services: Services, person: Person
+) -> None:
+    """Neither an operator's key of the same account nor one with a customer's scope that it lacks; only its equals."""
+    _, headers = await with_key(services, person, scopes=[Scope.ACCOUNT])
+    equal, _ = await with_key(services, person, scopes=[Scope.ACCOUNT])
+    for scopes, lacking, who in (
+        ([*Scope], "admin", person.headers),
+        ([Scope.ADMIN], "admin", headers),
+        ([Scope.ACCOUNT, Scope.TASKS], "tasks", headers),
+    ):
+        other, secret = await with_key(services, person, scopes=scopes)
+        for method, tail, deed in (("DELETE", "", "revoke a key with scopes"), ("POST", "/rotate", "give scopes")):
+            message = refused(await client.request(method, f"{KEYS}/{other}{tail}", headers=who), 403)
+            assert message == f"this key may not {deed} that it lacks: {lacking}"
+        await services.accounts.authenticate(secret["X-API-Key"])
+    assert await rows(services.database, "select id from api_keys where revoked_at is not null") == []
+    accepted(await client.delete(f"{KEYS}/{equal}", headers=headers))
+
+
+async def test_the_keys_are_listed_by_pages(client: httpx.AsyncClient, services: Services, person: Person) -> None:
+    """By number, revoked ones too; the last page has no cursor, and what is no page is refused."""
+    numbers = [(await with_key(services, person))[0] for _ in range(3)]
+    await services.keyring.revoke(numbers[0], actor=ACTOR)
+    first = accepted(await client.get(KEYS, params={"limit": 2}, headers=person.headers))
+    assert [key["id"] for key in first["keys"]][1:] == numbers[:1]
+    assert first["keys"][1]["revoked_at"] == "2027-01-15T08:00:00Z"
+    query = {"limit": 2, "cursor": first["next_cursor"]}
+    second = accepted(await client.get(KEYS, params=query, headers=person.headers))
+    assert ([key["id"] for key in second["keys"]], second["next_cursor"]) == (numbers[1:], None)
+    for wrong in ({"limit": 0}, {"limit": 1001}, {"cursor": -1}, {"cursor": "x"}):
+        refused(await client.get(KEYS, params=wrong, headers=person.headers), 400)
 
 
 async def test_nobody_gives_the_scope_admin_to_himself(

@@ -58,6 +58,13 @@ def test_the_texts_that_a_stranger_looks_for_are_there() -> None:
         assert (ROOT / name).is_file(), name
 
 
+def test_the_readme_leads_to_every_guide() -> None:
+    """Whoever comes there finds all that is explained at length."""
+    linked = set(links(text_of(ROOT / "README.md") or ""))
+    guides = {named(path) for path in (ROOT / "docs" / "guide").glob("*.md")}
+    assert guides - linked == set()
+
+
 def test_links_lead_to_files() -> None:
     """Every relative link, from the folder of its text."""
     no_offenders(

@@ -165,12 +165,56 @@ def test_an_account_is_changed_by_what_is_given(desk: Desk) -> None:
     assert (after["state"], after["kind"], after["own limits"]) == ("enabled", "prepaid", "8 at once; 0 staged")
 
 
+def test_one_limit_is_taken_away_by_the_word_none(desk: Desk) -> None:
+    """On accounts, plans and keys; the others stay."""
+    every = (
+        *("--concurrent", "4", "--family", "flux=2", "--family", "trellis=1", "--staged", "10", "--per-minute", "60"),
+        *("--daily-usd", "2.50", "--model", "Qubico/flux*", "--network", "203.0.113.0/24"),
+    )
+    said(desk, "accounts", "add", "shop", *every)
+    left = shown(desk, "shop")["own limits"].split("; ")
+    for option, value, gone in (
+        ("--per-minute", "none", "60 requests a minute"),
+        ("--family", "flux=none", "2 of flux at once"),
+        ("--concurrent", "none", "4 at once"),
+        ("--staged", "none", "10 staged"),
+        ("--daily-usd", "none", "$2.50 a day"),
+        ("--model", "none", "only Qubico/flux*"),
+        ("--network", "none", "from 203.0.113.0/24"),
+    ):
+        left.remove(gone)
+        said(desk, "accounts", "set", "shop", option, value)
+        assert shown(desk, "shop")["own limits"].split("; ") == left
+    said(desk, "plans", "set", "studio", "--concurrent", "3", "--staged", "9")
+    assert said(desk, "plans", "set", "studio", "--concurrent", "none") == "studio  9 staged\n"
+
+
+def test_a_key_is_changed_by_what_is_given(desk: Desk) -> None:
+    """An end and a limit can be taken away by the word none."""
+    said(desk, "accounts", "add", "shop")
+    said(desk, "keys", "add", "--account", "shop", "--expires-days", "9", "--model", "Qubico/tts", "--staged", "2")
+    line = said(desk, "keys", "set", "1", "--name", "web", "--scope", "tasks", "--staged", "none")
+    assert re.search(rf"  tasks  only Qubico/tts  works until {TIME}  web\n", line)
+    line = said(desk, "keys", "set", "1", "--expires-days", "none", "--model", "none")
+    assert line.endswith("  tasks  works  web\n")
+    assert said(desk, "keys", "list") == line
+    assert re.search(rf"works until {TIME}  web\n", said(desk, "keys", "set", "1", "--expires-days", "1"))
+    assert refused(desk, "keys", "set", "9", "--name", "x") == "no key 9 that works; `unitask keys list` shows them"
+    assert "--expires-days" in misused(desk, "keys", "set", "1", "--expires-days", "never")
+
+
+def test_the_name_of_a_plan_fits_an_address(desk: Desk) -> None:
+    """What the admin API could not name is not made."""
+    assert refused(desk, "plans", "set", "a/b").startswith("invalid request: 'a/b' cannot name a plan: 1 to 64 letters")
+    assert "a/b" not in said(desk, "plans", "list")
+
+
 def test_limits_that_cannot_be_are_told_by_name(desk: Desk) -> None:
     """The same options everywhere, and nothing is made."""
     for words in (("accounts", "add", "x"), ("accounts", "set", "x"), ("plans", "set", "x"), ("keys", "add")):
         assert "networks.0: value is not a valid" in misused(desk, *words, "--network", "here")
     assert misused(desk, "plans", "set", "x", "--family", "flux").endswith(
-        "--family is a name and a number, such as flux=2"
+        "--family is a name and a number, such as flux=2, or flux=none"
     )
     assert misused(desk, "plans", "set", "x", "--daily-usd", "1,5").endswith(
         "no amount in dollars, such as 20 or 19.99"
@@ -223,6 +267,8 @@ def test_credit_comes_in_is_corrected_and_told(desk: Desk) -> None:
         ("adjust_down", "-15000000", "sorry"),
         ("adjust_up", "15000000", "sorry"),
     ]
+    dollars = ["20.0000000", "0.0001000", "-0.0000500", "-1.5000000", "1.5000000"]
+    assert [row["change_usd"] for row in table] == dollars
 
 
 def test_an_amount_is_given_once(desk: Desk) -> None:

@@ -346,7 +346,7 @@ async def test_a_stored_file_is_read_through_the_api(bench: Bench) -> None:
 
 async def test_an_engine_process_holds_no_secret(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a model's code could print or send away is not there: token, keys, database."""
-    for name in ("WORKER_TOKEN", "API_KEY", "SECRET", "DATABASE_URL", "LOG_LEVEL"):
+    for name in ("WORKER_TOKEN", "API_KEY", "ADMIN_KEY", "SECRET", "DATABASE_URL", "LOG_LEVEL"):
         monkeypatch.setenv(f"UNITASK_{name}", "a-long-enough-secret")
     engine = await EngineProcess.start(0)
     report = await Bench(engine, Store()).run(task("environment"))

@@ -13,6 +13,12 @@ LONG = 16
         ("PORT", "70000", "Input should be less than or equal to 65535"),
         ("PORT", "", "Input should be a valid integer"),
         ("DATABASE_URL", "mysql://localhost/unitask", "must begin with sqlite:/// or postgresql://"),
+        ("DATABASE_URL", "postgresql://me:hush-hush/hush@127.0.0.1/unitask", "must be postgresql://user:password@host"),
+        ("DATABASE_URL", "postgresql://me:12345/hush@127.0.0.1/unitask", "must be postgresql://user:password@host"),
+        ("DATABASE_URL", "postgresql://me:hush-hush#hush@127.0.0.1/unitask", "must be postgresql://user:password@host"),
+        ("DATABASE_URL", "postgresql://me:hush-hush?hush@127.0.0.1/unitask", "must be postgresql://user:password@host"),
+        ("DATABASE_URL", "postgresql://me:hush[hush@127.0.0.1/unitask", "must be postgresql://user:password@host"),
+        ("DATABASE_URL", "postgresql://me:hush@127.0.0.1:port/unitask", "must be postgresql://user:password@host"),
         ("PUBLIC_URL", "unitask.example", "must be an address that begins with http:// or https://"),
         ("PUBLIC_URL", "ftp://unitask.example", "must be an address that begins with http:// or https://"),
         ("API_URL", "https://", "must be an address that begins with http:// or https://"),
@@ -37,6 +43,22 @@ def test_a_wrong_value_is_a_sentence_that_names_the_setting(
         Settings.load()
     assert why in str(caught.value)
     assert len(value) < LONG or value not in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql:///unitask",
+        "postgresql://postgres:@/unitask?host=/run/postgresql",
+        "postgresql://me:hu%2Fsh%40@db.example:5432/unitask?sslmode=require",
+        "postgresql://me@[::1]:5432/unitask",
+        "postgresql://me:hush@one.example:5432,two.example/unitask?target_session_attrs=any",
+    ],
+)
+def test_an_address_of_a_database_is_left_as_it_is(address: str) -> None:
+    """Every form that the driver knows."""
+    assert Settings.load(database_url=address).database == address
 
 
 def test_a_random_admin_key_is_strong_enough() -> None:

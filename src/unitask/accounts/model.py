@@ -79,9 +79,17 @@ class Change:
     last_turns: dict[str, int] = field(default_factory=dict)
 
 
+def earliest(*moments: int | None) -> int | None:
+    """Give the first of these moments; None is never."""
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key without its secret; `hint` is its last four characters."""
+    """An API key without its secret; `hint` is its last four characters.
+
+    `expires_at` is the end that it was given, `replaced_until` that of the overlap with the key that replaces it.
+    """
 
     id: int
     account_id: int
@@ -94,10 +102,16 @@ class Key:
     expires_at: int | None
     revoked_at: int | None
     last_used_at: int | None
+    replaced_until: int | None = None
+
+    @property
+    def ends_at(self) -> int | None:
+        """When it ceases to work by itself; None for never."""
+        return earliest(self.expires_at, self.replaced_until)
 
     def works(self, now: int) -> bool:
         """Whether it opens anything at this moment."""
-        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+        return self.revoked_at is None and (self.ends_at is None or self.ends_at > now)
 
 
 @dataclass(frozen=True, slots=True)

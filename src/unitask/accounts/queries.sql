@@ -65,13 +65,18 @@ on conflict (key_hash) do nothing
 returning id
 
 -- name: find_key
-select k.id, k.account_id, k.scopes, k.limits, k.expires_at, a.enabled, a.limits as account_limits, p.limits as plan_limits
+select k.id, k.account_id, k.scopes, k.limits, k.expires_at, k.replaced_until, a.enabled, a.limits as account_limits, p.limits as plan_limits
 from api_keys k join accounts a on a.id = k.account_id join plans p on p.name = a.plan
 where k.key_hash = :key_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > :now)
+  and (k.replaced_until is null or k.replaced_until > :now)
 
 -- name: list_keys
 select k.*, a.name as account from api_keys k join accounts a on a.id = k.account_id
-where (:all_accounts or k.account_id = :account_id) order by k.id
+where k.id > :after and (:all_accounts or k.account_id = :account_id) order by k.id limit :most
+
+-- name: count_keys
+select count(*) as number from api_keys where account_id = :account_id and revoked_at is null
+  and (expires_at is null or expires_at > :now) and (replaced_until is null or replaced_until > :now)
 
 -- name: read_key
 select k.*, a.name as account from api_keys k join accounts a on a.id = k.account_id
@@ -81,7 +86,9 @@ where k.id = :id and (:all_accounts or k.account_id = :account_id)
 select id, limits from api_keys where account_id = :account_id
 
 -- name: set_key
-update api_keys set name = :name, scopes = :scopes, limits = :limits, expires_at = :expires_at where id = :id
+update api_keys set name = :name, scopes = :scopes, limits = :limits, expires_at = :expires_at,
+  replaced_until = :replaced_until
+where id = :id
 
 -- name: revoke_key
 update api_keys set revoked_at = :now where id = :id and revoked_at is null returning id

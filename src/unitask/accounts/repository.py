@@ -6,7 +6,7 @@ import orjson
 
 from unitask.accounts import limits as limits_of
 from unitask.accounts.limits import Limits
-from unitask.accounts.model import Account, Caller, Change, Key, Plan, Scope
+from unitask.accounts.model import Account, Caller, Change, Key, Plan, Scope, earliest
 from unitask.db import Database, Queries, Row, Transaction
 
 SQL = Queries(__package__)
@@ -53,6 +53,7 @@ def _key(row: Row) -> Key:
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
+        replaced_until=row["replaced_until"],
     )
 
 
@@ -188,7 +189,7 @@ async def add_key(
 
 
 async def find_key(database: Database, key_hash: str, now: int) -> tuple[Caller, bool, int | None] | None:
-    """Find who a key speaks for, whether the account is enabled, and when the key expires, unless it has."""
+    """Find who a key speaks for, whether the account is enabled, and when the key ends, unless it has."""
     rows = await database.fetch(SQL.find_key, key_hash=key_hash, now=now)
     if not rows:
         return None
@@ -200,23 +201,32 @@ async def find_key(database: Database, key_hash: str, now: int) -> tuple[Caller,
         account_limits=limits_of.joined(row["account_limits"], row["plan_limits"]),
         key_limits=limits_of.parse(row["limits"]),
     )
-    return caller, bool(row["enabled"]), row["expires_at"]
+    return caller, bool(row["enabled"]), earliest(row["expires_at"], row["replaced_until"])
 
 
-async def list_keys(database: Database, account_id: int | None = None) -> list[Key]:
-    """List the keys of an account or all keys, oldest first."""
-    rows = await database.fetch(SQL.list_keys, all_accounts=account_id is None, account_id=account_id or 0)
+async def list_keys(database: Database, account_id: int | None = None, *, after: int, most: int) -> list[Key]:
+    """List the keys of an account or all keys, oldest first, those behind the number `after`."""
+    rows = await database.fetch(
+        SQL.list_keys, all_accounts=account_id is None, account_id=account_id or 0, after=after, most=most
+    )
     return [_key(row) for row in rows]
 
 
-async def read_key(tx: Transaction, key_id: int, account_id: int | None) -> Key | None:
+async def count_keys(database: Database, account_id: int, now: int) -> int:
+    """Count the keys of an account that work."""
+    rows = await database.fetch(SQL.count_keys, account_id=account_id, now=now)
+    number: int = rows[0]["number"]
+    return number
+
+
+async def read_key(tx: Transaction | Database, key_id: int, account_id: int | None) -> Key | None:
     """Read a key of an account, or of any."""
-    row = await tx.fetch_one(SQL.read_key, id=key_id, all_accounts=account_id is None, account_id=account_id or 0)
-    return _key(row) if row else None
+    rows = await tx.fetch(SQL.read_key, id=key_id, all_accounts=account_id is None, account_id=account_id or 0)
+    return _key(rows[0]) if rows else None
 
 
 async def set_key(tx: Transaction, key: Key) -> None:
-    """Write what may change about a key: name, scopes, limits, expiry."""
+    """Write what may change about a key: name, scopes, limits, both ends."""
     await tx.execute(
         SQL.set_key,
         id=key.id,
@@ -224,6 +234,7 @@ async def set_key(tx: Transaction, key: Key) -> None:
         scopes=" ".join(sorted(key.scopes)),
         limits=document(key.limits),
         expires_at=key.expires_at,
+        replaced_until=key.replaced_until,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from unitask.accounts import repository
 from unitask.accounts.limits import NO_LIMITS
-from unitask.accounts.model import CUSTOMER_SCOPES, Caller, Key, Scope
+from unitask.accounts.model import CUSTOMER_SCOPES, Caller, Scope
 from unitask.accounts.rate import Rate
 from unitask.db import Database, Transaction
 from unitask.kit.clock import SECOND_US, Clock
@@ -76,12 +76,12 @@ class Accounts:
         found = await repository.find_key(self._database, self.hash(key), now) if key else None
         if found is None:
             raise Unauthorized("Unauthorized: the API key is missing, wrong, expired or revoked; send it as X-API-Key")
-        caller, enabled, expires_at = found
+        caller, enabled, ends_at = found
         limited = any(
             limits.networks is not None or limits.requests_per_minute is not None
             for limits in (caller.account_limits, caller.key_limits)
         )
-        until = now + _REMEMBER_US if expires_at is None else min(expires_at, now + _REMEMBER_US)
+        until = now + _REMEMBER_US if ends_at is None else min(ends_at, now + _REMEMBER_US)
         if len(self._remembered) >= _REMEMBER_KEYS:
             self._remembered.clear()
         known = self._remembered[key] = _Known(caller, enabled, limited, until)
@@ -110,10 +110,10 @@ class Accounts:
         """Write down which keys were used in this process; each at most once a minute."""
         now = self._clock.now_us()
         due = [key_id for key_id in self._used if self._noted.get(key_id, 0) + _NOTE_USE_US <= now]
-        self._used.clear()
         if not due:
             return
         await self._database.write(lambda tx: repository.note_use(tx, due, now))
+        self._used.difference_update(due)
         self._noted.update(dict.fromkeys(due, now))
 
     async def first_key(self, preset: str | None) -> str | None:
@@ -121,7 +121,7 @@ class Accounts:
 
         A preset key that exists already is left as it is. One that we make may also administer; a preset one may not.
         """
-        if preset is None and await repository.list_keys(self._database):
+        if preset is None and await repository.list_keys(self._database, after=0, most=1):
             return None
         secret = preset or new_secret()
         now = self._clock.now_us()
@@ -148,7 +148,3 @@ class Accounts:
             )
 
         return secret if await self._database.write(work) is not None else None
-
-    async def list_keys(self, account_id: int | None = None) -> list[Key]:
-        """List the keys of an account, or all, without their secrets."""
-        return await repository.list_keys(self._database, account_id)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from enum import Enum
 from typing import Final
 
 from unitask.accounts import repository
 from unitask.accounts.limits import NO_LIMITS, Limits
-from unitask.accounts.model import CUSTOMER_SCOPES, Key, Scope
+from unitask.accounts.model import CUSTOMER_SCOPES, Key, Scope, earliest
 from unitask.accounts.service import Accounts
 from unitask.administration import audit
 from unitask.db import Database, Transaction
@@ -18,6 +19,12 @@ OVERLAP_S: Final = 24 * 3600
 _NAME_LENGTH: Final = 200
 
 
+class Keep(Enum):
+    """Says that something stays as it is, where None says that there is to be none."""
+
+    KEEP = "keep"
+
+
 class KeyRing:
     """Makes, changes and ends keys. Where `account_id` is given, only that account's keys can be met."""
 
@@ -26,9 +33,17 @@ class KeyRing:
         self._clock = clock
         self._accounts = accounts
 
-    async def keys(self, account_id: int | None = None) -> list[Key]:
-        """List keys without their secrets, oldest first."""
-        return await repository.list_keys(self._database, account_id)
+    async def keys(self, account_id: int | None = None, *, after: int = 0, most: int = 1000) -> list[Key]:
+        """List keys without their secrets, oldest first, those behind the number `after`."""
+        return await repository.list_keys(self._database, account_id, after=after, most=most)
+
+    async def key(self, key_id: int, account_id: int | None = None) -> Key | None:
+        """Read a key without its secret; None if there is none."""
+        return await repository.read_key(self._database, key_id, account_id)
+
+    async def working(self, account_id: int) -> int:
+        """Count the keys of an account that work."""
+        return await repository.count_keys(self._database, account_id, self._clock.now_us())
 
     async def add(
         self,
@@ -75,7 +90,7 @@ class KeyRing:
     async def rotate(
         self, key_id: int, *, actor: str, overlap_s: int = OVERLAP_S, account_id: int | None = None
     ) -> tuple[Key, str]:
-        """Make a key with the same rights; the old one goes on working for `overlap_s` seconds.
+        """Make a key with the same rights and end; the old one goes on working for `overlap_s` seconds at most.
 
         Raises:
             NotFound: no such key.
@@ -91,7 +106,7 @@ class KeyRing:
             if not old.works(now):
                 raise Conflict(f"key {key_id} does not work any more; make a new one")
             new_id = await self._write(tx, replace(old, created_at=now), secret, now)
-            await repository.set_key(tx, replace(old, expires_at=min(ends_at, old.expires_at or ends_at)))
+            await repository.set_key(tx, replace(old, replaced_until=earliest(old.replaced_until, ends_at)))
             await audit.write(
                 tx,
                 actor=actor,
@@ -116,10 +131,10 @@ class KeyRing:
         name: str | None = None,
         scopes: Iterable[Scope] | None = None,
         limits: Limits | None = None,
-        expires_at: int | None = None,
+        expires_at: int | Keep | None = Keep.KEEP,
         account_id: int | None = None,
     ) -> Key:
-        """Change what is given.
+        """Change what is given. An end, or None for no end, also holds for a key in the overlap of a rotation.
 
         Raises:
             NotFound: no such key.
@@ -134,9 +149,10 @@ class KeyRing:
                 name=old.name if name is None else name,
                 scopes=old.scopes if scopes is None else frozenset(scopes),
                 limits=old.limits if limits is None else limits,
-                expires_at=old.expires_at if expires_at is None else expires_at,
             )
-            _check(new.name, new.scopes, expires_at, now)
+            if expires_at is not Keep.KEEP:
+                new = replace(new, expires_at=expires_at, replaced_until=None)
+            _check(new.name, new.scopes, None if expires_at is Keep.KEEP else expires_at, now)
             await repository.set_key(tx, new)
             await audit.write(
                 tx,

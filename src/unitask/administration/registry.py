@@ -1,5 +1,6 @@
 """Accounts and plans, as the operator sets them."""
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -16,7 +17,8 @@ from unitask.kit.clock import Clock
 from unitask.kit.errors import Conflict, InvalidRequest, NotFound
 
 _NAME_LENGTH: Final = 200
-_PLAN_LENGTH: Final = 64
+PLAN_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""Names of plans stand in addresses of the admin API, so they are made of what means nothing there."""
 
 
 class Registry:
@@ -143,8 +145,7 @@ class Registry:
 
     async def put_plan(self, name: str, limits: Limits, *, actor: str) -> Plan:
         """Make a plan, or give an existing one other limits: its accounts have them at once."""
-        if not name.strip() or len(name) > _PLAN_LENGTH:
-            raise InvalidRequest(f"invalid request: a plan's name has 1 to {_PLAN_LENGTH} characters")
+        _check_plan_name(name)
         now = self._clock.now_us()
 
         async def work(tx: Transaction) -> None:
@@ -166,9 +167,11 @@ class Registry:
         """Remove a plan.
 
         Raises:
+            InvalidRequest: no plan can have this name.
             Conflict: there is none, it has accounts, or it is the one of new accounts.
 
         """
+        _check_plan_name(name)
         if name == OPEN_PLAN:
             raise Conflict(f"the plan {OPEN_PLAN} is the one of new accounts and stays; set its limits instead")
         now = self._clock.now_us()
@@ -184,6 +187,14 @@ class Registry:
         names = [plan.name for plan in await self.plans()]
         if name not in names:
             raise NotFound(f"no plan {name!r}; there are {', '.join(names)}")
+
+
+def _check_plan_name(name: str) -> None:
+    if not re.fullmatch(PLAN_NAME, name):
+        raise InvalidRequest(
+            f"invalid request: {name[:80]!r} cannot name a plan: 1 to 64 letters (a to z), digits, dots, dashes and "
+            "underscores can, with a letter or a digit first"
+        )
 
 
 async def _make_prepaid(tx: Transaction, account: Account, now: int) -> None:

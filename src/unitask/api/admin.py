@@ -10,31 +10,19 @@ from unitask.administration import books
 from unitask.api.admin_documents import account_document, audit_document, pack_document, plan_document
 from unitask.api.admin_messages import AccountChange, Adjustment, NewAccount, PlanLimits, TopUp, expiry
 from unitask.api.envelope import JsonAnswer, success
-from unitask.api.requests import message, number, operator, path_number, route, services
+from unitask.api.requests import message, number, operator, page, path_number, route, services
 from unitask.api.statement import statement_answer
 from unitask.kit.errors import InvalidRequest
 from unitask.kit.money import points as points_of
 
-PAGE_LIMIT: Final = 1000
 _ACCOUNT: Final = "/api/v1/admin/accounts/{account_id}"
-
-
-def _page(request: Request) -> tuple[int, int]:
-    """Read cursor and limit; a cursor of 0 is the beginning."""
-    size = number(request, "limit", 100)
-    if not 1 <= size <= PAGE_LIMIT:
-        raise InvalidRequest(f"invalid request: limit is 1 to {PAGE_LIMIT}")
-    cursor = number(request, "cursor", 0)
-    if cursor < 0:
-        raise InvalidRequest("invalid request: cursor must be the next_cursor of an earlier answer")
-    return cursor, size
 
 
 async def list_accounts(request: Request) -> JsonAnswer:
     """List accounts by number."""
     await operator(request)
     unitask = services(request)
-    after, size = _page(request)
+    after, size = page(request)
     found = await unitask.registry.accounts(after=after, most=size + 1)
     now = unitask.clock.now_us()
     return success(
@@ -143,19 +131,12 @@ async def list_plans(request: Request) -> JsonAnswer:
     return success([plan_document(plan) for plan in await services(request).registry.plans()])
 
 
-def _plan_name(request: Request) -> str:
-    name: str = request.path_params["name"]
-    if "\0" in name:
-        raise InvalidRequest("invalid request: the name of a plan must not contain the NUL character")
-    return name
-
-
 async def put_plan(request: Request) -> JsonAnswer:
     """Make a plan, or give it other limits."""
     actor = await operator(request)
     wanted = await message(request, PlanLimits)
     unitask = services(request)
-    plan = await unitask.registry.put_plan(_plan_name(request), wanted.limits, actor=actor)
+    plan = await unitask.registry.put_plan(request.path_params["name"], wanted.limits, actor=actor)
     unitask.accounts.forget()
     return success(plan_document(plan))
 
@@ -163,14 +144,14 @@ async def put_plan(request: Request) -> JsonAnswer:
 async def remove_plan(request: Request) -> JsonAnswer:
     """Remove a plan that no account is on."""
     actor = await operator(request)
-    await services(request).registry.remove_plan(_plan_name(request), actor=actor)
+    await services(request).registry.remove_plan(request.path_params["name"], actor=actor)
     return success(None)
 
 
 async def audit(request: Request) -> JsonAnswer:
     """Read the audit log, newest first."""
     await operator(request)
-    before, size = _page(request)
+    before, size = page(request)
     only = number(request, "account_id", 0)
     older = {"before": before} if before else {}
     found = await log.read(services(request).database, account_id=only or None, most=size + 1, **older)

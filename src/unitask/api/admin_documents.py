@@ -1,6 +1,6 @@
 """Accounts, plans, keys, packs and decisions as the admin API writes them: a function each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -56,10 +56,18 @@ def key_document(key: Key, secret: str | None = None) -> dict[str, Any]:
         "scopes": sorted(key.scopes),
         "limits": limits_document(key.limits),
         "created_at": rfc3339(key.created_at),
-        "expires_at": _time(key.expires_at),
+        "expires_at": _time(key.ends_at),
         "revoked_at": _time(key.revoked_at),
         "last_used_at": _time(key.last_used_at),
         **({} if secret is None else {"secret": secret}),
+    }
+
+
+def key_page(keys: Sequence[Key], size: int) -> dict[str, Any]:
+    """Write a page of keys; one more than `size` tells that there is another."""
+    return {
+        "keys": [key_document(key) for key in keys[:size]],
+        "next_cursor": str(keys[size - 1].id) if len(keys) > size else None,
     }
 
 

@@ -4,21 +4,23 @@ from typing import Final
 
 from starlette.requests import Request
 
-from unitask.api.admin_documents import key_document
+from unitask.administration.keyring import Keep
+from unitask.api.admin_documents import key_document, key_page
 from unitask.api.admin_messages import KeyChange, NewKey, Rotation, expiry
 from unitask.api.envelope import JsonAnswer, success
-from unitask.api.requests import message, operator, path_number, route, services
+from unitask.api.requests import message, operator, page, path_number, route, services
 
 _KEYS: Final = "/api/v1/admin/accounts/{account_id}/keys"
 _KEY: Final = "/api/v1/admin/keys/{key_id}"
 
 
 async def list_keys(request: Request) -> JsonAnswer:
-    """List the keys of an account."""
+    """List the keys of an account by number."""
     await operator(request)
     unitask = services(request)
     account = await unitask.registry.account(path_number(request, "account_id"))
-    return success([key_document(key) for key in await unitask.keyring.keys(account.id)])
+    after, size = page(request)
+    return success(key_page(await unitask.keyring.keys(account.id, after=after, most=size + 1), size))
 
 
 async def add_key(request: Request) -> JsonAnswer:
@@ -48,7 +50,7 @@ async def set_key(request: Request) -> JsonAnswer:
         name=wanted.name,
         scopes=wanted.scopes,
         limits=wanted.limits,
-        expires_at=expiry(wanted.expires_in_days, unitask.clock.now_us()),
+        expires_at=expiry(wanted.expires_in_days, unitask.clock.now_us()) if wanted.names_end else Keep.KEEP,
     )
     return success(key_document(key))
 

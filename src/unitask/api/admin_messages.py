@@ -12,6 +12,7 @@ from unitask.kit.clock import DAY_US
 
 _Days = Annotated[int, Field(ge=1, le=36_500)]
 _MOST: Final = 10**15
+_NULLS: Final[dict[str, Any]] = {"limits": {}, "expires_in_days": None}
 
 
 def expiry(days: int | None, now: int) -> int | None:
@@ -33,7 +34,10 @@ def _has_nul(value: Any) -> bool:
 
 
 class Body(BaseModel):
-    """Refuses fields that it does not know: a misspelt limit must not become none. A null counts as absent."""
+    """Refuses fields that it does not know: a misspelt limit must not become none.
+
+    A null counts as absent, but null limits are none, and something that is to end in null days does not end.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,7 +46,10 @@ class Body(BaseModel):
     def _without_nulls(cls, value: Any) -> Any:
         if _has_nul(value):
             raise ValueError("texts must not contain the NUL character (\\u0000)")
-        return {name: each for name, each in value.items() if each is not None} if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        nulls = {name: _NULLS[name] for name, each in value.items() if each is None and name in _NULLS}
+        return {name: each for name, each in value.items() if each is not None} | nulls
 
 
 class NewAccount(Body):
@@ -58,7 +65,9 @@ class AccountChange(Body):
     """What to change about an account."""
 
     plan: str | None = None
-    limits: Limits | None = Field(None, description="All its own limits anew: those left out are its plan's.")
+    limits: Limits | None = Field(
+        None, description="All its own limits anew: those left out are its plan's. Null takes all away."
+    )
     enabled: bool | None = Field(None, description="False: none of its keys may do anything.")
     unlimited: bool | None = Field(None, description="False: it is prepaid from now on.")
 
@@ -109,8 +118,13 @@ class KeyChange(Body):
 
     name: str | None = Field(None, max_length=200)
     scopes: frozenset[Scope] | None = Field(None, min_length=1)
-    limits: Limits | None = Field(None, description="All its limits anew.")
-    expires_in_days: _Days | None = Field(None, description="From now.")
+    limits: Limits | None = Field(None, description="All its limits anew. Null takes all away.")
+    expires_in_days: _Days | None = Field(None, description="From now. Null takes the end away.")
+
+    @property
+    def names_end(self) -> bool:
+        """Whether the end is to change."""
+        return "expires_in_days" in self.model_fields_set
 
 
 class Rotation(Body):

@@ -25,12 +25,15 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
     return failure(status, message, data=data, headers=headers)
 
 
-def answer(request: Request, error: Exception) -> ASGIApp:
-    """Answer an error: ours with its status and sentence, the router's, and what nobody foresaw without its details."""
+def answer(request: Request, error: Exception, route: str = "") -> ASGIApp:
+    """Answer an error: ours with its status and sentence, the router's, and what nobody foresaw without its details.
+
+    The log names the route and not the address, which may open something by itself: that of a file does.
+    """
     match error:
         case UnitaskError():
             if error.status >= 500:  # noqa: PLR2004 - HTTP's own boundary
-                log.warning("%s", error, extra={"path": request.url.path})
+                log.warning("%s", error, extra={"route": route})
             headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequests) else None
             return _answer(request, error.status, str(error), headers)
         case HTTPException(status_code=status, detail=detail):
@@ -43,5 +46,5 @@ def answer(request: Request, error: Exception) -> ASGIApp:
         case ClientDisconnect():
             return Response(status_code=499)
         case _:
-            log.error("unexpected error", exc_info=error, extra={"path": request.url.path})
+            log.error("unexpected error", exc_info=error, extra={"route": route})
             return _answer(request, 500, "internal error; the operator's log says more")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from unitask.accounts.model import Scope
-from unitask.api.admin import PAGE_LIMIT
+from unitask.administration.registry import PLAN_NAME
 from unitask.api.admin_messages import (
     AccountChange,
     Adjustment,
@@ -21,6 +21,7 @@ from unitask.api.keys import MOST_KEYS
 from unitask.api.openapi_money import statement_operation
 from unitask.api.openapi_schemas import complete, ref
 from unitask.api.product_schemas import lift
+from unitask.api.requests import PAGE_LIMIT, PAGE_USUAL
 from unitask.api.wording import KEY
 
 Json = dict[str, Any]
@@ -157,12 +158,13 @@ def _query(name: str, description: str, schema: Json) -> Json:
 
 
 _CURSORS: Final = (
-    _query("limit", "Entries on a page.", {**_NUMBER, "minimum": 1, "maximum": PAGE_LIMIT, "default": 100}),
+    _query("limit", "Entries on a page.", {**_NUMBER, "minimum": 1, "maximum": PAGE_LIMIT, "default": PAGE_USUAL}),
     _query("cursor", "`next_cursor` of the page before.", _TEXT),
 )
 _ACCOUNT_ID: Final = _number("account_id")
 _KEY_ID: Final = _number("key_id")
-_PLAN_NAME: Final[Json] = {"name": "name", "in": "path", "required": True, "schema": {**_TEXT, "maxLength": 64}}
+_PLAN: Final[Json] = {**_TEXT, "pattern": f"^{PLAN_NAME}$"}
+_PLAN_NAME: Final[Json] = {"name": "name", "in": "path", "required": True, "schema": _PLAN}
 
 
 def _list(name: str) -> Json:
@@ -230,7 +232,9 @@ def _own_keys(group: _Group) -> Json:
     one = "/api/v1/keys/{key_id}"
     return {
         "/api/v1/keys": {
-            "get": group.operation("listOwnKeys", "List the account's keys", _list("Key")),
+            "get": group.operation(
+                "listOwnKeys", "List the account's keys by number", _page("keys", "Key"), 400, parameters=_CURSORS
+            ),
             "post": group.operation(
                 "addOwnKey",
                 "Make a key for the account",
@@ -302,7 +306,12 @@ def _keys(group: _Group) -> Json:
     return {
         "/api/v1/admin/accounts/{account_id}/keys": {
             "get": group.operation(
-                "listKeys", "List the keys of an account", _list("Key"), 404, parameters=(_ACCOUNT_ID,)
+                "listKeys",
+                "List the keys of an account by number",
+                _page("keys", "Key"),
+                400,
+                404,
+                parameters=(_ACCOUNT_ID, *_CURSORS),
             ),
             "post": group.operation(
                 "addKey", "Make a key for an account", ref("MadeKey"), 404, parameters=(_ACCOUNT_ID,), body=NewKey

@@ -21,13 +21,16 @@ SECONDS_LIMIT: Final = 10**11
 """The last moment that can be asked for, in seconds since the epoch; milliseconds are mostly beyond it."""
 _DIGITS = 15
 _NUMBER_LIMIT = 10**_DIGITS
+PAGE_LIMIT: Final = 1000
+PAGE_USUAL: Final = 100
 
 
 class Endpoint:
     """A handler as an ASGI application: what it raises becomes an answer."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, route: str) -> None:
         self._handler = handler
+        self._route = route
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -35,13 +38,13 @@ class Endpoint:
         try:
             response = await self._handler(request)
         except Exception as error:  # noqa: BLE001 - answered, and logged where nobody foresaw it
-            response = answer(request, error)
+            response = answer(request, error, self._route)
         await response(scope, receive, send)
 
 
 def route(method: str, path: str, handler: Handler) -> Route:
     """Bind a handler to a method and a path."""
-    return Route(path, Endpoint(handler), methods=[method])
+    return Route(path, Endpoint(handler, f"{method} {path}"), methods=[method])
 
 
 def services(request: Request) -> Services:
@@ -131,6 +134,22 @@ def number(request: Request, name: str, default: int, *, most: int = _NUMBER_LIM
     if abs(int(value)) > most:
         raise InvalidRequest(f"invalid request: {name} must be at most {most}")
     return int(value)
+
+
+def page(request: Request) -> tuple[int, int]:
+    """Read from the query behind which number a page begins, 0 for the first, and how much it holds.
+
+    Raises:
+        InvalidRequest: there is no such page.
+
+    """
+    size = number(request, "limit", PAGE_USUAL)
+    if not 1 <= size <= PAGE_LIMIT:
+        raise InvalidRequest(f"invalid request: limit is 1 to {PAGE_LIMIT}")
+    cursor = number(request, "cursor", 0)
+    if cursor < 0:
+        raise InvalidRequest("invalid request: cursor must be the next_cursor of an earlier answer")
+    return cursor, size
 
 
 def path_number(request: Request, name: str) -> int:

@@ -15,7 +15,7 @@ from unitask.api.requests import SECONDS_LIMIT, caller, number, route, services,
 from unitask.billing.model import Line
 from unitask.kit.clock import DAY_US, SECOND_US, rfc3339
 from unitask.kit.errors import InvalidRequest
-from unitask.kit.money import usd
+from unitask.kit.money import exact_usd, usd
 
 _COLUMNS: Final = ("id", "time", "kind", "task_id", "points", "change_points", "change_usd", "reason")
 _FORMATS: Final = ("json", "csv")
@@ -92,7 +92,8 @@ async def csv_rows(lines: AsyncIterator[Line]) -> AsyncIterator[str]:
     """Write movements as CSV, row by row, with the names of the columns first."""
     yield _csv_row(_COLUMNS)
     async for line in lines:
-        document = line_document(line)
+        exact = {"change_usd": exact_usd(line.change), "reason": _plain(line.reason)}
+        document = {**line_document(line), **exact}
         yield _csv_row([document[column] if document[column] is not None else "" for column in _COLUMNS])
 
 
@@ -103,13 +104,13 @@ def _as_csv(lines: AsyncIterator[Line]) -> Response:
 
 def _csv_row(values: Any) -> str:
     file = io.StringIO()
-    csv.writer(file).writerow([_plain(value) for value in values])
+    csv.writer(file).writerow(values)
     return file.getvalue()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: str) -> str:
     """Keep a spreadsheet from reading a text as a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t"} else value
+    return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t"} else value
 
 
 async def statement(request: Request) -> ASGIApp:

@@ -1,6 +1,6 @@
-"""Limits as options of a command, the same for accounts, plans and keys."""
+"""Limits as options of a command, the same for accounts, plans and keys. The value `none` takes one away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Final
 
@@ -13,12 +13,28 @@ from unitask.kit.money import points
 
 Command = Callable[..., Any]
 Change = Callable[[Limits], Limits]
-_COUNT: Final = click.IntRange(min=0)
+NONE: Final = "none"
+"""What is given as an option's value to take away what is there."""
+
+
+class OrNone(click.ParamType[Any]):
+    """A value of another kind, or the word `none`."""
+
+    def __init__(self, kind: click.ParamType[Any]) -> None:
+        self._kind = kind
+        self.name = kind.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read it."""
+        return NONE if value == NONE else self._kind.convert(value, param, ctx)
+
+
+_COUNT: Final = OrNone(click.IntRange(min=0))
 _OPTIONS: Final = (
     click.option("--concurrent", "concurrent_tasks", type=_COUNT, help="Tasks pending and processing at a time."),
     click.option("--family", multiple=True, metavar="NAME=N", help="The same for one family: flux=2. Repeatable."),
     click.option("--staged", "staged_tasks", type=_COUNT, help="Tasks that may wait beyond those."),
-    click.option("--per-minute", "requests_per_minute", type=click.IntRange(min=1), help="Requests a minute."),
+    click.option("--per-minute", "requests_per_minute", type=OrNone(click.IntRange(min=1)), help="Requests a minute."),
     click.option("--daily-usd", help="Dollars that tasks of one day (UTC) may cost."),
     click.option("--model", "models", multiple=True, metavar="PATTERN", help="Products allowed. Repeatable."),
     click.option("--network", "networks", multiple=True, help="Networks that requests may come from. Repeatable."),
@@ -36,24 +52,33 @@ def usd_points(text: str) -> int:
 
 def _families(pairs: tuple[str, ...]) -> dict[str, str]:
     split = [pair.partition("=") for pair in pairs]
-    if any(not (name and number.isdecimal()) for name, _, number in split):
-        raise click.BadParameter("--family is a name and a number, such as flux=2")
+    if any(not (name and (number == NONE or number.isdecimal())) for name, _, number in split):
+        raise click.BadParameter("--family is a name and a number, such as flux=2, or flux=none")
     return {name: number for name, _, number in split}
+
+
+def _without(old: Limits, names: Iterable[str], families: Iterable[str]) -> Limits:
+    kept = {family: number for family, number in old.family_tasks.items() if family not in set(families)}
+    return old.model_copy(update={**dict.fromkeys(names), "family_tasks": kept})
 
 
 def _change(given: dict[str, Any]) -> Change:
     """Turn the options into what they do to the limits there are."""
     begin_anew = given.pop("no_limits")
-    given["family_tasks"] = _families(given.pop("family"))
+    families = _families(given.pop("family"))
+    given["family_tasks"] = {name: number for name, number in families.items() if number != NONE}
     daily = given.pop("daily_usd")
-    given["daily_points"] = None if daily is None else usd_points(daily)
+    given["daily_points"] = daily if daily in (None, NONE) else usd_points(daily)
+    taken = [name for name, value in given.items() if value in (NONE, (NONE,))]
+    wanted_values = {name: value for name, value in given.items() if value not in (None, (), {}) and name not in taken}
     try:
-        wanted = Limits.model_validate({name: value for name, value in given.items() if value not in (None, (), {})})
+        wanted = Limits.model_validate(wanted_values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise click.BadParameter(f"{where}: {first['msg']}") from None
-    return lambda old: wanted.over(NO_LIMITS if begin_anew else old)
+    gone = [name for name, number in families.items() if number == NONE]
+    return lambda old: wanted.over(NO_LIMITS if begin_anew else _without(old, taken, gone))
 
 
 _NAMES: Final = (

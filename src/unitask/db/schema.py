@@ -92,6 +92,7 @@ api_keys = Table(
     Column("limits", _Document, nullable=False, server_default=text("'{}'")),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
+    Column("replaced_until", BigInteger),
     Column("revoked_at", BigInteger),
     Column("last_used_at", BigInteger),
     Index("api_keys_account", "account_id"),

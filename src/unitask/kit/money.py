@@ -10,6 +10,12 @@ def usd(points: int) -> float:
     return points / POINTS_PER_USD
 
 
+def exact_usd(points: int) -> str:
+    """Write points as dollars to the last digit, without an exponent: -0.0000500."""
+    whole, rest = divmod(abs(points), POINTS_PER_USD)
+    return f"{'-' if points < 0 else ''}{whole}.{rest:07}"
+
+
 def points(dollars: str) -> int:
     """Convert a price list's dollars, given as text, to points without a rounding error."""
     whole, _, fraction = dollars.partition(".")

@@ -8,13 +8,20 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from typing import Final, Self
+from typing import Final, Self, get_args
 
+from pydantic import SecretStr
+
+from unitask.settings import Settings
 from unitask.worker import messages
 
 _LINE_LIMIT: Final = 64 * 2**20
 # A model's code runs in the child and may print or send away whatever it finds.
-_SECRETS: Final = frozenset({"UNITASK_API_KEY", "UNITASK_DATABASE_URL", "UNITASK_SECRET", "UNITASK_WORKER_TOKEN"})
+_SECRETS: Final = {"UNITASK_DATABASE_URL"} | {
+    f"UNITASK_{name.upper()}"
+    for name, field in Settings.model_fields.items()
+    if SecretStr in get_args(field.annotation)
+}
 log = logging.getLogger(__name__)
 
 
