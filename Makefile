@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format bench-core bench-webhooks clean
+.PHONY: help demo up test check format bench-core bench-webhooks bench-cpu gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -12,6 +12,12 @@ demo: .venv/run.stamp ## Start a throw-away server, make two pictures, save them
 
 up: .venv/run.stamp ## Serve in the foreground: API, worker, SQLite and files in ./unitask-data
 	$(BIN)/unitask up
+
+gallery: .venv/run.stamp ## Order every product from a throw-away server and lay the results out in docs/gallery/
+	$(BIN)/python scripts/gallery.py
+
+bench-cpu: .venv/dev.stamp ## Measure what each product takes on this CPU, in seconds and memory, against a bare file
+	$(BIN)/python bench/cpu.py
 
 test: .venv/dev.stamp ## Run all tests, on SQLite and on PostgreSQL (which comes as a wheel)
 	$(BIN)/pytest -n auto
@@ -34,7 +40,7 @@ bench-webhooks: .venv/dev.stamp ## Measure webhooks against the bare poster, on 
 	$(BIN)/python bench/webhooks.py
 
 clean: ## Remove the virtual environment and what the tools left behind
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-output
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-output docs/gallery
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

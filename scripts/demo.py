@@ -62,6 +62,12 @@ def start(folder: str) -> tuple[subprocess.Popen[str], str]:
     raise SystemExit("the server did not start")
 
 
+def stop(server: subprocess.Popen[str]) -> None:
+    """End the server."""
+    server.send_signal(signal.SIGTERM)
+    server.wait(timeout=30)
+
+
 def wait_until_ready(client: httpx.Client) -> None:
     """Wait until the server answers."""
     until = time.monotonic() + START_LIMIT_S
@@ -125,8 +131,7 @@ def main() -> None:
                 for name, request in requests().items():
                     make(client, name, request)
         finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(timeout=30)
+            stop(server)
     print(f"\nThe server is stopped. Look at {OUT}/; `make up` starts one that stays.")
 
 
