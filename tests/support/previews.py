@@ -1,8 +1,8 @@
-"""Orders to the preview engine on its own: sources are files, recipes are the products' with some options changed."""
+"""Orders to an engine on its own: sources are files, recipes are the products' with some options changed."""
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ from PIL import Image
 
 from support.job import LocalJob
 from unitask.catalogue import Catalogue
-from unitask.engines import preview
+from unitask.engines import installed
 from unitask.kit.sound import read_audio, write_audio
 from unitask.spec.engine import Output
 from unitask.spec.media import media_values
-from unitask.spec.product import Product, Recipe
+from unitask.spec.product import Product
 
 CATALOGUE = Catalogue.load()
 
@@ -48,17 +48,18 @@ class Made:
 class Workshop:
     """Takes orders; every order has a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, engine: str = "preview") -> None:
         self.folder = folder
+        self._engine = engine
         self._orders = 0
 
     def job(self, product: Product, *, seed: int = 7, **options: Any) -> LocalJob:
-        """Open a job with the product's preview recipe."""
+        """Open a job with the product's recipe for this engine."""
         self._orders += 1
         scratch = self.folder / f"order-{self._orders}"
         scratch.mkdir()
-        recipe = next(recipe for recipe in product.recipes if recipe.engine == "preview")
-        return LocalJob(scratch, Recipe("preview", "preview", recipe.make, {**recipe.options, **options}), seed=seed)
+        recipe = next(recipe for recipe in product.recipes if recipe.engine == self._engine)
+        return LocalJob(scratch, replace(recipe, options={**recipe.options, **options}), seed=seed)
 
     def order(self, model: str, task_type: str, *, seed: int = 7, **fields: Any) -> Made:
         """Run a product; `options` among the fields are the recipe's, `cancel_when` is the job's."""
@@ -67,7 +68,7 @@ class Workshop:
         cancel_when: Callable[[float], bool] | None = fields.pop("cancel_when", None)
         if cancel_when:
             job.cancel_when = cancel_when
-        return Made(preview.ENGINE.run(product, product.input(**fields), job), job)
+        return Made(installed()[self._engine].run(product, product.input(**fields), job), job)
 
     def example(self, model: str, task_type: str, number: int = 0, **options: Any) -> Made:
         """Run a documented example, its data URIs written into files."""
@@ -78,7 +79,7 @@ class Workshop:
             path.write_bytes(base64.b64decode(value.source.partition(",")[2]))
             value.replace(str(path))
         job = self.job(product, **options)
-        return Made(preview.ENGINE.run(product, inputs, job), job)
+        return Made(installed()[self._engine].run(product, inputs, job), job)
 
     def picture(self, name: str, array: NDArray[np.uint8]) -> str:
         """Save (height, width) or (height, width, 3 or 4) as an input picture."""

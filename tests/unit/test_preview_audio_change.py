@@ -1,4 +1,4 @@
-"""Recordings in another style, with other words, made longer, and sound for films."""
+"""Recordings in another style, with other words, and sound for films."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -10,8 +10,6 @@ import pytest
 from support.previews import Made, Workshop, loudness, tone
 from unitask.engines.preview.audio import beds, effects
 from unitask.engines.preview.audio.foley import Motion
-from unitask.engines.preview.audio.looping import following
-from unitask.engines.preview.engine import WARNING
 from unitask.kit.errors import Cancelled, MediaFailure
 from unitask.kit.sound import read_audio
 from unitask.kit.video import write_video
@@ -38,72 +36,6 @@ def tune(tmp_path_factory: pytest.TempPathFactory) -> str:
 def edit(workshop: Workshop, audio: str, **fields: Any) -> Made:
     """Order an edit as WAV."""
     return workshop.order("ace-step", "edit", audio=audio, options=WAV, **fields)
-
-
-@pytest.mark.parametrize(("left", "right"), [(0, 3), (2, 0), (4, 9)])
-def test_an_extension_keeps_every_sample_of_the_recording(workshop: Workshop, tune: str, left: int, right: int) -> None:
-    """It is exactly so much longer, joined without a click; what is added is as loud and is charged."""
-    lengths = {"left_extend_duration": left, "right_extend_duration": right}
-    made = workshop.order("ace-step", "extend", audio=tune, options=WAV, **lengths)
-    before, after = read_audio(Path(tune), limit_seconds=20, rate=RATE), made.sound()
-    start, end = left * RATE, left * RATE + len(before)
-    assert len(after) == end + right * RATE
-    assert np.array_equal(after[start:end], before)
-    largest_step = np.abs(np.diff(before, axis=0)).max()
-    for at in [start] * bool(left) + [end] * bool(right):
-        assert np.abs(after[at] - after[at - 1]).max() < 0.5 * largest_step
-    for added in (after[:start], after[end:]):
-        assert not len(added) or 0.5 < loudness(added) / loudness(before) < 1.5
-    assert made.output.measures == {"second": left + right}
-    assert WARNING in made.job.warnings
-    assert made.job.fractions == sorted(made.job.fractions)
-
-
-@pytest.mark.parametrize("seconds", [0.02, 0.3, 1.0, 4.0])
-@pytest.mark.parametrize("channels", [1, 2])
-def test_short_recordings_are_extended_too(workshop: Workshop, seconds: float, channels: int) -> None:
-    """Also those of a fraction of a second, in as many channels as they have."""
-    samples = tone(220, seconds, RATE, channels)
-    audio = workshop.sound("short.wav", samples, RATE)
-    after = workshop.order("ace-step", "extend", audio=audio, right_extend_duration=2, options=WAV).sound()
-    assert after.shape == (len(samples) + 2 * RATE, channels)
-    assert np.array_equal(after[: len(samples)], samples)
-    assert loudness(after[len(samples) :]) > 0.3 * loudness(samples)
-
-
-def test_the_beat_goes_on() -> None:
-    """Clicks twice a second go on twice a second."""
-    rate = 12_000
-    clicks = np.zeros((8 * rate, 1), np.float32)
-    rng = np.random.default_rng(1)
-    stroke = rng.standard_normal(300).astype(np.float32) * np.linspace(0.5, 0, 300, dtype=np.float32)
-    for start in range(600, len(clicks) - 300, rate // 2):
-        clicks[start : start + 300, 0] = stroke
-    added = following(clicks, 5 * rate, rate)
-    found = np.flatnonzero(np.correlate(added[: 4 * rate, 0], stroke) > 0.7 * float(stroke @ stroke))
-    expected = [600 + beat * rate // 2 for beat in range(8)]
-    assert all(np.abs(found - at).min() < 60 for at in expected)
-
-
-def test_a_recording_that_dies_away_is_taken_up_again(workshop: Workshop) -> None:
-    """What follows is made of the loud part, and swells."""
-    samples = tone(220, 6, RATE)
-    samples[4 * RATE :] *= np.linspace(1, 0, 2 * RATE, dtype=np.float32)[:, None]
-    audio = workshop.sound("dying.wav", samples, RATE)
-    after = workshop.order("ace-step", "extend", audio=audio, right_extend_duration=4, options=WAV).sound()
-    assert loudness(after[7 * RATE : 8 * RATE]) > 0.7 * loudness(samples[: 3 * RATE])
-
-
-def test_lyrics_are_sung_over_what_is_added(workshop: Workshop, tune: str) -> None:
-    """And over nothing else."""
-    order = {"audio": tune, "right_extend_duration": 6, "options": WAV}
-    quiet, sung = (
-        workshop.order("ace-step", "extend", lyrics=lyrics, **order).sound()
-        for lyrics in ("[inst]", "[verse]\nOnce more")
-    )
-    end = TUNE_S * RATE
-    assert np.array_equal(quiet[:end], sung[:end])
-    assert np.abs(quiet[end:] - sung[end:]).mean() > 0.01
 
 
 @pytest.mark.parametrize(
@@ -148,27 +80,23 @@ def test_what_is_in_the_middle_is_lowered() -> None:
 
 
 def test_the_beginning_of_a_long_recording_is_edited(workshop: Workshop) -> None:
-    """As far as the limit; an extension refuses it, for it keeps the whole."""
+    """As far as the limit."""
     audio = workshop.sound("long.wav", tone(220, 3, RATE), RATE)
     options = WAV | {"limit_seconds": 2}
     made = workshop.order("ace-step", "edit", audio=audio, style_prompt="rock", options=options)
     assert len(made.sound()) == 2 * RATE
-    with pytest.raises(MediaFailure, match="failed to get input audio: it is longer than 2 seconds"):
-        workshop.order("ace-step", "extend", audio=audio, right_extend_duration=1, options=options)
 
 
-@pytest.mark.parametrize(("task_type", "fields"), [("edit", {}), ("extend", {"right_extend_duration": 5})])
-def test_a_bad_recording_is_refused(workshop: Workshop, task_type: str, fields: dict[str, Any]) -> None:
+def test_a_bad_recording_is_refused(workshop: Workshop) -> None:
     """With the phrase that clients match on."""
     with pytest.raises(MediaFailure, match="failed to get input audio"):
-        workshop.order("ace-step", task_type, audio=workshop.junk(), **fields)
+        edit(workshop, workshop.junk())
 
 
-@pytest.mark.parametrize(("task_type", "fields"), [("edit", {}), ("extend", {"right_extend_duration": 5})])
-def test_a_cancelled_order_ends(workshop: Workshop, tune: str, task_type: str, fields: dict[str, Any]) -> None:
+def test_a_cancelled_order_ends(workshop: Workshop, tune: str) -> None:
     """On the way, with nothing stored."""
     with pytest.raises(Cancelled):
-        workshop.order("ace-step", task_type, audio=tune, cancel_when=lambda share: share > 0.25, **fields)
+        edit(workshop, tune, cancel_when=lambda share: share > 0.25)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 
 from unitask.spec.fields import BLANK_IS_ABSENT, Prompt, Sound, Words
 from unitask.spec.price import dollars
-from unitask.spec.product import AudioResult, Example, Input, Product, Recipe
+from unitask.spec.product import AudioResult, Example, Input, Level, Product, Recipe
 from unitask.spec.samples import EXAMPLE_AUDIO
 
 MODEL: Final = "Qubico/ace-step"
@@ -150,6 +150,8 @@ def _product(
     title: str,
     make: str,
     seconds: Callable[[Any], int],
+    engine: str = "preview",
+    level: Level = "preview",
 ) -> Product:
     return Product(
         model=MODEL,
@@ -160,9 +162,7 @@ def _product(
         input=inputs,
         output=AudioResult,
         price=dollars("0.0005", unit="second", units=seconds),
-        recipes=(
-            Recipe("preview", "preview", make, {"limit_seconds": LIMIT_SECONDS, "format": "mp3", "rate": 48_000}),
-        ),
+        recipes=(Recipe(engine, level, make, {"limit_seconds": LIMIT_SECONDS, "format": "mp3", "rate": 48_000}),),
         examples=examples,
         expected_s=20.0,
         limit_s=300,
@@ -199,6 +199,8 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         Extend,
         _EXTEND,
         title="ACE-Step: make a recording longer",
+        engine="cpu",
+        level="basic",
         make="music_extend",
         seconds=_added_seconds,
     ),

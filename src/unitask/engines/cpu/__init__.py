@@ -25,6 +25,7 @@ LIBRARIES: Final = ("av", "cv2", "numpy", "PIL", "scipy", "skimage")
 LABELS: Final = {"Software": "unitask", "unitask:engine": "cpu", "unitask:level": "basic"}
 MAKES: Final = {
     "background_remove": "unitask.engines.cpu.cutout:remove_background",
+    "music_extend": "unitask.engines.cpu.music_extend:extend_music",
     "upscale": "unitask.engines.cpu.upscale:upscale",
     "video_upscale": "unitask.engines.cpu.video_upscale:video_upscale",
 }

@@ -30,7 +30,6 @@ MAKES: Final = {
     "song": "audio.music:song",
     "music_from_audio": "audio.music:music_from_audio",
     "music_edit": "audio.change:music_edit",
-    "music_extend": "audio.change:music_extend",
     "sound_for_video": "audio.foley:sound_for_video",
     "relief": "relief.makes:relief",
     "relief_from_text": "relief.makes:relief_from_text",

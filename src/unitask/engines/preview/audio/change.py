@@ -1,4 +1,4 @@
-"""A recording in another style, with other words, or made longer."""
+"""A recording in another style, or with other words."""
 
 from dataclasses import replace
 from functools import partial
@@ -9,7 +9,6 @@ import numpy as np
 from unitask.engines.preview.audio import effects, hearing, lyrics, score, style, vocals
 from unitask.engines.preview.audio.band import Band
 from unitask.engines.preview.audio.hearing import Heard
-from unitask.engines.preview.audio.looping import following
 from unitask.engines.preview.audio.score import Score
 from unitask.engines.preview.audio.source import Medium, fetch, finish
 from unitask.engines.preview.audio.style import Style
@@ -44,28 +43,6 @@ def music_edit(inputs: Any, job: Job) -> Output:
     piece = _piece(wanted, lines, len(recording) / medium.rate, job, plays=inputs.edit_type == "remix")
     _play_along(changed, piece, heard.first_beat_s, medium.rate, job)
     return finish(job, levelled(changed).T, medium, inputs.style_prompt or inputs.lyrics)
-
-
-def music_extend(inputs: Any, job: Job) -> Output:
-    """Put the recording's own best loop before and after it; the recording itself stays as it was decoded."""
-    medium = Medium.of(job.recipe.options)
-    job.progress(0.02, "listening to the recording")
-    recording = fetch(inputs, job, "audio", rate=medium.rate, limit_s=medium.limit_s)
-    before, after = inputs.left_extend_duration * medium.rate, inputs.right_extend_duration * medium.rate
-    whole = np.zeros((before + len(recording) + after, recording.shape[1]), np.float32)
-    whole[before : before + len(recording)] = recording
-    job.progress(0.1, "looking for a loop")
-    whole[before + len(recording) :] = following(recording, after, medium.rate)
-    job.progress(0.4, "looking for a loop")
-    # What leads up to a recording is what follows it when it is played backwards.
-    whole[:before] = following(recording[::-1], before, medium.rate)[::-1]
-    job.progress(0.6, "singing")
-    added = (before + len(recording), len(whole)) if after else (0, before)
-    _sing_over(whole, added, recording, inputs, job)
-    if inputs.style_prompt.strip():
-        job.warn("style_prompt was not followed: the added parts are made of the recording itself")
-    output = finish(job, whole, medium, inputs.style_prompt or inputs.lyrics)
-    return Output(output.fields, {"second": inputs.left_extend_duration + inputs.right_extend_duration})
 
 
 def _style_for(inputs: Any, recording: Wave, rate: int, seed: int) -> tuple[Style, Heard]:
@@ -105,21 +82,6 @@ def _play_along(changed: Wave, piece: Score, first_beat_s: float, rate: int, job
         playing = band.mixed(notes, changed.shape[1], partial(_report, job, begun))
         loudness = max(_loudness(changed), 0.05)
         changed += playing * np.float32(share * loudness / max(_loudness(playing), _QUIET))
-
-
-def _sing_over(whole: Wave, part: tuple[int, int], recording: Wave, inputs: Any, job: Job) -> None:
-    """Sing the lyrics over one added part of (samples, channels), in place."""
-    lines = lyrics.read(inputs.lyrics)
-    start, end = part
-    rate = Medium.of(job.recipe.options).rate
-    if not lines or end <= start:
-        return
-    wanted, _ = _style_for(inputs, recording, rate, job.seed)
-    piece = _piece(wanted, lines, (end - start) / rate, job, plays=False)
-    singing = Band(wanted, rate, job.seed).mixed(piece.notes, end - start, lambda done: job.progress(0.6 + 0.25 * done))
-    over = singing.T if whole.shape[1] > 1 else singing.mean(axis=0, dtype=np.float32)[:, None]
-    share = 0.9 * max(_loudness(recording), 0.05) / max(_loudness(singing), _QUIET)
-    whole[start:end] = np.tanh((whole[start:end] * 0.8 + over * np.float32(share)) * np.float32(0.95))
 
 
 def _report(job: Job, begun: float, share: float) -> None:

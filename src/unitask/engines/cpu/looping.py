@@ -5,8 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from unitask.engines.preview.audio.tones import Wave
 from unitask.kit.pitch import mono
+
+Wave = NDArray[np.float32]
 
 _EAR_HZ: Final = 12_000
 _WINDOW: Final = 1024
