@@ -132,14 +132,19 @@ def boxes(path: Path) -> list[str]:
     return names
 
 
-def write(path: Path, frames: list[Frame], fps: Fraction) -> None:
-    """Write these frames as they are, nearly without loss."""
+def write(path: Path, frames: list[Frame], fps: Fraction, *, sound: bool = False) -> None:
+    """Write these frames as they are, nearly without loss; with sound, one beep at BEEP_S."""
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w") as target:
         stream = target.add_stream("libx264", rate=fps, options={"crf": "10"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        track = target.add_stream("aac", rate=_RATE_HZ) if sound else None
+        if track:
+            track.codec_context.layout = "stereo"
         for number, frame in enumerate(frames):
             picture_ = av.VideoFrame.from_ndarray(frame, format="rgb24")
             picture_.pts, picture_.time_base = number, 1 / fps
             target.mux(stream.encode(picture_))
         target.mux(stream.encode(None))
+        if track:
+            _beep(target, track, float(len(frames) / fps))

@@ -18,9 +18,9 @@ from unitask.catalogue import Catalogue
 from unitask.engines import preview
 from unitask.engines.preview.engine import MAKES, WARNING
 from unitask.engines.preview.strip import strip_height
-from unitask.kit.errors import Cancelled, MediaFailure, TaskFailure
+from unitask.kit.errors import Cancelled, MediaFailure
 from unitask.spec.engine import Output
-from unitask.spec.product import Product, Recipe
+from unitask.spec.product import Product
 
 Array = NDArray[np.uint8]
 SCHNELL, ADVANCED = "Qubico/flux1-schnell", "Qubico/flux1-dev-advanced"
@@ -265,61 +265,6 @@ def test_the_control_map_is_returned(studio: Studio, photo: str, kind: str) -> N
     assert len(job.warnings) == 1 + (kind in {"depth", "openpose"})
 
 
-def test_inpaint_changes_the_white_region_only(studio: Studio, photo: str) -> None:
-    """Every pixel outside of it and above the strip stays as it was; specks of white stay too."""
-    before = pixels(Path(photo)).copy()
-    before[30:110, 20:100] = 252
-    before[5:7, 150:153] = 255
-    source = studio.file("masked.png", before)
-    after = studio.picture("fill-inpaint", prompt="a red flower", image=source)
-    assert after.shape == before.shape
-    same = (after == before).all(axis=2)
-    inside = np.zeros(same.shape, bool)
-    inside[30:110, 20:100] = True
-    assert above_strip(same | inside).all()
-    assert (~same)[30:110, 20:100].mean() > 0.95
-    assert (after[30:110, 20:100].min(axis=2) >= 250).mean() < 0.1
-
-
-def test_inpaint_fills_what_is_transparent(studio: Studio) -> None:
-    """Alpha 0 is a mask as well; half transparent pixels stay."""
-    before = np.full((100, 120, 4), (90, 120, 60, 255), np.uint8)
-    before[20:60, 30:80, 3] = 0
-    before[:10, :, 3] = 128
-    source = studio.file("hole.png", before)
-    after = studio.picture("fill-inpaint", prompt="a cat", image=source)
-    assert (after[20:60, 30:80, 3] == 255).all()
-    assert np.array_equal(after[:20], before[:20])
-    assert np.abs(after[20:60, 30:80, :3].astype(int) - before[20:60, 30:80, :3]).mean() > 5
-
-
-def test_inpaint_without_a_region_is_refused(studio: Studio, photo: str) -> None:
-    """The sentence says what to do."""
-    with pytest.raises(TaskFailure, match="no region to repaint: paint it pure white in `image`"):
-        studio.order("fill-inpaint", prompt="a cat", image=photo)
-
-
-def test_outpaint_adds_what_was_asked(studio: Studio, photo: str) -> None:
-    """The picture stays where it was put; the new parts are not empty."""
-    sides = {"outpaint_left": 40, "outpaint_right": 10, "outpaint_top": 30, "outpaint_bottom": 60}
-    settings = [{"setting_type": "outpaint", **sides}]
-    after = studio.picture("fill-outpaint", prompt="a wide valley", image=photo, custom_settings=settings)
-    assert after.shape == (150 + 90, 200 + 50, 3)
-    assert np.array_equal(after[30:180, 40:240], pixels(Path(photo)))
-    assert after[:30].std() > 8
-    assert after[:180, :40].std() > 8
-
-
-def test_outpaint_counts_again_with_the_real_picture(studio: Studio, photo: str) -> None:
-    """A strip that is small for one picture is too much for another."""
-    product = CATALOGUE.find(ADVANCED, "fill-outpaint")
-    inputs = product.input(image=photo, custom_settings=[{"setting_type": "outpaint", "outpaint_left": 30}])
-    recipe = Recipe("preview", "preview", "outpaint", {"limit_added_pixels": 30 * 150 - 1})
-    job = LocalJob(Path(photo).parent, recipe)
-    with pytest.raises(TaskFailure, match="would add 4500 pixels"):
-        preview.ENGINE.run(product, inputs, job)
-
-
 def test_redux_takes_the_palette_of_the_picture(studio: Studio) -> None:
     """The same words with another picture have other colours, and the picture is shown in a corner."""
     results = {}
@@ -353,22 +298,13 @@ def test_kontext_follows_the_instruction(
     assert seen(above_strip(pixels(Path(photo))), above_strip(after))
 
 
-@pytest.mark.parametrize(
-    ("task_type", "fields"),
-    [
-        ("img2img", {}),
-        ("redux-variation", {}),
-        ("kontext", {}),
-        ("fill-inpaint", {}),
-        ("fill-outpaint", {"custom_settings": [{"setting_type": "outpaint", "outpaint_left": 5}]}),
-    ],
-)
-def test_a_file_that_is_no_picture_is_refused(studio: Studio, tmp_path: Path, task_type: str, fields: Any) -> None:
+@pytest.mark.parametrize("task_type", ["img2img", "redux-variation", "kontext"])
+def test_a_file_that_is_no_picture_is_refused(studio: Studio, tmp_path: Path, task_type: str) -> None:
     """With the phrase that clients match on."""
     text = tmp_path / "text.png"
     text.write_bytes(b"this is not a picture")
     with pytest.raises(MediaFailure, match="failed to get valid image"):
-        studio.order(task_type, prompt="a cat", image=str(text), **fields)
+        studio.order(task_type, prompt="a cat", image=str(text))
 
 
 def test_a_bad_control_picture_is_refused(studio: Studio, tmp_path: Path) -> None:

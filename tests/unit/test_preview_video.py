@@ -268,25 +268,13 @@ def test_a_hug_brings_two_halves_together(studio: Studio) -> None:
     assert between(found.frames[-1]) < between(found.frames[0]) - 2
 
 
-@pytest.mark.parametrize(("task_type", "fields"), [("face-swap", {"swap_image": "picture"}), ("background-remove", {})])
-def test_a_video_keeps_its_frames_rate_size_and_sound(studio: Studio, task_type: str, fields: Any) -> None:
+def test_a_video_keeps_its_frames_rate_size_and_sound(studio: Studio) -> None:
     """What is charged is the number of frames that were made."""
-    given = {key: getattr(studio, value) for key, value in fields.items()}
-    name = "target_video" if task_type == "face-swap" else "video"
-    output, job = studio.order(TOOLS, task_type, **{name: studio.clip} | given)
+    output, job = studio.order(TOOLS, "background-remove", video=studio.clip)
     found = films.look(saved(job))
     assert (len(found.frames), found.fps, found.size) == (12, 24, (64, 48))
     assert found.beep_s == pytest.approx(BEEP_S, abs=0.02)
     assert output.measures == {"frame": 12}
-
-
-def test_a_face_that_was_not_swapped_is_shown_and_said(studio: Studio) -> None:
-    """The picture lies in the upper left corner; elsewhere the video is what it was."""
-    _, job = studio.order(TOOLS, "face-swap", swap_image=studio.other, target_video=studio.clip)
-    frame = films.look(saved(job)).frames[5]
-    assert np.abs(frame[4:8, 4:8].astype(int) - (20, 160, 60)).mean() < 30
-    assert np.abs(frame[:40, 30:].astype(int) - films.picture(5, (64, 48))[:40, 30:]).mean() < 12
-    assert any("no face was swapped" in warning for warning in job.warnings)
 
 
 def test_a_subject_is_told_from_a_plain_backdrop(studio: Studio, tmp_path: Path) -> None:
@@ -304,22 +292,20 @@ def test_a_subject_is_told_from_a_plain_backdrop(studio: Studio, tmp_path: Path)
 
 
 @pytest.mark.parametrize("content", [b"no video at all", b"\x00\x00\x00\x20ftypisom" + bytes(200)])
-@pytest.mark.parametrize("task_type", ["face-swap", "background-remove"])
-def test_a_file_that_is_no_video_is_refused(studio: Studio, tmp_path: Path, task_type: str, content: bytes) -> None:
+def test_a_file_that_is_no_video_is_refused(studio: Studio, tmp_path: Path, content: bytes) -> None:
     """With the phrase that clients match on, and nothing stored."""
     path = tmp_path / "bad.mp4"
     path.write_bytes(content)
-    fields = {"video": str(path), "target_video": str(path), "swap_image": studio.picture}
     with pytest.raises(MediaFailure, match="failed to get valid video"):
-        studio.order(TOOLS, task_type, **fields)
+        studio.order(TOOLS, "background-remove", video=str(path))
 
 
 def test_a_video_with_too_many_frames_is_refused(studio: Studio) -> None:
     """The recipe says how many are too many."""
-    product = CATALOGUE.find(TOOLS, "face-swap")
+    product = CATALOGUE.find(TOOLS, "background-remove")
     job = studio.job(product)
-    job.recipe = Recipe("preview", "preview", "video_face_swap", {"limit_frames": 11})
-    inputs = product.input(swap_image=studio.picture, target_video=studio.clip)
+    job.recipe = Recipe("preview", "preview", "video_background_remove", {"limit_frames": 11})
+    inputs = product.input(video=studio.clip)
     with pytest.raises(MediaFailure, match="failed to get valid video: it has 12 frames, the limit is 11"):
         preview.ENGINE.run(product, inputs, job)
 

@@ -268,8 +268,8 @@ _KONTEXT: Final = (
 )
 _MAKES: Final = {
     "controlnet-lora": Recipe("preview", "preview", "controlnet"),
-    "fill-inpaint": Recipe("preview", "preview", "inpaint"),
-    "fill-outpaint": Recipe("preview", "preview", "outpaint", {"limit_added_pixels": LIMIT_ADDED_PIXELS}),
+    "fill-inpaint": Recipe("cpu", "basic", "inpaint"),
+    "fill-outpaint": Recipe("cpu", "basic", "outpaint", {"limit_added_pixels": LIMIT_ADDED_PIXELS}),
     "redux-variation": Recipe("preview", "preview", "redux"),
 }
 

@@ -142,7 +142,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=FaceSwap,
         output=ImageResult,
         price=dollars("0.01"),
-        recipes=(Recipe("preview", "preview", "face_swap"),),
+        recipes=(Recipe("cpu", "basic", "face_swap"),),
         examples=(
             Example("Onto one of two people", {"target_image": EXAMPLE_COUPLE, "swap_image": EXAMPLE_FACE}),
             Example("The other way round", {"target_image": EXAMPLE_FACE, "swap_image": EXAMPLE_COUPLE}),
@@ -159,7 +159,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=MultiFaceSwap,
         output=ImageResult,
         price=dollars("0.015"),
-        recipes=(Recipe("preview", "preview", "multi_face_swap"),),
+        recipes=(Recipe("cpu", "basic", "multi_face_swap"),),
         examples=(
             Example(
                 "Onto the second person",

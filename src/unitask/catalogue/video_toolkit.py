@@ -62,8 +62,8 @@ class OntoVideo(Input):
 class VideoFaceSwap(FacePairs, OntoVideo):
     """Chosen faces of a picture put onto chosen people of a video of up to 600 frames.
 
-    Faces are counted from 0: of two at different heights the lower first, otherwise from the left. Without numbers
-    the first goes onto the first.
+    Faces are counted from 0, when most of them are in view: of two at different heights the lower first, otherwise
+    from the left. Without numbers the first goes onto the first.
     """
 
 
@@ -120,7 +120,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         "Video face swap",
         VideoFaceSwap,
         price=_per_frame("0.004", LIMIT_FRAMES),
-        recipe=Recipe("preview", "preview", "video_face_swap", _FRAMES),
+        recipe=Recipe("cpu", "basic", "video_face_swap", _FRAMES),
         examples=(
             Example("One face", {"swap_image": EXAMPLE_FACE, "target_video": EXAMPLE_VIDEO}),
             Example(

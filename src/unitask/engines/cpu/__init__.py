@@ -25,8 +25,13 @@ LIBRARIES: Final = ("av", "cv2", "numpy", "PIL", "scipy", "skimage")
 LABELS: Final = {"Software": "unitask", "unitask:engine": "cpu", "unitask:level": "basic"}
 MAKES: Final = {
     "background_remove": "unitask.engines.cpu.cutout:remove_background",
+    "face_swap": "unitask.engines.cpu.face_swap:face_swap",
+    "inpaint": "unitask.engines.cpu.filling:inpaint",
+    "multi_face_swap": "unitask.engines.cpu.face_swap:multi_face_swap",
     "music_extend": "unitask.engines.cpu.music_extend:extend_music",
+    "outpaint": "unitask.engines.cpu.filling:outpaint",
     "upscale": "unitask.engines.cpu.upscale:upscale",
+    "video_face_swap": "unitask.engines.cpu.video_face_swap:video_face_swap",
     "video_upscale": "unitask.engines.cpu.video_upscale:video_upscale",
 }
 """What a recipe may name as its `make`, and the function that makes it."""

@@ -30,8 +30,6 @@ _EYE_ERROR: Final = 0.11
 _LOWEST_MOUTH: Final = 1.35
 _HIGHEST_MOUTH: Final = 0.8
 """How far below the eyes a mouth can be, in distances between the eyes."""
-_SIDE_BY_SIDE: Final = 0.6
-"""Faces whose middles differ by less than this share of their height stand in one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +49,12 @@ class Face:
 
 
 def find(picture: Pixels) -> list[Face]:
-    """Find upright faces in (height, width, 3), as far as two of three cascades agree on them; numbered from 0.
-
-    Lower faces come first where heights differ clearly; those side by side go from left to right.
-    """
+    """Find upright faces in (height, width, 3), as far as two of three cascades agree on them."""
     height, width = picture.shape[:2]
     scale = min(_MOST_ENLARGED, _LOOK_AT_PX / max(height, width))
     seen = resize(picture, max(1, round(width * scale)), max(1, round(height * scale)))
     grey = np.asarray(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), np.uint8)
-    found = [_looked_into(seen, grey, box, scale) for box in _boxes(np.asarray(cv2.equalizeHist(grey), np.uint8))]
-    return numbered(found)
-
-
-def numbered(faces: Sequence[Face]) -> list[Face]:
-    """Put faces into the order in which they are counted."""
-    rows: list[list[Face]] = []
-    for face in sorted(faces, key=lambda face: -face.middle[1]):
-        row = rows[-1] if rows else None
-        if row and row[0].middle[1] - face.middle[1] < _SIDE_BY_SIDE * max(row[0].size, face.size):
-            row.append(face)
-        else:
-            rows.append([face])
-    return [face for row in rows for face in sorted(row, key=lambda face: face.left)]
-
-
-def largest(faces: Sequence[Face]) -> Face:
-    """Choose the one to take where none is named."""
-    return max(faces, key=lambda face: face.size)
+    return [_looked_into(seen, grey, box, scale) for box in _boxes(np.asarray(cv2.equalizeHist(grey), np.uint8))]
 
 
 @cache

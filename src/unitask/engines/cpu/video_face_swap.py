@@ -1,0 +1,140 @@
+"""Faces of a picture put onto people of a video: found and followed first, laid on in a second pass; the sound kept."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from unitask.engines.cpu import LABELS, fetch_picture
+from unitask.engines.cpu.face_graft import Donor, Found, lay
+from unitask.engines.cpu.face_swap import chosen, on_white, seen
+from unitask.engines.cpu.face_tracks import Track, Tracker
+from unitask.engines.cpu.faces import Pixels
+from unitask.kit.errors import MediaFailure, TaskFailure
+from unitask.kit.video import PHRASE, Video, VideoLimits, read_video, write_video
+from unitask.spec.engine import Job, Output
+from unitask.spec.media import media_values
+from unitask.spec.product import VideoResult
+
+NO_FACE: Final = "invalid request, no face found in the video"
+WARNING: Final = (
+    "only upright faces seen from the front are changed; the new face keeps the expression that it has in swap_image: "
+    "its eyes and lips do not move"
+)
+REPORTS: Final = 50
+CANVAS_PX: Final = 80.0
+"""Pixels between the eyes, at most, of the canvas on which light and colours are matched."""
+LEAST_CANVAS_PX: Final = 12.0
+
+
+@dataclass(slots=True)
+class _Part:
+    """One donor on one track."""
+
+    donor: Donor
+    track: Track
+    unit: float
+    before: Found | None = None
+
+    @classmethod
+    def of(cls, donor: Donor, track: Track) -> "_Part":
+        lengths = [float(np.hypot(*(anchors[1] - anchors[0]))) for anchors in track.anchors]
+        return cls(donor, track, float(np.clip(max(lengths), LEAST_CANVAS_PX, CANVAS_PX)))
+
+    def play(self, frame: Pixels, number: int) -> None:
+        """Change the frame of this number, if the face is in it."""
+        at = number - self.track.start
+        if 0 <= at < len(self.track.anchors):
+            anchors, share = self.track.anchors[at], self.track.shares[at]
+            self.before = lay(frame, anchors, self.donor, unit=self.unit, share=share, before=self.before)
+
+
+def video_face_swap(inputs: Any, job: Job) -> Output:
+    """Put chosen faces of `swap_image` onto chosen people of `target_video`: as many frames at the same rate.
+
+    Raises:
+        MediaFailure: not a picture or a video, or beyond the limits.
+        TaskFailure: no face, or not the one that is asked for.
+
+    """
+    job.progress(0.01, "reading the picture and the video")
+    source = fetch_picture(inputs, "swap_image", job)
+    video = _fetched(inputs, job)
+    given = seen(source, "swap_image", job, at=0.02)
+    taken = [chosen(given, number, "swap") for number, _ in inputs.face_pairs]
+    tracks = _tracks(video, job)
+    _check_numbers(tracks, [number for _, number in inputs.face_pairs])
+    job.warn(WARNING)
+    rgb = on_white(source.image)
+    parts = [
+        _Part.of(Donor.of(rgb, face), track)
+        for face, (_, number) in zip(taken, inputs.face_pairs, strict=True)
+        for track in tracks
+        if track.number == number
+    ]
+    if (without := _unchanged(video, parts)) > 0:
+        job.warn(f"{without} of {video.frames} frames show no such face and stay as they were")
+    path = job.scratch / "swapped.mp4"
+    size = (video.width, video.height)
+    count = write_video(path, _swapped(video, parts, job), fps=video.fps, size=size, labels=LABELS, sound_of=video)
+    reference = job.save(path, "mp4")
+    job.progress(1.0)
+    return Output(VideoResult.of(reference), measures={"frame": count})
+
+
+def _fetched(inputs: Any, job: Job) -> Video:
+    value = next((value for value in media_values(inputs) if value.path == "input.target_video"), None)
+    if value is None:
+        raise MediaFailure(f"{PHRASE}: input.target_video is empty")
+    media = value.media
+    limits = VideoLimits(
+        frames=job.recipe.options["limit_frames"],
+        side_px=media.limit_side_px,
+        pixels=media.limit_pixels,
+        size_bytes=media.limit_bytes,
+    )
+    return read_video(job.fetch(value.source, media), limits)
+
+
+def _tracks(video: Video, job: Job) -> list[Track]:
+    tracker = Tracker(video.fps)
+    for frame in _reported(video, job, "looking for faces", 0.05, 0.5):
+        tracker.watch(frame)
+    tracks = tracker.tracks()
+    if not tracks:
+        raise TaskFailure(f"{NO_FACE}: target_video needs an upright face seen from the front")
+    return tracks
+
+
+def _check_numbers(tracks: Sequence[Track], numbers: Sequence[int]) -> None:
+    known = {track.number for track in tracks}
+    absent = [number for number in numbers if number not in known]
+    if absent:
+        most = max(known) + 1
+        shown = "one face at once, number 0" if most == 1 else f"{most} faces at once, numbers 0 to {most - 1}"
+        raise TaskFailure(
+            f"invalid request, target_faces_index asks for face {absent[0]}, but target_video shows at most {shown}"
+        )
+
+
+def _unchanged(video: Video, parts: Sequence[_Part]) -> int:
+    changed = {part.track.start + at for part in parts for at in range(len(part.track.anchors))}
+    return video.frames - len(changed)
+
+
+def _swapped(video: Video, parts: Sequence[_Part], job: Job) -> Iterator[Pixels]:
+    for number, frame in enumerate(_reported(video, job, "laying faces on", 0.5, 0.97)):
+        for part in parts:
+            part.play(frame, number)
+        yield frame
+
+
+def _reported(video: Video, job: Job, note: str, low: float, high: float) -> Iterator[Pixels]:
+    """Give the frames, with a report of progress every now and then."""
+    every = max(1, video.frames // REPORTS)
+    for number, frame in enumerate(video):
+        if number % every == 0:
+            share = min(number / video.frames, 1)
+            job.progress(low + (high - low) * share, f"{note}: frame {number + 1} of {video.frames}")
+        yield frame
