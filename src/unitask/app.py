@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from unitask.accounts.rate import Rate
 from unitask.accounts.service import Accounts
 from unitask.administration.credit import Credit
 from unitask.administration.keyring import KeyRing
@@ -92,7 +93,7 @@ class Services:
             history=History(database, catalogue),
             live=Live(tasks),
             guard=guard,
-            webhooks=Webhooks(database, clock, guard),
+            webhooks=Webhooks(database, clock, guard, Rate().take),
         )
 
     async def first_key(self) -> str | None:

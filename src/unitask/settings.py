@@ -79,6 +79,13 @@ class Settings(BaseSettings):
         description="Let inputs and webhooks reach loopback and private addresses: for development only.",
     )
     body_limit_bytes: int = Field(64 * 2**20, ge=2**20, description="Largest request body.")
+    slow_client_s: float = Field(
+        20.0,
+        ge=1,
+        le=600,
+        description="How long a client may keep us waiting: for the head of its request, or for the next bytes that it "
+        "sends or reads, 500 a second.",
+    )
     max_attempts: int = Field(3, ge=1, le=100, description="How often a task is tried before it fails.")
     staged_limit: int = Field(50, ge=0, description="Staged tasks an account may have.")
     lease_s: float = Field(15.0, ge=1, le=3600, description="How long a silent worker keeps its tasks.")

@@ -158,7 +158,7 @@ async def test_the_story_of_a_task_comes_in_order(
     """Each event as it happens, with its time; the last one carries the task as get answers it."""
     async with follow(task_id) as stream:
         assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
-        assert stream.headers["cache-control"] == "no-cache"
+        assert stream.headers["cache-control"] == "no-store"
         first, pending = await stream.next(), await stream.next()
         assert first
         assert pending

@@ -1,5 +1,6 @@
 """A server on loopback that says exactly what a test wants, and stand-ins for DNS and the public internet."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -158,3 +159,40 @@ def dripping_notices(server: Server) -> Iterator[bytes]:
     """Send preliminary answers and never the real one."""
     while not server.stop.wait(0.01):
         yield b"HTTP/1.1 103 Early Hints\r\n\r\n"
+
+
+@dataclass
+class Trap:
+    """A port of loopback, v4 and v6, to which nobody must come."""
+
+    port: int
+    visits: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def trap() -> Iterator[Trap]:
+    """Listen; whoever connects is written down and hung up on."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as sixth:
+        set_up = Trap(sixth.getsockname()[1])
+        # Every address of 127.0.0.0/8 is this machine.
+        with socket.create_server(("", set_up.port)) as fourth:
+            threads = [
+                threading.Thread(target=_watch, args=(listener, set_up), daemon=True) for listener in (fourth, sixth)
+            ]
+            for thread in threads:
+                thread.start()
+            try:
+                yield set_up
+            finally:
+                for listener in (fourth, sixth):
+                    listener.shutdown(socket.SHUT_RDWR)
+                for thread in threads:
+                    thread.join()
+
+
+def _watch(listener: socket.socket, trap: Trap) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, address = listener.accept()
+            trap.visits.append(address[0])
+            connection.close()

@@ -117,6 +117,17 @@ def riff(rate: int, samples: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def test_a_file_that_changes_its_channels_is_refused(path: Path) -> None:
+    """Two recordings put one behind the other are not one."""
+    parts = [
+        write_audio(np.zeros((48_000, channels), np.float32), rate=48_000, form="mp3", metadata={})
+        for channels in (1, 2)
+    ]
+    path.write_bytes(parts[0] + parts[1][parts[1].index(b"\xff\xfb") :])
+    with pytest.raises(MediaFailure, match=r"^failed to get input audio: the file cannot be decoded"):
+        read_audio(path, limit_seconds=10, rate=48_000)
+
+
 def test_wild_numbers_are_tamed(path: Path) -> None:
     """A WAV of floats may hold anything, even what is not a number."""
     values = np.array([np.nan, np.inf, -np.inf, 1e30, 0.5] * 100, "<f4").tobytes()

@@ -29,6 +29,7 @@ from unitask.api import (
     webhooks,
     workers,
 )
+from unitask.api.headers import protected
 from unitask.app import Services
 from unitask.tasks.housekeeping import Housekeeper
 
@@ -77,6 +78,8 @@ class Application:
         scope["app"] = self
         if scope.get("path", "").endswith("/"):
             scope["path"] = scope["path"].rstrip("/") or "/"
+        if scope["type"] == "http":
+            send = protected(scope, send)
         try:
             await self._router(scope, receive, send)
         except HTTPException as refused:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 from starlette.types import Receive, Scope, Send
 
+from unitask.api.headers import DATA
 from unitask.artifacts.service import Artifacts
 from unitask.kit.clock import rfc3339
 from unitask.tasks.model import NO_ERROR, Status, Task
@@ -23,16 +24,17 @@ class JsonAnswer:
     def __init__(self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         self.body = body
         self.status_code = status
-        self._headers = [
+        self.headers = [
             (b"content-length", str(len(body)).encode()),
             (b"content-type", b"application/json"),
             *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()),
+            *DATA,
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         del scope, receive
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self._headers})
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
 
 

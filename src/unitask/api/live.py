@@ -16,7 +16,7 @@ from unitask.tasks.live import LiveEvent, Moment
 from unitask.tasks.model import Task
 
 WAIT_LIMIT_S: Final = 60.0
-_HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 def preferred_wait_s(request: Request) -> float:

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from unitask.accounts import repository as accounts
 from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success
-from unitask.api.requests import body, caller, route, services
+from unitask.api.requests import caller, document, route, services
 from unitask.kit.errors import NotFound
 from unitask.kit.money import usd
 
@@ -14,7 +14,7 @@ async def quote(request: Request) -> JsonAnswer:
     """Price the body of a create; `points` is the most it can cost."""
     who = await caller(request, Scope.TASKS)
     unitask = services(request)
-    found = unitask.orders.quote(await body(request), who)
+    found = unitask.orders.quote(await document(request), who)
     account = await accounts.read(unitask.database, who.account_id)
     if account is None:
         raise NotFound("the account of this key is gone")

@@ -1,27 +1,25 @@
 """The account's webhooks: the log of what was sent, sending again, and trying an endpoint."""
 
 from collections.abc import Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success, task_object
 from unitask.api.openapi_schemas import sample_task
 from unitask.api.product_schemas import simplest
-from unitask.api.requests import SECONDS_LIMIT, body, caller, number, route, services, text
+from unitask.api.requests import SECONDS_LIMIT, caller, message, number, route, services, text
 from unitask.app import Services
 from unitask.kit.clock import rfc3339
-from unitask.kit.errors import InvalidRequest
 from unitask.tasks.model import Status
 from unitask.webhooks.deliver import Deliverer
 from unitask.webhooks.model import Attempt, Delivery, Message, State
 from unitask.webhooks.service import LogRequest, ReplayRequest
 
 PREFIX: Final = "/api/v1/webhooks"
-Body = TypeVar("Body", bound=BaseModel)
 
 
 class Replay(BaseModel):
@@ -79,15 +77,6 @@ def _attempt(one: Attempt) -> dict[str, Any]:
     }
 
 
-async def _read(request: Request, kind: type[Body]) -> Body:
-    try:
-        return kind.model_validate_json(await body(request))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise InvalidRequest(f"invalid request: {where}: {first['msg']}") from None
-
-
 async def list_deliveries(request: Request) -> JsonAnswer:
     """`GET /api/v1/webhooks/deliveries`: an account's deliveries by cursor, newest first."""
     who = await caller(request, Scope.TASKS)
@@ -118,7 +107,7 @@ async def replay(request: Request) -> JsonAnswer:
 async def replay_many(request: Request) -> JsonAnswer:
     """`POST /api/v1/webhooks/replay`: send the messages of a span of time again."""
     who = await caller(request, Scope.TASKS)
-    asked = await _read(request, Replay)
+    asked = await message(request, Replay)
     done = await services(request).webhooks.replay_many(
         who.account_id,
         ReplayRequest(start_s=asked.start_time, end_s=asked.end_time, state=asked.state, after=asked.cursor),
@@ -129,7 +118,7 @@ async def replay_many(request: Request) -> JsonAnswer:
 async def test(request: Request) -> JsonAnswer:
     """`POST /api/v1/webhooks/test`: send a sample at once, and answer what the receiver said."""
     who = await caller(request, Scope.TASKS)
-    asked = await _read(request, Test)
+    asked = await message(request, Test)
     unitask = services(request)
     sample = {**sample_task(simplest(unitask.catalogue)), "status": Status.COMPLETED}
     trial = await unitask.webhooks.test(

@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -19,18 +20,23 @@ import uvicorn
 from pydantic import SecretStr
 
 from unitask.api import Application
+from unitask.api.connection import Connection, Limits
 from unitask.app import Services
 from unitask.cli.catalogue import levels
 from unitask.cli.engines import check_engines
 from unitask.db.migrate import upgrade
 from unitask.kit import log
 from unitask.kit.errors import Unavailable
+from unitask.kit.process import open_files
 from unitask.settings import Settings
 
 _STOP_S: Final = 5.0
 _RESTART_S: Final = 1.0
 _LONGEST_RESTART_S: Final = 30.0
 _BACKLOG: Final = 2048
+_TICKS_PER_S: Final = 10
+_OWN_FILES: Final = 256
+"""Descriptors that are not for clients: the database, stored files, webhooks, the worker."""
 
 
 class _Server(uvicorn.Server):
@@ -46,6 +52,14 @@ class _Server(uvicorn.Server):
         if self.asked_to_end.is_set():
             super().handle_exit(sig, frame)
         self._loop.call_soon_threadsafe(self.asked_to_end.set)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Once a second, let every connection see how long its client has kept us waiting."""
+        if counter % _TICKS_PER_S == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.tick(1.0)
+        return await super().on_tick(counter)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -105,6 +119,7 @@ async def _answer(
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
+        http=_connections(settings),
         ws="none",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(_STOP_S),
@@ -122,6 +137,12 @@ async def _answer(
     application.services.tasks.stop_waiting()
     server.should_exit = True
     await serving
+
+
+def _connections(settings: Settings) -> Any:
+    """Give what uvicorn makes its connections with."""
+    files = open_files()
+    return partial(Connection, Limits(settings.slow_client_s, max(files - _OWN_FILES, files // 2)))
 
 
 def _greet(services: Services, first_key: str | None) -> None:

@@ -22,7 +22,10 @@ _REFUSED_V4: Final = tuple(
         "169.254.0.0/16",  # link-local, and the metadata service of most clouds
         "192.0.0.0/24",  # IETF protocol assignments
         "192.0.2.0/24",  # documentation
+        "192.31.196.0/24",  # AS112: a sink that anyone may run
+        "192.52.193.0/24",  # multicast relays
         "192.88.99.0/24",  # 6to4 relays
+        "192.175.48.0/24",  # AS112
         "198.18.0.0/15",  # benchmarking
         "198.51.100.0/24",  # documentation
         "203.0.113.0/24",  # documentation
@@ -47,10 +50,14 @@ _REFUSED_V6: Final = tuple(
     for text in (
         "2001::/23",  # IETF protocol assignments: Teredo, benchmarking, ORCHID
         "2001:db8::/32",  # documentation
+        "2620:4f:8000::/48",  # AS112
         "3fff::/20",  # documentation
     )
 )
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+# The middle of an ISATAP address, but for the bit that says whether the IPv4 address behind it is a global one.
+_ISATAP: Final = 0x0000_5EFE
+_ISATAP_MASK: Final = 0xFDFF_FFFF
 
 _METADATA_NAMES: Final = frozenset(
     {
@@ -62,6 +69,19 @@ _METADATA_NAMES: Final = frozenset(
         "metadata.google.internal",
         "metadata.tencentyun.com",
     },
+)
+
+
+_PRIVATE_DOMAINS: Final = ("home.arpa", "internal", "local", "localdomain", "localhost", "svc")
+"""Top-level domains and one other that lead into somebody's own network; so does a name without a dot."""
+_OTHER_PROTOCOLS: Final = frozenset(
+    {
+        *(20, 21, 22, 23),  # FTP, SSH, Telnet
+        *(25, 465, 587, 110, 143, 993, 995),  # mail
+        *(53, 135, 137, 139, 445, 389, 636, 2049),  # names, shares, directories
+        *(119, 194, 512, 513, 514, 6665, 6666, 6667, 6668, 6669, 6697),  # news, remote shells, chat
+        *(1433, 1521, 3306, 5432, 6379, 11211, 27017),  # databases and caches
+    }
 )
 
 
@@ -96,19 +116,27 @@ def is_allowed(ip: IPv4Address | IPv6Address, *, allow_private: bool) -> bool:
     if any(ip in network for network in _PRIVATE_V6):
         return allow_private and not any(ip in network for network in _METADATA_V6)
     inner = _translated(ip)
-    if inner is not None:
-        return is_allowed(inner, allow_private=False)
-    return ip in _GLOBAL_V6 and not any(ip in network for network in _REFUSED_V6)
+    if inner is not None and not is_allowed(inner, allow_private=False):
+        return False
+    return ip in _NAT64 or (ip in _GLOBAL_V6 and not any(ip in network for network in _REFUSED_V6))
 
 
 def is_allowed_name(name: str, *, allow_private: bool) -> bool:
-    """Refuse names that can only mean this machine or a metadata service, before anything is resolved."""
+    """Refuse names that can only mean a metadata service or a private network, before anything is resolved."""
     text = name.rstrip(".").lower()
     if text in _METADATA_NAMES:
         return False
-    return allow_private or not (text == "localhost" or text.endswith(".localhost"))
+    return allow_private or ("." in text and not f".{text}".endswith(tuple(f".{end}" for end in _PRIVATE_DOMAINS)))
+
+
+def is_allowed_port(port: int) -> bool:
+    """Refuse ports where something other than HTTP listens that might make sense of a request's lines."""
+    return 0 < port < 2**16 and port not in _OTHER_PROTOCOLS
 
 
 def _translated(ip: IPv6Address) -> IPv4Address | None:
-    """Find the IPv4 address that a 6to4 or NAT64 gateway would send the packets on to."""
-    return IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _NAT64 else ip.sixtofour
+    """Find the IPv4 address that a NAT64, ISATAP or 6to4 gateway would send the packets on to."""
+    number = int(ip)
+    if ip in _NAT64 or (number >> 32) & _ISATAP_MASK == _ISATAP:
+        return IPv4Address(number & 0xFFFF_FFFF)
+    return ip.sixtofour

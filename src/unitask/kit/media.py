@@ -32,6 +32,8 @@ CONTENT_TYPES: Final = {
 }
 _KINDS: Final[dict[str, Kind]] = {"image": "image", "video": "video", "audio": "audio", "model": "model"}
 
+DECODING_BYTES: Final = 768 * 2**20
+"""What a decoder may take beside what the process has already: several times what the largest honest file needs."""
 _PREFIXES: Final = (
     (b"\xff\xd8\xff", "jpg"),
     (b"\x89PNG\r\n\x1a\n", "png"),

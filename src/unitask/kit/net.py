@@ -26,7 +26,7 @@ from typing import Final
 import httpcore
 import httpx
 
-from unitask.kit.addresses import is_allowed, is_allowed_name, literal
+from unitask.kit.addresses import is_allowed, is_allowed_name, is_allowed_port, literal
 from unitask.kit.connections import CheckedAsyncBackend, CheckedBackend, Deadline, KeptConnections, Resolver
 
 LIMIT_URL_CHARACTERS: Final = 8192
@@ -66,10 +66,14 @@ class Downloaded:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a webhook's receiver answered; `body` is cut at the limit that the caller gave."""
+    """What a webhook's receiver answered; `body` is cut at the limit that the caller gave.
+
+    `retry_after` is the header of that name as it came, "" where there is none.
+    """
 
     status: int
     body: bytes
+    retry_after: str = ""
 
 
 def system_resolver(host: str, port: int) -> list[str]:
@@ -176,8 +180,10 @@ class Guard:
             raise Refused("the address must begin with http:// or https://")
         if target.userinfo:
             raise Refused("the address must not hold a user name or a password")
-        if target.port is not None and not 0 < target.port < 2**16:
-            raise Refused("the address has a port out of range")
+        if target.port is not None and not is_allowed_port(target.port):
+            raise Refused("the address has a port out of range or of another protocol than HTTP")
+        if base is not None and (base.scheme, target.scheme) == ("https", "http"):
+            raise Refused("the address redirects from https to http")
         self._check_host(target.raw_host.decode("ascii"))
         return target
 
@@ -187,7 +193,7 @@ class Guard:
             raise Refused("the address has no valid host name")
         if ip is not None and not is_allowed(ip, allow_private=self._allow_private):
             raise Refused(_NOT_ALLOWED)
-        if not is_allowed_name(host, allow_private=self._allow_private):
+        if ip is None and not is_allowed_name(host, allow_private=self._allow_private):
             raise Refused(_NOT_ALLOWED)
 
     @cached_property
@@ -230,7 +236,7 @@ class Poster:
                     body += chunk[: limit_bytes - len(body)]
                     if len(body) == limit_bytes:
                         break
-        return Answer(response.status, bytes(body))
+        return Answer(response.status, bytes(body), _header(response, b"retry-after"))
 
 
 def _core_url(target: httpx.URL) -> httpcore.URL:

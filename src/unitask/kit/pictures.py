@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from unitask.kit.errors import MediaFailure
+from unitask.kit.media import DECODING_BYTES
+from unitask.kit.process import spare_memory
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 PHRASE: Final = "failed to get valid image"
+LIMIT_SCANS: Final = 100
+"""A progressive JPEG has about ten; each is a pass over all pixels, however few bytes it takes."""
+_SCAN: Final = b"\xff\xda"
+# What decoders raise at a file that is not what it says.
+_DAMAGED: Final = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, EOFError, TypeError, MemoryError)
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
@@ -27,23 +34,33 @@ def read_image(path: Path, *, limit_side_px: int, limit_pixels: int) -> "Image":
     from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 - only engines need Pillow
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), spare_memory(DECODING_BYTES):
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as opened:
-                width, height = opened.size
-                if max(width, height) > limit_side_px or width * height > limit_pixels:
-                    raise MediaFailure(
-                        f"{PHRASE}: it has {width}x{height} pixels, the limit is {limit_side_px} a side "
-                        f"and {limit_pixels} in all; send a smaller one",
-                    )
+                _check(opened, path, limit_side_px, limit_pixels)
                 image: Image.Image = ImageOps.exif_transpose(opened)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            transparent = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
+            return image.convert("RGBA" if transparent else "RGB")
+    except Image.DecompressionBombError as error:
+        raise MediaFailure(
+            f"{PHRASE}: it has far too many pixels; send a smaller one", raw_message=str(error)
+        ) from error
+    except (UnidentifiedImageError, *_DAMAGED) as error:
         raise MediaFailure(
             f"{PHRASE}: the file cannot be decoded as JPEG, PNG, WebP, GIF, BMP or TIFF",
             raw_message=f"{type(error).__name__}: {error}",
         ) from error
-    transparent = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
-    return image.convert("RGBA" if transparent else "RGB")
+
+
+def _check(opened: "Image", path: Path, limit_side_px: int, limit_pixels: int) -> None:
+    width, height = opened.size
+    if max(width, height) > limit_side_px or width * height > limit_pixels:
+        raise MediaFailure(
+            f"{PHRASE}: it has {width}x{height} pixels, the limit is {limit_side_px} a side "
+            f"and {limit_pixels} in all; send a smaller one",
+        )
+    if opened.format == "JPEG" and path.read_bytes().count(_SCAN) > LIMIT_SCANS:
+        raise MediaFailure(f"{PHRASE}: its pixels come in more than {LIMIT_SCANS} scans; save it anew")
 
 
 def png(image: "Image", text: Mapping[str, str]) -> bytes:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from unitask.kit.errors import MediaFailure
+from unitask.kit.media import DECODING_BYTES
+from unitask.kit.process import spare_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +30,8 @@ CONTAINERS: Final = "wav,w64,mp3,flac,ogg,mov,matroska,aac,aiff,au,caf"
 # What a header claims decides how much memory resampling takes: the slowest rate that is still sound.
 _LEAST_RATE_HZ: Final = 2_000
 _MOST_RATE_HZ: Final = 768_000
+# FFmpeg decodes the picture on a record's sleeve, too, before the first note.
+_MOST_COVER_PIXELS: Final = str(2**24)
 # Encoders pad the end to whole frames; a recording of exactly the limit is not too long for that.
 _PADDING_S: Final = 0.1
 _BLOCK_SAMPLES: Final = 1 << 16
@@ -53,18 +57,23 @@ def read_audio(path: Path, *, limit_seconds: float, rate: int, cut: bool = False
     import av  # noqa: PLC0415 - only engines need PyAV
     import numpy as np  # noqa: PLC0415 - only engines need NumPy
 
-    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "max_pixels": _MOST_COVER_PIXELS}
+    decoded_bytes = int(limit_seconds * rate) * MOST_CHANNELS * np.dtype(np.float32).itemsize
     try:
-        with av.open(str(path), options=options, metadata_errors="replace") as container:
+        with (
+            spare_memory(DECODING_BYTES + decoded_bytes),
+            av.open(str(path), options=options, metadata_errors="replace") as container,
+        ):
             blocks = list(_resampled(container, limit_seconds, rate, cut=cut))
-    except (av.FFmpegError, ValueError, IndexError, OverflowError) as error:
+        # Where a file changes from one channel to two on its way, the blocks do not fit together.
+        samples = np.ascontiguousarray(np.concatenate(blocks or [np.zeros((1, 0), np.float32)], axis=1).T)
+    except (av.FFmpegError, ArithmeticError, LookupError, MemoryError, ValueError) as error:
         raise MediaFailure(
             f"{PHRASE}: the file cannot be decoded as WAV, MP3, FLAC, Ogg, AAC or the like",
             raw_message=f"{type(error).__name__}: {error}",
         ) from error
-    if not sum(block.shape[1] for block in blocks):
+    if not len(samples):
         raise MediaFailure(f"{PHRASE}: there is no sound in it")
-    samples = np.ascontiguousarray(np.concatenate(blocks, axis=1).T)
     np.nan_to_num(samples, copy=False)
     np.clip(samples, -1, 1, out=samples)
     return samples[: round(limit_seconds * rate)] if cut else samples

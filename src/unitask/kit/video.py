@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from unitask.kit.errors import MediaFailure
-from unitask.kit.media import HEAD_BYTES, sniff
+from unitask.kit.media import DECODING_BYTES, HEAD_BYTES, sniff
+from unitask.kit.process import spare_memory
 from unitask.kit.soundtrack import Soundtrack, streams_of_sound
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def read_video(path: Path, limits: VideoLimits) -> Video:
 
     """
     _check(path.stat().st_size, limits.size_bytes, "bytes")
-    with _decoding():
+    with _decoding(), spare_memory(DECODING_BYTES):
         with _opened(path, limits) as (container, stream):
             first = next(iter(container.decode(stream)), None)
             has_audio = bool(streams_of_sound(container))
@@ -116,7 +117,7 @@ def _decoding() -> Iterator[None]:
 
     try:
         yield
-    except (FFmpegError, ArithmeticError, LookupError, ValueError) as error:
+    except (FFmpegError, ArithmeticError, LookupError, MemoryError, ValueError) as error:
         raise MediaFailure(
             f"{PHRASE}: the file cannot be decoded as MP4, MOV, WebM or MKV",
             raw_message=f"{type(error).__name__}: {error}",

@@ -10,7 +10,7 @@ from unitask.db import Database, Group, Transaction
 from unitask.kit import faults
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Unavailable, UnitaskError
-from unitask.kit.net import Guard, Poster
+from unitask.kit.net import Guard, Poster, host_and_port
 from unitask.webhooks import repository
 from unitask.webhooks.lanes import Lanes
 from unitask.webhooks.model import DUE, FINAL, Attempt, Delivery, Message, Report, State, wait_us
@@ -188,7 +188,13 @@ class Deliverer:
         well = {one.endpoint for one in reports if one.attempt and one.attempt.succeeded}
         failed = {one.endpoint for one in reports if one.attempt and not one.attempt.succeeded}
         await repository.enable(tx, {one.endpoint for one in reports if one.failed_before} & well)
-        await repository.note_failures(tx, failed - well, now=now, gap=now - _DAY_US, long_ago=now - _DISABLE_US)
+        disabled = await repository.note_failures(
+            tx, failed - well, now=now, gap=now - _DAY_US, long_ago=now - _DISABLE_US
+        )
+        for account_id, endpoint in disabled:
+            # Not the whole address: what stands behind its host is the client's business, and may be a secret.
+            who = {"account_id": account_id, "host": host_and_port(endpoint)}
+            log.warning("an endpoint is disabled: it failed for five days without one success", extra=who)
         faults.point("deliver.before_commit")
         return [one.delivery.id in written for one in reports]
 
@@ -202,4 +208,4 @@ def _report(one: Delivery, attempt: Attempt, now: int, *, failed_before: bool) -
     wait = wait_us(one.id, one.tries + 1) if one.event in FINAL else None
     if wait is None:
         return Report(one, State.EXHAUSTED, now, attempt, attempt.reason)
-    return Report(one, State.OWED, now + wait, attempt, attempt.reason)
+    return Report(one, State.OWED, now + max(wait, attempt.pause_us), attempt, attempt.reason)

@@ -11,6 +11,8 @@ DUE: Final = "unitask_due"
 TIMEOUT_S: Final = 10.0
 ANSWER_BYTES: Final = 1024
 REASON_CHARACTERS: Final = 300
+LONGEST_PAUSE_US: Final = 3600 * SECOND_US
+"""A receiver that asks for more (`Retry-After`) is asked again after this time."""
 GIVE_UP_US: Final = 24 * 3600 * SECOND_US
 _WAITS_S: Final = (5, 5, 5, 30, 120, 600, 1800, 3600, 7200, 14400, 21600, 28800)
 _EXACT: Final = 3
@@ -81,13 +83,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One post. `status` None: there was no answer. `reason` says why it failed, empty if it did not."""
+    """One post. `status` None: there was no answer. `reason` says why it failed, empty if it did not.
+
+    `pause_us` is how long the receiver asked to be left alone; it is not kept.
+    """
 
     at: int
     took_ms: int
     status: int | None
     reason: str
     answer: str
+    pause_us: int = 0
 
     @property
     def succeeded(self) -> bool:

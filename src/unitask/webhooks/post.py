@@ -1,14 +1,16 @@
 """One attempt: post a message, and say what came of it."""
 
 import time
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.net import Poster, Refused, Unreachable
 from unitask.webhooks import sign
-from unitask.webhooks.model import ANSWER_BYTES, REASON_CHARACTERS, TIMEOUT_S, Attempt
+from unitask.webhooks.model import ANSWER_BYTES, LONGEST_PAUSE_US, REASON_CHARACTERS, TIMEOUT_S, Attempt
 
 GONE: Final = 410
+_DIGITS: Final = 9
 
 
 async def post(poster: Poster, clock: Clock, *, endpoint: str, secret: str, message_id: str, body: bytes) -> Attempt:
@@ -16,7 +18,7 @@ async def post(poster: Poster, clock: Clock, *, endpoint: str, secret: str, mess
     at = clock.now_us()
     headers = sign.headers(secret=secret, message_id=message_id, timestamp_s=at // SECOND_US, body=body)
     began_s = time.monotonic()
-    status, reason, answer = None, "", ""
+    status, reason, answer, pause_us = None, "", "", 0
     try:
         answered = await poster.post(
             endpoint, content=body, headers=headers, timeout_s=TIMEOUT_S, limit_bytes=ANSWER_BYTES
@@ -26,9 +28,22 @@ async def post(poster: Poster, clock: Clock, *, endpoint: str, secret: str, mess
     else:
         status = answered.status
         reason = _why_not(status)
+        pause_us = _pause_us(answered.retry_after, clock.now_us())
         # A NUL is a character that PostgreSQL does not store.
         answer = answered.body.decode("utf-8", "replace").replace("\0", "\ufffd")
-    return Attempt(at, round((time.monotonic() - began_s) * 1000), status, reason, answer)
+    return Attempt(at, round((time.monotonic() - began_s) * 1000), status, reason, answer, pause_us)
+
+
+def _pause_us(retry_after: str, now: int) -> int:
+    """Read for how long a receiver wants to be left alone: seconds, or the moment when it may be asked again."""
+    if retry_after.isascii() and retry_after.isdigit():
+        pause_us = int(retry_after[:_DIGITS]) * SECOND_US
+    else:
+        try:
+            pause_us = int(parsedate_to_datetime(retry_after).timestamp()) * SECOND_US - now
+        except (ValueError, OverflowError):
+            return 0
+    return min(max(0, pause_us), LONGEST_PAUSE_US)
 
 
 def _why_not(status: int) -> str:

@@ -94,6 +94,7 @@ on conflict (account_id, hash) do update set
   disabled_at = case when endpoints.failed_at >= :gap and endpoints.failing_since <= :long_ago
     then coalesce(endpoints.disabled_at, excluded.failed_at) else endpoints.disabled_at end,
   failed_at = excluded.failed_at
+returning account_id, endpoint, disabled_at
 -- name: note_failures [postgres]
 insert into endpoints (account_id, hash, endpoint, failing_since, failed_at)
 select account_id, hash, endpoint, :now::bigint, :now::bigint
@@ -104,6 +105,7 @@ on conflict (account_id, hash) do update set
   disabled_at = case when endpoints.failed_at >= :gap::bigint and endpoints.failing_since <= :long_ago::bigint
     then coalesce(endpoints.disabled_at, excluded.failed_at) else endpoints.disabled_at end,
   failed_at = excluded.failed_at
+returning account_id, endpoint, disabled_at
 
 -- name: enable [sqlite]
 delete from endpoints where (account_id, hash) in (select r.value ->> 'account_id', r.value ->> 'hash' from json_each(:rows) r)

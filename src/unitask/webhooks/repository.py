@@ -121,14 +121,19 @@ async def enable(tx: Transaction, endpoints: Iterable[tuple[int, str]]) -> None:
 
 async def note_failures(
     tx: Transaction, endpoints: Iterable[tuple[int, str]], *, now: int, gap: int, long_ago: int
-) -> None:
-    """Write down that endpoints failed, and disable those that have done nothing else since `long_ago`."""
+) -> list[tuple[int, str]]:
+    """Write down that endpoints failed, and disable those that have done nothing else since `long_ago`.
+
+    Gives those that were enabled until now.
+    """
     rows = [
         {"account_id": account_id, "hash": key, "endpoint": endpoint}
         for (account_id, key), endpoint in _keys(endpoints).items()
     ]
-    if rows:
-        await tx.execute(SQL.note_failures, rows=rows, now=now, gap=gap, long_ago=long_ago)
+    if not rows:
+        return []
+    found = await tx.fetch(SQL.note_failures, rows=rows, now=now, gap=gap, long_ago=long_ago)
+    return [(row["account_id"], row["endpoint"]) for row in found if row["disabled_at"] == now]
 
 
 async def failing(database: Database, endpoints: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bool]:

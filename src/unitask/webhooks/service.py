@@ -1,18 +1,21 @@
 """What an account does with its webhooks: read the log, have messages sent again, try an endpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from unitask.db import Database, Transaction
 from unitask.kit.clock import SECOND_US, Clock
-from unitask.kit.errors import Conflict, InvalidInput, InvalidRequest, NotFound
+from unitask.kit.errors import Conflict, InvalidInput, InvalidRequest, NotFound, TooManyRequests
 from unitask.kit.ids import is_uuid, new_id, uuid7
 from unitask.kit.net import Guard, Refused
 from unitask.webhooks import repository
 from unitask.webhooks.model import DUE, FINAL, GIVE_UP_US, Attempt, Delivery, Event, Logged, Page, State
 from unitask.webhooks.post import post
 
+Pace = Callable[[str, int, int], int]
+"""(name, how often a minute, now) -> 0, or in how many seconds it may be done again."""
+TESTS_PER_MINUTE: Final = 20
 PAGE_LIMIT: Final = 100
 REPLAY_LIMIT: Final = 1000
 KEEP_US: Final = 30 * 24 * 3600 * SECOND_US
@@ -66,7 +69,8 @@ class Trial:
 class Webhooks:
     """The use cases of an account, and the sweep of what is past its time."""
 
-    def __init__(self, database: Database, clock: Clock, guard: Guard) -> None:
+    def __init__(self, database: Database, clock: Clock, guard: Guard, pace: Pace) -> None:
+        self._pace = pace
         self._database = database
         self._clock = clock
         self._guard = guard
@@ -160,6 +164,7 @@ class Webhooks:
 
         Raises:
             InvalidInput: the endpoint is no address that may be reached.
+            TooManyRequests: the account has sent many this minute.
 
         """
         try:
@@ -167,6 +172,10 @@ class Webhooks:
         except Refused as error:
             raise InvalidInput(f"invalid request: endpoint: {error}") from error
         now = self._clock.now_us()
+        wait_s = self._pace(str(account_id), TESTS_PER_MINUTE, now)
+        if wait_s:
+            sentence = f"no more than {TESTS_PER_MINUTE} webhook tests a minute; try again in {wait_s} s"
+            raise TooManyRequests(sentence, retry_after_s=wait_s)
         message_id = new_id(now)
         body = b'{"timestamp":%d,"data":%s}' % (now // SECOND_US, data)
         async with self._guard.poster(limit_connections=1) as poster:
