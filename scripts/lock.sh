@@ -7,5 +7,5 @@ compile() {
   uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet "$@"
 }
-compile --extra cpu --extra postgres --group build --output-file requirements/run.txt
-compile --extra cpu --extra postgres --extra speech --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+compile --extra cpu --extra postgres --extra s3 --group build --output-file requirements/run.txt
+compile --extra cpu --extra postgres --extra s3 --extra speech --group dev --constraints requirements/run.txt --output-file requirements/dev.txt

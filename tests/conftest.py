@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from support.clock import ManualClock
 from support.keys import API_KEY, WORKER_TOKEN
+from support.objects import Objects, object_store
 from unitask.api import Application
 from unitask.app import Services
 from unitask.db.migrate import upgrade
@@ -71,6 +72,26 @@ async def database_url(database_source: str, tmp_path: Path) -> AsyncIterator[st
     yield database_source.format(name=name)
     await admin.execute(f"drop database {name} with (force)")
     await admin.close()
+
+
+@pytest.fixture(scope="session")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Objects]:
+    """An object store for this test process; every test makes buckets of its own."""
+    with object_store(tmp_path_factory.mktemp("objects")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def safe_objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Objects]:
+    """Another one, behind TLS."""
+    with object_store(tmp_path_factory.mktemp("safe-objects"), tls=True) as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(objects: Objects) -> str:
+    """An empty bucket."""
+    return objects.make(f"bucket-{next(_numbers)}")
 
 
 @pytest.fixture

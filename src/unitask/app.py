@@ -8,8 +8,12 @@ from unitask.accounts.service import Accounts
 from unitask.administration.credit import Credit
 from unitask.administration.keyring import KeyRing
 from unitask.administration.registry import Registry
-from unitask.artifacts.service import Artifacts
-from unitask.artifacts.store import LocalStore
+from unitask.artifacts.buckets import Buckets
+from unitask.artifacts.model import Bucket
+from unitask.artifacts.s3 import S3Store
+from unitask.artifacts.service import Artifacts, Keeping
+from unitask.artifacts.store import LocalStore, Store
+from unitask.artifacts.uploads import Uploads
 from unitask.catalogue import Catalogue
 from unitask.db import Database, open_database
 from unitask.db.migrate import check
@@ -38,6 +42,7 @@ class Services:
     keyring: KeyRing
     credit: Credit
     artifacts: Artifacts
+    uploads: Uploads
     orders: Orders
     tasks: Tasks
     history: History
@@ -66,9 +71,11 @@ class Services:
         clock = clock or Clock()
         database = await open_database(settings.database)
         guard = Guard(allow_private=settings.allow_private_networks)
-        catalogue = catalogue or Catalogue.load().priced(settings.price_list())
-        accounts = Accounts(database, clock, settings.key_secret())
-        artifacts = Artifacts(database, clock, LocalStore(settings.data / "files"), settings.base_url)
+        catalogue = catalogue or Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days)
+        secret = settings.key_secret()
+        accounts = Accounts(database, clock, secret)
+        buckets = Buckets(database, clock, open_store(settings), secret, guard)
+        artifacts = Artifacts(database, clock, buckets, settings.base_url, _keeping(settings))
         tasks = Tasks(database=database, clock=clock, catalogue=catalogue, artifacts=artifacts, rules=_rules(settings))
         await tasks.open()
         return cls(
@@ -81,6 +88,7 @@ class Services:
             keyring=KeyRing(database, clock, accounts),
             credit=Credit(database, clock),
             artifacts=artifacts,
+            uploads=Uploads(database, clock, artifacts, settings.base_url, secret),
             orders=orders(
                 catalogue=catalogue,
                 artifacts=artifacts,
@@ -110,6 +118,7 @@ class Services:
                 self.tasks.reap,
                 self.tasks.promote_all,
                 self.artifacts.sweep,
+                self.artifacts.sweep_orphans,
                 self.credit.expire,
                 self.webhooks.sweep,
                 self.tasks.forget,
@@ -117,8 +126,31 @@ class Services:
         )
 
     async def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database, and of accounts' own buckets."""
+        await self.artifacts.buckets.close()
         await self.database.close()
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the place where files lie.
+
+    Raises:
+        Unavailable: its client is not installed, or it cannot be used as it is set.
+
+    """
+    if not settings.store:
+        return LocalStore(settings.data / "files")
+    bucket, _, prefix = settings.store.removeprefix("s3://").partition("/")
+    place = Bucket(bucket, prefix, settings.s3_endpoint, settings.s3_region, settings.s3_access_key_id)
+    return S3Store(place, settings.s3_secret_access_key.get_secret_value() if settings.s3_secret_access_key else None)
+
+
+def _keeping(settings: Settings) -> Keeping:
+    return Keeping(
+        input_hours=settings.upload_hours,
+        pin_limit_bytes=settings.pin_limit_bytes,
+        upload_limit_bytes=settings.upload_limit_bytes,
+    )
 
 
 def _rules(settings: Settings) -> Rules:

@@ -70,6 +70,23 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses of reverse proxies whose X-Forwarded-For counts, separated by commas."
     )
+    store: str = Field("", description="Where files lie: s3://bucket/prefix. Default: a folder in the data folder.")
+    s3_endpoint: str = Field(
+        "", description="Address of an object store other than Amazon's; clients must reach it too."
+    )
+    s3_region: str = Field("", description="Region of the bucket. Default: AWS_REGION, else us-east-1.")
+    s3_access_key_id: str = Field("", description="Access key of the bucket. Default: as AWS_... say.")
+    s3_secret_access_key: SecretStr | None = Field(None, description="Its secret. Default: as AWS_... say.")
+    keep_days: Annotated[dict[str, Annotated[int, Field(ge=1, le=36500)]], NoDecode] = Field(
+        {},
+        description="Days that outputs are kept, by kind or product, as image=3,video=3,audio=3,model=3,"
+        "Qubico/hug-video/*=1; these are the defaults.",
+    )
+    upload_hours: int = Field(24, ge=1, le=24 * 365, description="Hours that uploads and other inputs are kept.")
+    upload_limit_bytes: int = Field(
+        2 * 2**30, ge=2**20, le=5 * 2**30, description="Largest file that is uploaded by its own address."
+    )
+    pin_limit_bytes: int = Field(2**30, ge=0, description="Bytes of files that an account may pin; 0 for none.")
     slots: int = Field(1, ge=1, le=256, description="Tasks that one worker runs at the same time.")
     engines: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         None, description="Engines in use, separated by commas. Default: all that are installed."
@@ -110,6 +127,21 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
+    @field_validator("keep_days", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        return {kind.strip(): days.strip() for kind, _, days in pairs}
+
+    @field_validator("store")
+    @classmethod
+    def _known_store(cls, value: str) -> str:
+        if value and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,62}(/[\w./-]*)?", value):
+            raise ValueError("must be s3://bucket or s3://bucket/prefix, or empty for a folder")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
@@ -123,7 +155,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("public_url", "api_url")
+    @field_validator("public_url", "api_url", "s3_endpoint")
     @classmethod
     def _http(cls, value: str) -> str:
         parts = urlsplit(value)

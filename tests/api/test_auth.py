@@ -40,7 +40,7 @@ GOOD = {
     "bearer-lower-case": {"authorization": f"bearer  {API_KEY}"},
     "bearer-beside-an-empty-key": {"X-API-Key": "", "Authorization": f"Bearer {API_KEY}"},
 }
-OPEN = {"/", "/healthz", "/readyz", "/files/{path:path}", "/docs", "/openapi.json"}
+OPEN = {"/", "/healthz", "/readyz", "/files/{path:path}", "/uploads/{token}", "/docs", "/openapi.json"}
 
 
 async def test_without_a_good_key_every_call_is_refused(

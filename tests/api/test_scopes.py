@@ -10,7 +10,7 @@ from unitask.accounts.model import Scope
 from unitask.api.application import PUBLIC
 from unitask.app import Services
 
-OPEN = {"/files/{path:path}", "/healthz", "/readyz"}
+OPEN = {"/files/{path:path}", "/uploads/{token}", "/healthz", "/readyz"}
 NEEDED = {
     "tasks": {
         "POST /api/v1/task",
@@ -31,10 +31,22 @@ NEEDED = {
         "POST /api/face_swap/v1/async",
         "POST /api/face_swap/v1/fetch",
     },
-    "files": {"POST /api/ephemeral_resource"},
+    "files": {
+        "POST /api/ephemeral_resource",
+        "POST /api/v1/uploads",
+        "POST /api/v1/uploads/{upload_id}/complete",
+        "GET /api/v1/artifacts",
+        "GET /api/v1/artifacts/{artifact_id}",
+        "DELETE /api/v1/artifacts/{artifact_id}",
+        "POST /api/v1/artifacts/{artifact_id}/pin",
+        "DELETE /api/v1/artifacts/{artifact_id}/pin",
+    },
     "account": {
         "GET /account/info",
         "GET /account/active_tasks",
+        "GET /api/v1/bucket",
+        "PUT /api/v1/bucket",
+        "DELETE /api/v1/bucket",
         "GET /api/v1/statement",
         "GET /api/v1/keys",
         "POST /api/v1/keys",

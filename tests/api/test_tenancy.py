@@ -13,7 +13,7 @@ import pytest
 
 from support.accounts import Person, open_account
 from support.answers import accepted, refused
-from support.belongings import UPLOAD, Belongings, Named, acquire, belongings
+from support.belongings import BUCKET, UPLOAD, Belongings, Named, acquire, belongings
 from support.orders import CAT
 from support.sink import Sink, receiving, says
 from support.worker import HandWorker
@@ -73,6 +73,21 @@ MATRIX: Final[dict[str, str | list[Way]]] = {
     "POST /api/v1/keys/{key_id}/rotate": [KEY],
     "DELETE /api/v1/keys/{key_id}": [KEY],
     "POST /api/ephemeral_resource": [Way(body=UPLOAD)],
+    "POST /api/v1/uploads": [Way(body={"file_name": "a.png", "size_bytes": 5})],
+    "POST /api/v1/uploads/{upload_id}/complete": [Way("uuid")],
+    "PUT /uploads/{token}": OPEN,
+    "GET /api/v1/artifacts": [
+        PLAIN,
+        Way("uuid", query={"task_id": "{}"}),
+        Way("uuid", query={"cursor": "{}"}, place=True),
+    ],
+    "GET /api/v1/artifacts/{artifact_id}": [Way("uuid")],
+    "POST /api/v1/artifacts/{artifact_id}/pin": [Way("uuid")],
+    "DELETE /api/v1/artifacts/{artifact_id}/pin": [Way("uuid")],
+    "DELETE /api/v1/artifacts/{artifact_id}": [Way("uuid")],
+    "GET /api/v1/bucket": [PLAIN],
+    "PUT /api/v1/bucket": [Way(body=BUCKET)],
+    "DELETE /api/v1/bucket": [PLAIN],
     "GET /api/v1/webhooks/deliveries": [
         PLAIN,
         Way("uuid", query={"task_id": "{}"}),

@@ -14,8 +14,11 @@ from support.orders import CAT, CAT_POINTS, cutout
 from support.traces import files, rows, traces
 from unitask.api import Application
 from unitask.app import Services
+from unitask.artifacts.sweep import GRACE_US
+from unitask.kit.clock import SECOND_US
 
 DAY_S = 24 * 3600
+GRACE_S = GRACE_US // SECOND_US
 NOBODY = "01a3185c-5000-7000-8000-000000000000"
 IMAGE = {"image_url": "unitask-artifact:2026/11/21/made.png"}
 WORKER = {"worker_id": "w", "engines": ["cpu", "preview"]}
@@ -183,6 +186,7 @@ async def test_an_uploaded_file_is_published_when_its_attempt_settles(
     assert await services.artifacts.sweep() == 0
     clock.pass_s(1)
     refused(await client.get(url), 404)
+    clock.pass_s(GRACE_S)
     assert await services.artifacts.sweep() == 1
     assert files(services) == []
 
@@ -195,7 +199,7 @@ async def test_the_file_of_a_failed_attempt_goes_after_a_day(
     (task,) = await claim(client)
     assert (await upload(client, task)).status_code == 200
     assert await settle(client, task, failure={"message": "it broke"})
-    clock.pass_s(DAY_S)
+    clock.pass_s(DAY_S + GRACE_S)
     assert await services.artifacts.sweep() == 1
     assert files(services) == await rows(services, "artifacts") == []
 

@@ -12,6 +12,7 @@ from support.accounts import Person, open_account
 from support.books import troubles
 from support.installation import FINAL, LIMIT_S, Installation, Program, ended, order, read
 from support.keys import WORKER_TOKEN
+from support.media import PNG
 from support.sink import receiving
 from support.sql import rows, sql
 from support.tester import PRICE_POINTS
@@ -229,6 +230,52 @@ async def deliver_dies(scene: Scene) -> None:
         assert len({message.body for message in sink.received}) == 1
 
 
+async def upload(scene: Scene) -> dict[str, Any]:
+    """Announce a large picture and send it; it is not completed yet."""
+    asked = {"file_name": "a.png", "size_bytes": len(PNG)}
+    answer = await scene.client.post("/api/v1/uploads", json=asked)
+    announced: dict[str, Any] = answer.json()["data"]
+    assert (await scene.client.put(announced["upload_url"], content=PNG)).is_success
+    return announced
+
+
+async def complete_dies(scene: Scene) -> None:
+    """Let the server die between the file's move and its row; completed again, it is the input of an order."""
+    server = await scene.installation.serve(fault=scene.point)
+    announced = await upload(scene)
+    complete = f"/api/v1/uploads/{announced['id']}/complete"
+    await scene.is_killed_by(scene.client.post(complete), server)
+    await scene.installation.serve()
+    assert (await scene.client.get(announced["url"])).status_code == httpx.codes.NOT_FOUND
+    for _ in range(2):
+        assert (await scene.client.post(complete)).is_success
+    assert (await scene.client.get(announced["url"])).content == PNG
+    answer = await scene.client.post("/api/v1/task", json=order(image=announced["url"]))
+    scene.acknowledged.append(answer.json()["data"]["task_id"])
+    await finish(scene)
+
+
+async def sweep_dies(scene: Scene) -> None:
+    """Let the server die between the end of a deleted file and the end of its row; the next one ends that too."""
+    server = await scene.installation.serve(fault=scene.point)
+    announced = await upload(scene)
+    assert (await scene.client.post(f"/api/v1/uploads/{announced['id']}/complete")).is_success
+    assert (await scene.client.delete(f"/api/v1/artifacts/{announced['id']}")).is_success
+    await server.dies()
+    assert not list((scene.installation.folder / "data/files").rglob("*.png"))
+    async with opened(scene.installation) as database:
+        assert len(await rows(database, "select id from artifacts")) == 1
+    await scene.installation.serve()
+
+    async def forgotten() -> bool:
+        async with opened(scene.installation) as database:
+            return await rows(database, "select id from artifacts") == []
+
+    await answered(forgotten, within_s=LIMIT_S, what="the end of the row")
+    await scene.order()
+    await finish(scene)
+
+
 SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "create": create_dies,
     "claim": server_dies,
@@ -241,6 +288,8 @@ SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "cancel": cancel_dies,
     "reap": reap_dies,
     "deliver": deliver_dies,
+    "complete": complete_dies,
+    "sweep": sweep_dies,
 }
 
 

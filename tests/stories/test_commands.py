@@ -102,6 +102,15 @@ def test_the_doctor_explains_what_is_wrong_and_ends_with_1(machine: Machine) -> 
     assert " ! the database cannot be reached: ConnectionRefusedError: " in troubles
 
 
+def test_the_doctor_tries_the_folder_of_files(machine: Machine) -> None:
+    """It writes, reads and deletes a file there."""
+    machine.prepare()
+    (machine.folder / "data" / "files").write_text("a file where a folder should be")
+    ended = machine.run("doctor", ENGINES="tester")
+    assert ended.returncode == 1
+    assert "the store of files does not work: the file cannot be stored: Not a directory" in ended.stdout
+
+
 def test_the_doctor_finds_no_troubles_where_there_are_none(machine: Machine) -> None:
     """A machine with a database and every engine is ready, and the command ends with 0."""
     machine.found_by = {}

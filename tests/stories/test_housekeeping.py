@@ -13,11 +13,14 @@ from support.orders import CAT, cat, cutout
 from support.sql import rows
 from support.worker import HandWorker
 from unitask.app import Services
+from unitask.artifacts.sweep import GRACE_US
+from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import IdempotencyMismatch
 from unitask.tasks.housekeeping import Housekeeper
 from unitask.tasks.model import Status
 
 DAY_S = 24 * 3600
+GRACE_S = GRACE_US // SECOND_US
 
 
 def keeper(services: Services, holder: str) -> Housekeeper:
@@ -90,7 +93,10 @@ async def test_an_expired_output_is_gone_from_disk(
     assert (await client.get(address)).content == b"a picture"
     clock.pass_s(1)
     assert (await client.get(address)).status_code == 404
+    clock.pass_s(GRACE_S - 1)
+    assert await services.artifacts.sweep() == 0
     assert stored(services, reference).exists()
+    clock.pass_s(1)
     assert await services.artifacts.sweep() == 1
     assert not stored(services, reference).exists()
     assert await rows(services.database, "select * from artifacts") == []
@@ -107,7 +113,7 @@ async def test_files_of_a_lost_attempt_go_soon(
     clock.pass_s(services.settings.lease_s + 1)
     await services.tasks.reap()
     published = await made(services, other)
-    clock.pass_s(DAY_S + 1)
+    clock.pass_s(DAY_S + GRACE_S)
     assert await services.artifacts.sweep() == 1
     assert not stored(services, lost.reference).exists()
     assert stored(services, published).exists()
@@ -119,7 +125,7 @@ async def test_an_input_that_came_inside_the_order_goes_after_a_day(
     """Like an upload."""
     await customer.order(cutout(data_uri(PNG)))
     (row,) = await rows(services.database, "select path from artifacts")
-    clock.pass_s(DAY_S - 1)
+    clock.pass_s(DAY_S + GRACE_S - 1)
     assert await services.artifacts.sweep() == 0
     clock.pass_s(1)
     assert await services.artifacts.sweep() == 1
@@ -134,7 +140,7 @@ async def test_a_file_that_is_gone_already_does_not_stop_the_sweep(
         await customer.order(cutout(data_uri(PNG)))
     first, *_ = await rows(services.database, "select path from artifacts order by id")
     stored(services, first["path"]).unlink()
-    clock.pass_s(DAY_S + 1)
+    clock.pass_s(DAY_S + GRACE_S)
     assert await services.artifacts.sweep() == 3
     assert await rows(services.database, "select * from artifacts") == []
 
@@ -182,7 +188,7 @@ async def test_one_round_does_everything(
     await limited.order(cutout(data_uri(PNG)), "my-key")
     task_ids = await limited.orders(2)
     await worker.claim(1)
-    clock.pass_s(DAY_S + services.settings.lease_s + 1)
+    clock.pass_s(DAY_S + GRACE_S)
     await keeper(services, "me").round()
     assert await limited.statuses(task_ids) == ["failed", "failed"]
     for table in ("queue", "artifacts", "idempotency", "workers"):

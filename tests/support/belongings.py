@@ -20,12 +20,14 @@ PIXEL: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
 UPLOAD: Final = {"file_name": "pixel.png", "file_data": base64.b64encode(PIXEL).decode()}
+BUCKET: Final = {"bucket": "mine", "endpoint": "http://127.0.0.1:9", "access_key_id": "x", "secret_access_key": "x"}
 _OF_ACCOUNTS: Final = (
     "tasks",
     "queue",
     "ledger",
     "credit_packs",
     "artifacts",
+    "buckets",
     "deliveries",
     "endpoints",
     "idempotency",
@@ -58,8 +60,16 @@ class Belongings:
 async def acquire(client: httpx.AsyncClient, services: Services, endpoint: str) -> Belongings:
     """Open an account and let it come to one of everything: tasks in every state, files, keys, messages, points."""
     owner = await open_account(services, "the owner", points=10**9, task_limit=2)
-    marks = ["the owner", "owner's prompt", "owner's hook secret", "owner's payment", "owner's key", "owner's reason"]
-    found = Belongings(owner, marks=[*marks, owner.headers["X-API-Key"]])
+    marks = [
+        "the owner",
+        "owners-bucket",
+        "owner's prompt",
+        "owner's hook secret",
+        "owner's payment",
+        "owner's key",
+        "owner's reason",
+    ]
+    found = Belongings(owner, marks=[*marks, "owner's reason", owner.headers["X-API-Key"]])
     await services.credit.top_up(
         owner.account_id, 5, actor=ACTOR, reason="owner's reason", reference="owner's payment", expires_at=2 * 10**15
     )
@@ -67,6 +77,12 @@ async def acquire(client: httpx.AsyncClient, services: Services, endpoint: str) 
     await _order_everything(client, services, owner, endpoint)
     await deliverer(services).round()
     await rows(services.database, "update endpoints set disabled_at = failed_at returning 1")
+    await rows(
+        services.database,
+        """insert into buckets (account_id, place, secret, created_at)
+        values (:owner, '{"bucket": "owners-bucket"}', 'sealed', 5) returning 1""",
+        owner=owner.account_id,
+    )
     await _name_everything(services, found, endpoint)
     return found
 
@@ -80,6 +96,9 @@ async def _order_everything(client: httpx.AsyncClient, services: Services, owner
     hook = {"webhook_config": {"endpoint": endpoint, "secret": "owner's hook secret"}}
     order = cat(input={"prompt": "owner's prompt"}, config=hook)
     picture = (await client.post("/api/ephemeral_resource", json=UPLOAD, headers=owner.headers)).json()["url"]
+    announced = {"file_name": "pixel.png", "size_bytes": len(PIXEL)}
+    large = accepted(await client.post("/api/v1/uploads", json=announced, headers=owner.headers))
+    accepted(await client.put(large["upload_url"], content=PIXEL))
     await send("/api/v1/task", order, {"Idempotency-Key": "owner's order"})
     await send("/api/face_swap/v1/async", {"target_image": picture, "swap_image": picture})
     worker = HandWorker(services)
@@ -104,7 +123,7 @@ async def _name_everything(services: Services, found: Belongings, endpoint: str)
     assert [task["status"] for task in tasks] == ["completed", "failed", "processing", "pending", "staged"]
     deliveries = await rows(database, "select id from deliveries where account_id = :owner", **of)
     files = await rows(database, "select id, path, kind from artifacts where account_id = :owner", **of)
-    assert {file["kind"] for file in files} == {"input", "output"}
+    assert {file["kind"] for file in files} == {"input", "output", "upload"}
     for what, ids in (
         *((f"{task['status']} task", [task]) for task in tasks),
         ("delivery", deliveries),

@@ -8,9 +8,18 @@ class ManualClock(Clock):
 
     def __init__(self) -> None:
         self.time_us = 1_800_000_000 * SECOND_US
+        self.steady = 0
 
     def now_us(self) -> int:
         return self.time_us
 
+    def steady_us(self) -> int:
+        return self.steady
+
     def pass_s(self, seconds: float) -> None:
+        self.time_us += int(seconds * SECOND_US)
+        self.steady += int(seconds * SECOND_US)
+
+    def jump_s(self, seconds: float) -> None:
+        """Set the time of day anew, as a person or a time server may."""
         self.time_us += int(seconds * SECOND_US)

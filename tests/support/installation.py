@@ -16,6 +16,7 @@ from support.keys import API_KEY, WORKER_TOKEN
 from support.plugin import install_plugin
 from support.wait import answered, seen
 from unitask.app import Services
+from unitask.kit.clock import Clock
 from unitask.settings import Settings
 
 SECRET: Final = "a-secret-for-installations"
@@ -98,15 +99,16 @@ class Installation:
         """Where the API is."""
         return f"http://127.0.0.1:{self.port}"
 
-    async def open_services(self) -> Services:
-        """Open the services on the same database, for what no process offers."""
+    async def open_services(self, clock: Clock | None = None) -> Services:
+        """Open the services on the same database, for what no process offers; perhaps at another time."""
         return await Services.open(
             Settings.load(
                 data=self.folder / "data",
                 database_url=self.database_url,
                 secret=SecretStr(SECRET),
                 engines=("tester",),
-            )
+            ),
+            clock,
         )
 
     def start(self, *arguments: str, fault: str = "") -> Program:

@@ -14,11 +14,13 @@ from starlette.routing import Route
 from unitask.api.application import PUBLIC
 from unitask.api.envelope import failure, refused_task, success, task_object
 from unitask.api.openapi import document
+from unitask.artifacts.buckets import Buckets
 from unitask.artifacts.service import Artifacts
 from unitask.artifacts.store import LocalStore
 from unitask.catalogue import Catalogue
 from unitask.kit.clock import Clock
 from unitask.kit.errors import UnitaskError
+from unitask.kit.net import Guard
 from unitask.spec.product import Example, Input, Product
 from unitask.tasks.model import CANCELLED, Status, Task
 
@@ -219,7 +221,7 @@ def test_an_invalid_example_does_not_keep_the_document_from_being_built() -> Non
 )
 def test_a_task_is_answered_as_documented(task: Task, tmp_path: Path) -> None:
     """In every status the real task object fits its schema and has the very keys that are documented."""
-    artifacts = Artifacts(None, Clock(), LocalStore(tmp_path), BASE)
+    artifacts = Artifacts(None, Clock(), Buckets(None, Clock(), LocalStore(tmp_path), "", Guard()), BASE)
     answer = orjson.loads(success(task_object(task, artifacts)).body)
     named("TaskAnswer").validate(answer)
     schemas = DOCUMENT["components"]["schemas"]
@@ -284,6 +286,6 @@ def test_a_key_is_asked_of_the_task_calls_only() -> None:
         for path, operations in DOCUMENT["paths"].items()
         if all(operation.get("security") == [] for operation in operations.values())
     }
-    assert open_paths == {"/files/{path}", "/healthz", "/readyz", "/openapi.json", "/docs"}
+    assert open_paths == {"/files/{path}", "/uploads/{token}", "/healthz", "/readyz", "/openapi.json", "/docs"}
     assert DOCUMENT["security"] == [{"apiKey": []}, {"bearer": []}]
     assert DOCUMENT["components"]["securitySchemes"]["apiKey"]["name"] == "X-API-Key"

@@ -1,6 +1,5 @@
 """The older face swap routes, on top of the task that replaced them."""
 
-import asyncio
 import base64
 from typing import Final, Literal
 
@@ -66,8 +65,8 @@ async def _image(task: Task, unitask: Services) -> str:
     url: str = orjson.loads(unitask.artifacts.with_urls(task.output or "{}"))["image_url"]
     if orjson.loads(task.config)["service_mode"] == f"{_MODE}url":
         return url
-    _, path = await unitask.artifacts.open(url.removeprefix(unitask.artifacts.files_url))
-    return base64.b64encode(await asyncio.to_thread(path.read_bytes)).decode()
+    artifact = await unitask.artifacts.find(url.removeprefix(unitask.artifacts.files_url))
+    return base64.b64encode(b"".join([chunk async for chunk in unitask.artifacts.content(artifact)])).decode()
 
 
 async def fetch(request: Request) -> JsonAnswer:

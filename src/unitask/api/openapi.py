@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from unitask import __version__
-from unitask.api import openapi_account, openapi_admin, openapi_money, openapi_webhooks
+from unitask.api import openapi_account, openapi_admin, openapi_artifacts, openapi_money, openapi_webhooks
 from unitask.api.openapi_schemas import answers, ref, sample_task
 from unitask.api.product_schemas import ProductSchemas, Schema, lift, request, simplest
 from unitask.api.wording import KEY, REFUSALS, limits, price
@@ -73,7 +73,7 @@ def document(catalogue: Catalogue, base_url: str) -> Json:
             openapi_webhooks.paths(_refusals),
             openapi_account.paths(_refusals),
             openapi_money.paths(_refusals, schemas),
-            _file_path(),
+            openapi_artifacts.paths(_refusals),
             _server_paths(),
             openapi_admin.paths(_refusals),
         ),
@@ -82,6 +82,7 @@ def document(catalogue: Catalogue, base_url: str) -> Json:
                 **{schemas.names[product.key]: _order(product, schemas) for product in catalogue},
                 **answers(schemas),
                 **openapi_webhooks.schemas(),
+                **openapi_artifacts.schemas(),
                 **of_config,
                 **openapi_admin.components(),
                 **schemas.definitions,
@@ -220,28 +221,6 @@ def _create(catalogue: Catalogue, schemas: ProductSchemas) -> Json:
             "200": _answer("The task as it was accepted.", ref("TaskAnswer"), example=sample),
             **_refusals(400, *KEY, 402, 413, 422, 500, 503),
         },
-    }
-
-
-def _file_path() -> Json:
-    path = {**_TASK_ID, "name": "path", "description": "As in the URLs of an output; may hold slashes."}
-    return {
-        "/files/{path}": {
-            "get": {
-                "tags": ["files"],
-                "operationId": "getFile",
-                "summary": "Download a file",
-                "description": "Needs no key: whoever knows the address has the file. Answers ranges.",
-                "security": _OPEN,
-                "parameters": [path],
-                "responses": {
-                    "200": {"description": "The file.", "content": {"*/*": {}}},
-                    "206": {"description": "The range that was asked for.", "content": {"*/*": {}}},
-                    "304": {"description": "The file has not changed since the ETag that was sent."},
-                    **_refusals(404, 500, 503),
-                },
-            }
-        }
     }
 
 

@@ -125,6 +125,11 @@ def _meta() -> Schema:
             },
             "eta_s": {"type": ["number", "null"], "description": "A guess of the seconds until it has ended."},
             "progress": {"type": "number", "minimum": 0, "maximum": 1},
+            "expires_at": {
+                "type": ["string", "null"],
+                "format": "date-time",
+                "description": "When the first file of the output is deleted; null while there is none that will be.",
+            },
             "warnings": {
                 "type": "array",
                 "items": _TEXT,
@@ -168,6 +173,7 @@ def sample_task(product: Product) -> dict[str, Any]:
             "queue_position": None,
             "eta_s": None,
             "progress": 0.0,
+            "expires_at": None,
             "warnings": [],
         },
         "detail": None,

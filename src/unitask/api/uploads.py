@@ -29,16 +29,27 @@ class Upload(BaseModel):
     file_data: str = Field(min_length=1)
 
 
-def _extension(name: str, content: bytes) -> str:
-    """Find the extension, and make sure that the content is what the name says."""
+def extension_of(name: str) -> str:
+    """Find the extension that a file of this name is kept under.
+
+    Raises:
+        InvalidRequest: it is none that we know.
+
+    """
     suffix = PurePosixPath(name).suffix.lower().lstrip(".")
     extension = _SAME.get(suffix, suffix)
     if extension not in CONTENT_TYPES:
         raise InvalidRequest(f"{_PHRASE}: file_name must end in one of {', '.join(sorted(CONTENT_TYPES))}")
+    return extension
+
+
+def _extension(name: str, content: bytes) -> str:
+    """Find the extension, and make sure that the content is what the name says."""
+    extension = extension_of(name)
     found = sniff(content[:HEAD_BYTES])
     if found is None or found.content_type != CONTENT_TYPES[extension]:
         seen = found.content_type if found else "of no known format"
-        raise InvalidRequest(f"{_PHRASE}: file_name says .{suffix}, but the data is {seen}")
+        raise InvalidRequest(f"{_PHRASE}: file_name says {PurePosixPath(name).suffix}, but the data is {seen}")
     return extension
 
 

@@ -56,8 +56,8 @@ REFUSALS: Final = {
         ),
         Refusal(
             409,
-            "What is there does not allow this: the task has ended, the name is taken, the key no longer works, or the "
-            "message cannot be sent again.",
+            "What is there does not allow this: the task has ended, the name is taken, the key no longer works, the "
+            "message cannot be sent again, the file has not come or has come already, or too much is pinned.",
             "Read the message. A task that has ended cannot be cancelled: read it instead.",
         ),
         Refusal(413, "The body is too large.", "Send large media by URL instead of base64."),

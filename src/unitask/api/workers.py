@@ -82,12 +82,18 @@ async def upload(request: Request) -> JsonAnswer:
         raise InvalidRequest(f"invalid request: no content type is known for .{extension}")
     if attempt > protocol.LAST_ATTEMPT:
         raise InvalidRequest(f"invalid request: no attempt has the number {attempt}")
-    file = await unitask.artifacts.store(request.stream(), extension=extension, limit_bytes=_UPLOAD_LIMIT_BYTES)
+    task_id = str(request.path_params["task_id"])
+    file = await unitask.artifacts.store_output(
+        request.stream(),
+        extension=extension,
+        limit_bytes=_UPLOAD_LIMIT_BYTES,
+        account_id=await unitask.tasks.account_of(task_id),
+    )
     faults.point("upload.before_publish")
     try:
-        await unitask.tasks.add_output(file, task_id=str(request.path_params["task_id"]), attempt=attempt)
+        await unitask.tasks.add_output(file, task_id=task_id, attempt=attempt)
     except BaseException:
-        unitask.artifacts.discard(file)
+        await unitask.artifacts.discard(file)
         raise
     faults.point("upload.after_publish")
     return _answer(protocol.UploadAnswer(reference=file.reference))

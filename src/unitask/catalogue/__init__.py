@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from unitask.kit.errors import InvalidInput, UnknownProduct
-from unitask.spec.product import Input, Product
+from unitask.spec.product import KEEP_DAYS, Input, Media, Product
 
 GROUP: Final = "unitask.products"
 LISTED_ERRORS: Final = 5
@@ -76,15 +76,37 @@ class Catalogue:
         """
         by_key = dict(self._by_key)
         for pattern, points in prices.items():
-            keys = [key for key in by_key if fnmatchcase(key.lower(), pattern.lower())]
-            if not keys:
-                raise UnknownProduct(
-                    f"the price list names {_shown(pattern)}, which is no product{_nearest(pattern, by_key)}"
-                )
-            for key in keys:
+            for key in self._matching(pattern, "the price list"):
                 price = replace(by_key[key].price, points_per_unit=points)
                 by_key[key] = replace(by_key[key], price=price)
         return type(self).of(by_key.values())
+
+    def keeping(self, days: Mapping[str, int]) -> Self:
+        """Give the catalogue with other days to keep outputs, by kind or by pattern of keys; the last pattern wins.
+
+        A kind is what products make: image, video, audio or model. It leaves alone those with days of their own.
+
+        Raises:
+            UnknownProduct: a pattern matches no product.
+
+        """
+        kinds: dict[str, int] = {kind: days[kind] for kind in get_args(Media) if kind in days}
+        by_key = {
+            key: replace(one, keep_days=kinds.get(one.media, one.keep_days)) if one.keep_days == KEEP_DAYS else one
+            for key, one in self._by_key.items()
+        }
+        for pattern in [name for name in days if name not in kinds]:
+            for key in self._matching(pattern, "UNITASK_KEEP_DAYS"):
+                by_key[key] = replace(by_key[key], keep_days=days[pattern])
+        return type(self).of(by_key.values())
+
+    def _matching(self, pattern: str, where: str) -> list[str]:
+        keys = [key for key in self._by_key if fnmatchcase(key.lower(), pattern.lower())]
+        if not keys:
+            raise UnknownProduct(
+                f"{where} names {_shown(pattern)}, which is no product{_nearest(pattern, self._by_key)}"
+            )
+        return keys
 
     def __iter__(self) -> Iterator[Product]:
         return iter(self._by_key.values())

@@ -12,10 +12,14 @@ import click
 from pydantic import SecretStr
 
 from unitask import __version__
+from unitask.app import open_store
+from unitask.artifacts.model import new_name
+from unitask.artifacts.store import trouble
 from unitask.catalogue import Catalogue
 from unitask.cli.engines import check_engines
 from unitask.db.migrate import check
 from unitask.engines import installed
+from unitask.kit.clock import Clock
 from unitask.kit.errors import UnitaskError
 from unitask.settings import Settings, WrongSetting
 from unitask.tasks.orders import choose
@@ -46,6 +50,17 @@ def _settings(settings: Settings) -> None:
     click.echo(" * set by you")
 
 
+async def _store_trouble(settings: Settings) -> str | None:
+    """Write, read and delete a file where files lie; a folder that is not there yet will be made."""
+    if not settings.store and not settings.data.exists():
+        return None
+    try:
+        wrong = await trouble(open_store(settings), new_name("txt", Clock().now_us()))
+    except UnitaskError as error:
+        wrong = str(error)
+    return f"the store of files does not work: {wrong}" if wrong else None
+
+
 def _troubles(settings: Settings) -> list[str]:
     troubles = []
     try:
@@ -59,6 +74,8 @@ def _troubles(settings: Settings) -> list[str]:
         wrong = str(error) if ours else f"the database does not answer: {type(error).__name__}: {error}"
     if wrong:
         troubles.append(f"{wrong} (`unitask up` does it by itself)" if "migrate" in wrong else wrong)
+    if wrong := asyncio.run(_store_trouble(settings)):
+        troubles.append(wrong)
     folder = settings.data.resolve()
     while not folder.exists():
         folder = folder.parent
@@ -75,7 +92,7 @@ def _products(settings: Settings) -> list[str]:
     click.echo("\nProducts")
     allowed = frozenset(settings.engines) if settings.engines is not None else None
     troubles = []
-    for product in Catalogue.load().priced(settings.price_list()):
+    for product in Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days):
         choice = choose(product, allowed)
         if choice.recipe:
             click.echo(f"   {product.key:48} {choice.recipe.level} by {choice.recipe.engine}")
@@ -92,6 +109,6 @@ def doctor() -> None:
     _settings(settings)
     troubles = [*_products(settings), *_troubles(settings)]
     click.echo("\nTroubles" if troubles else "\nNo troubles found.")
-    for trouble in troubles:
-        click.echo(f" ! {trouble}")
+    for sentence in troubles:
+        click.echo(f" ! {sentence}")
     sys.exit(1 if troubles else 0)

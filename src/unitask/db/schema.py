@@ -226,6 +226,23 @@ idempotency = Table(
     Index("idempotency_expiry", "expires_at"),
 )
 
+buckets = Table(
+    "buckets",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("account_id", _Number, ForeignKey("accounts.id"), nullable=False),
+    Column("place", _Document, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
+    Index("buckets_account", "account_id", "retired_at"),
+)
+
+_kept = text("remove_at is null and not pinned")
+_given_up = text("remove_at is not null")
+_pinned = text("pinned")
+_in_bucket = text("bucket_id is not null")
+
 artifacts = Table(
     "artifacts",
     metadata,
@@ -234,13 +251,22 @@ artifacts = Table(
     Column("task_id", _Id),
     Column("attempt", Integer),
     Column("kind", String(16), nullable=False),
+    Column("bucket_id", _Number),
     Column("path", String(300), nullable=False, unique=True),
     Column("content_type", String(100), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
-    Index("artifacts_expiry", "expires_at"),
+    Column("published_at", BigInteger),
+    Column("pinned", Boolean, nullable=False, server_default=text("false")),
+    Column("remove_at", BigInteger),
+    Column("remove_tries", Integer, nullable=False, server_default=text("0")),
+    Index("artifacts_account", "account_id", "id"),
+    Index("artifacts_bucket", "bucket_id", postgresql_where=_in_bucket, sqlite_where=_in_bucket),
+    Index("artifacts_expiry", "expires_at", postgresql_where=_kept, sqlite_where=_kept),
+    Index("artifacts_pinned", "account_id", postgresql_where=_pinned, sqlite_where=_pinned),
+    Index("artifacts_removal", "remove_at", postgresql_where=_given_up, sqlite_where=_given_up),
     Index("artifacts_task", "task_id"),
 )
 

@@ -13,6 +13,10 @@ class VirtualClock(Clock):
         """Microseconds since the epoch."""
         return super().now_us() + self._ahead_us
 
+    def steady_us(self) -> int:
+        """Microseconds since some moment: what is moved on has passed, it is no clock that was set anew."""
+        return super().steady_us() + self._ahead_us
+
     def move_to(self, time_us: int) -> None:
         """Go on to a moment, unless it has passed."""
         self._ahead_us += max(0, time_us - self.now_us())

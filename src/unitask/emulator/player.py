@@ -174,7 +174,7 @@ class Player:
         now = self._clock.now_us()
         if script.expired:
             gone = [(work.task_id, work.attempt, now)]
-            await self._services.database.write(lambda tx: artifacts.publish(tx, gone))
+            await self._services.database.write(lambda tx: artifacts.publish(tx, gone, now))
         if script.webhook != "sent":
             await self.messenger.keep(work, script, now)
         else:

@@ -17,6 +17,10 @@ class Clock:
         """Microseconds since the epoch."""
         return time.time_ns() // 1000
 
+    def steady_us(self) -> int:
+        """Microseconds since some moment: goes on evenly when the time of day is set anew."""
+        return time.monotonic_ns() // 1000
+
 
 def rfc3339(time_us: int | None) -> str:
     """Write a time as the wire does; a time not reached yet is the year 1."""

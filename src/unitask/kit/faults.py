@@ -30,6 +30,8 @@ POINTS: Final = (
     "deliver.after_post",
     "deliver.before_commit",
     "deliver.after_commit",
+    "sweep.before_forget",
+    "complete.moved",
 )
 
 _armed, _, _count = os.environ.get("UNITASK_FAULT", "").partition(":")

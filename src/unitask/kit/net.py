@@ -27,7 +27,14 @@ import httpcore
 import httpx
 
 from unitask.kit.addresses import is_allowed, is_allowed_name, is_allowed_port, literal
-from unitask.kit.connections import CheckedAsyncBackend, CheckedBackend, Deadline, KeptConnections, Resolver
+from unitask.kit.connections import (
+    CONNECT_TIMEOUT_S,
+    CheckedAsyncBackend,
+    CheckedBackend,
+    Deadline,
+    KeptConnections,
+    Resolver,
+)
 
 LIMIT_URL_CHARACTERS: Final = 8192
 LIMIT_REDIRECTS: Final = 5
@@ -107,7 +114,7 @@ class Guard:
         resolve: Resolver = system_resolver,
         backend: httpcore.NetworkBackend | None = None,
     ) -> None:
-        self._allow_private = allow_private
+        self.allow_private = allow_private
         self._resolve = resolve
         self._backend = backend or httpcore.SyncBackend()
 
@@ -119,6 +126,20 @@ class Guard:
 
         """
         self._target(url)
+
+    async def connect(self, url: str) -> httpcore.AsyncNetworkStream:
+        """Connect to the server of an address, for what another library will say to it.
+
+        Raises:
+            Refused: see `check_url`; or its name leads to an address that is not allowed.
+            Unreachable: no name, or no connection.
+
+        """
+        target = self._target(url)
+        port = target.port or _PORTS[target.scheme]
+        with _reported(CONNECT_TIMEOUT_S):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                return await CheckedAsyncBackend(self._addresses).connect_tcp(target.raw_host.decode("ascii"), port)
 
     def download(self, url: str, into: Path, *, limit_bytes: int, timeout_s: float) -> Downloaded:
         """Write what `url` answers to the file `into`, following up to five redirects.
@@ -164,7 +185,7 @@ class Guard:
             raise Unreachable("the host name of the address cannot be resolved", error) from error
         if not found:
             raise Unreachable("the host name of the address cannot be resolved")
-        if not all(is_allowed(ip_address(text), allow_private=self._allow_private) for text in found):
+        if not all(is_allowed(ip_address(text), allow_private=self.allow_private) for text in found):
             raise Refused(_NOT_ALLOWED)
         return found[:_ADDRESSES_TRIED]
 
@@ -191,9 +212,9 @@ class Guard:
         ip = literal(host)
         if ip is None and not _HOST_NAME.fullmatch(host.removesuffix(".")):
             raise Refused("the address has no valid host name")
-        if ip is not None and not is_allowed(ip, allow_private=self._allow_private):
+        if ip is not None and not is_allowed(ip, allow_private=self.allow_private):
             raise Refused(_NOT_ALLOWED)
-        if ip is None and not is_allowed_name(host, allow_private=self._allow_private):
+        if ip is None and not is_allowed_name(host, allow_private=self.allow_private):
             raise Refused(_NOT_ALLOWED)
 
     @cached_property

@@ -1,13 +1,16 @@
 """A product: one pair (model, task_type) that is sold."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from unitask.spec.price import Price
 
 Level = Literal["preview", "basic", "full"]
+Media = Literal["image", "video", "audio", "model"]
+KEEP_DAYS: Final = 3
+"""How long outputs stay where neither the product nor the operator says otherwise."""
 
 
 class Input(BaseModel):
@@ -90,7 +93,7 @@ class Product:
     price: Price
     recipes: tuple[Recipe, ...]
     examples: tuple[Example, ...]
-    keep_days: int = 3
+    keep_days: int = KEEP_DAYS
     expected_s: float = 5.0
     limit_s: int = 300
 
@@ -98,3 +101,9 @@ class Product:
     def key(self) -> str:
         """The name of the product in the queue and in logs: `model/task_type`."""
         return f"{self.model}/{self.task_type}"
+
+    @property
+    def media(self) -> Media:
+        """What it makes: image, video, audio, or model for all else."""
+        kinds: tuple[Media, ...] = ("image", "video", "audio")
+        return next((kind for kind in kinds if f"{kind}_url" in self.output.model_fields), "model")

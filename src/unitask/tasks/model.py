@@ -81,7 +81,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as it is stored. `input`, `config`, `output`, `error`, `warnings` and `logs` are JSON text."""
+    """A task as it is stored. `input`, `config`, `output`, `error`, `warnings` and `logs` are JSON text.
+
+    `progress`, `queue_position` and `expires_at`, the end of the first of its files, are known where it is shown.
+    """
 
     id: str
     account_id: int
@@ -105,6 +108,7 @@ class Task:
     ended_at: int | None = None
     progress: float | None = None
     queue_position: int | None = None
+    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

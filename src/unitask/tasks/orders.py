@@ -166,10 +166,10 @@ class Orders:
         inputs, warnings = validate(product, request.input)
         return Quote(product, product.price.quote(inputs), self._choices[product.key], warnings)
 
-    def discard(self, order: Order) -> None:
+    async def discard(self, order: Order) -> None:
         """Take back the files of an order that was refused."""
         for artifact in order.artifacts:
-            self._artifacts.discard(artifact.file)
+            await self._artifacts.discard(artifact.file)
 
     def _recipe(self, product: Product) -> Recipe:
         choice = self._choices[product.key]
@@ -196,7 +196,7 @@ class Orders:
                     taken.append(self._artifacts.as_input(file, account_id))
         except BaseException:
             for artifact in taken:
-                self._artifacts.discard(artifact.file)
+                await self._artifacts.discard(artifact.file)
             raise
         return tuple(taken)
 

@@ -15,8 +15,8 @@ async def place(orders: Orders, tasks: Tasks, raw: bytes, caller: Caller, idempo
     except Unavailable:
         raise  # it may have been stored all the same, and then it needs its files
     except Exception:
-        orders.discard(order)
+        await orders.discard(order)
         raise
     if task.id != order.task_id:
-        orders.discard(order)
+        await orders.discard(order)
     return task

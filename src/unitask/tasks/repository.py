@@ -43,7 +43,9 @@ class KeptKey:
     task_id: str
 
 
-def _task(row: Row, progress: float | None = None, queue_position: int | None = None) -> Task:
+def _task(
+    row: Row, *, progress: float | None = None, queue_position: int | None = None, expires_at: int | None = None
+) -> Task:
     return Task(
         id=row["id"],
         account_id=row["account_id"],
@@ -67,7 +69,12 @@ def _task(row: Row, progress: float | None = None, queue_position: int | None = 
         ended_at=row["ended_at"],
         progress=progress,
         queue_position=queue_position,
+        expires_at=expires_at,
     )
+
+
+def _shown(row: Row, queue_position: int | None = None) -> Task:
+    return _task(row, progress=row["progress"], queue_position=queue_position, expires_at=row["files_expire_at"])
 
 
 async def add(tx: Transaction, tasks: Sequence[Task]) -> None:
@@ -79,18 +86,24 @@ async def add(tx: Transaction, tasks: Sequence[Task]) -> None:
 async def find(database: Database, task_id: str, account_id: int) -> Task | None:
     """Read a task, if it belongs to this account."""
     rows = await database.fetch(SQL.find_task, id=task_id, account_id=account_id)
-    return _task(rows[0], rows[0]["progress"], rows[0]["queue_position"]) if rows else None
+    return _shown(rows[0], rows[0]["queue_position"]) if rows else None
+
+
+async def account_of(database: Database, task_id: str) -> int | None:
+    """Tell whose task this is."""
+    rows = await database.fetch(SQL.task_account, id=task_id)
+    return rows[0]["account_id"] if rows else None
 
 
 async def find_many(tx: Transaction, task_ids: Iterable[str]) -> dict[str, Task]:
-    """Read tasks by id."""
-    return {row["id"]: _task(row) for row in await tx.fetch(SQL.find_many, rows=list(task_ids))}
+    """Read tasks by id within a transaction, as they are shown."""
+    return {row["id"]: _shown(row) for row in await tx.fetch(SQL.show_many, rows=list(task_ids))}
 
 
 async def show_many(database: Database, task_ids: Iterable[str]) -> list[Task]:
     """Read tasks by id as they are shown, with the progress of those that run."""
     rows = await database.fetch(SQL.show_many, rows=list(task_ids))
-    return [_task(row, row["progress"]) for row in rows]
+    return [_shown(row) for row in rows]
 
 
 async def configs(tx: Transaction, task_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
@@ -123,13 +136,13 @@ async def newest(
         task_type=task_type,
         size=size,
     )
-    return [_task(row, row["progress"]) for row in rows]
+    return [_shown(row) for row in rows]
 
 
 async def ordered_as(database: Database, account_id: int, key: str) -> list[Task]:
     """Read the task that an account ordered under an idempotency key, if that is still remembered."""
     rows = await database.fetch(SQL.find_by_key, account_id=account_id, key=key)
-    return [_task(row, row["progress"]) for row in rows]
+    return [_shown(row) for row in rows]
 
 
 async def start(tx: Transaction, claimed: Sequence[Claimed], now: int) -> list[Work]:

@@ -264,6 +264,10 @@ class Tasks:
         self.watch.ring(one.task_id for one in progress)
         return held
 
+    async def account_of(self, task_id: str) -> int | None:
+        """Tell whose task this is."""
+        return await repository.account_of(self._database, task_id)
+
     async def add_output(self, file: StoredFile, *, task_id: str, attempt: int) -> None:
         """Write down a file that an attempt made.
 

@@ -55,6 +55,7 @@ class Settling:
                 for task_id, step in steps.items()
                 if advanced.statuses[task_id] is Status.COMPLETED
             ],
+            now,
         )
         faults.point("settle.before_commit")
         return [

@@ -89,12 +89,15 @@ class ChildJob:
         return path
 
     def _fetch_own(self, name: str, into: Path, limit_bytes: int, timeout_s: float) -> None:
-        """Read a file of our own store from the API itself, which the worker trusts, however clients reach it."""
+        """Read a file of our own store from the API, which the worker trusts, however clients reach it.
+
+        As a download it never sends us on: an account's own bucket is a stranger's server.
+        """
         size = 0
         try:
             with (
                 httpx.Client(trust_env=False, timeout=timeout_s) as client,
-                client.stream("GET", self._order.own_files_url + name) as answer,
+                client.stream("GET", self._order.own_files_url + name, params={"download": "1"}) as answer,
                 into.open("wb") as file,
             ):
                 if not answer.is_success:

@@ -104,18 +104,65 @@ def upgrade() -> None:
         sa.Column("task_id", sa.Uuid(as_uuid=False).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=True),
         sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("bucket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("path", sa.String(length=300), nullable=False),
         sa.Column("content_type", sa.String(length=100), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("published_at", sa.BigInteger(), nullable=True),
+        sa.Column("pinned", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("remove_at", sa.BigInteger(), nullable=True),
+        sa.Column("remove_tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("id", name="artifacts_pkey"),
         sa.UniqueConstraint("path", name="artifacts_path_key"),
     )
     with op.batch_alter_table("artifacts") as batch_op:
-        batch_op.create_index("artifacts_expiry", ["expires_at"], unique=False)
+        batch_op.create_index("artifacts_account", ["account_id", "id"], unique=False)
+        batch_op.create_index(
+            "artifacts_bucket",
+            ["bucket_id"],
+            unique=False,
+            postgresql_where=sa.text("bucket_id is not null"),
+            sqlite_where=sa.text("bucket_id is not null"),
+        )
+        batch_op.create_index(
+            "artifacts_expiry",
+            ["expires_at"],
+            unique=False,
+            postgresql_where=sa.text("remove_at is null and not pinned"),
+            sqlite_where=sa.text("remove_at is null and not pinned"),
+        )
+        batch_op.create_index(
+            "artifacts_pinned",
+            ["account_id"],
+            unique=False,
+            postgresql_where=sa.text("pinned"),
+            sqlite_where=sa.text("pinned"),
+        )
+        batch_op.create_index(
+            "artifacts_removal",
+            ["remove_at"],
+            unique=False,
+            postgresql_where=sa.text("remove_at is not null"),
+            sqlite_where=sa.text("remove_at is not null"),
+        )
         batch_op.create_index("artifacts_task", ["task_id"], unique=False)
+
+    op.create_table(
+        "buckets",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("place", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("retired_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="buckets_account_id_fkey"),
+        sa.PrimaryKeyConstraint("id", name="buckets_pkey"),
+    )
+    with op.batch_alter_table("buckets") as batch_op:
+        batch_op.create_index("buckets_account", ["account_id", "retired_at"], unique=False)
 
     op.create_table(
         "deliveries",
