@@ -80,13 +80,13 @@ def test_a_clean_picture_comes_back_better_than_by_resampling(name: str, scale: 
 
 @pytest.mark.parametrize("quality", [50, 75, 92])
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_a_jpeg_is_not_made_worse(name: str, quality: int, tmp_path: Path) -> None:
-    """Its artefacts are not sharpened: the result is at least about as near to the truth as plain Lanczos."""
+def test_a_jpeg_comes_back_better_too(name: str, quality: int, tmp_path: Path) -> None:
+    """Its artefacts are not sharpened: the result is nearer to the truth than plain Lanczos."""
     truth = PHOTOGRAPHS[name]
     source = written(shrunk(truth), tmp_path / "in.jpg", quality=quality)
     image, _, _ = enlarge(source)
     with Image.open(source) as small:
-        assert fidelity(image, truth) > fidelity(small.resize(image.size, Image.Resampling.LANCZOS), truth) - 0.1
+        assert fidelity(image, truth) > fidelity(small.resize(image.size, Image.Resampling.LANCZOS), truth)
 
 
 def test_an_edge_gets_no_halo(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_lossy_files_are_told_from_clean_ones(
     assert (upscale._loss(source) > 0) is lossy
 
 
-def test_coarser_compression_is_smoothed_more(tmp_path: Path) -> None:
+def test_coarser_compression_is_told(tmp_path: Path) -> None:
     """A JPEG says in its tables how much was thrown away."""
     image = shrunk(PHOTOGRAPHS["cat"])
     losses = [upscale._loss(written(image, tmp_path / "in.jpg", quality=quality)) for quality in (95, 80, 60, 30)]

@@ -1,9 +1,9 @@
-"""Enlarging a picture: Lanczos, then iterative back-projection (Irani and Peleg 1991), without ringing.
+"""Enlarging a picture: learned filters, then iterative back-projection (Irani and Peleg 1991), without ringing.
 
-Back-projection shrinks the result again and adds back what the original has and the result lost. Each value is held
-within what the neighbouring pixels of the original show, which takes away the halos along edges. A lossy file is
-smoothed first, by a bilateral filter (Tomasi and Manduchi 1998) as strong as its compression was coarse, and gets one
-pass only: more would sharpen the artefacts.
+The light is doubled by filters that were learned (see `learned`), colours follow by Lanczos. Back-projection shrinks
+the result again and adds back what the original has and the result lost. Each value is held within what the
+neighbouring pixels of the original show, which takes away the halos along edges. A lossy file has filters of its own,
+and less or no back-projection, which would bring its artefacts back.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +19,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from unitask.engines.cpu import fetch_picture, save_picture
+from unitask.engines.cpu.learned import Kind, doubled, enlarged
 from unitask.engines.cpu.tiles import tiles
 from unitask.kit.errors import TaskFailure
 from unitask.kit.pictures import FORMATS
@@ -35,6 +36,10 @@ HALO_PX: Final = 8
 """Pixels of the original beyond a tile that still have a say in it."""
 CLEAN_PASSES: Final = 3
 LOSSY_PASSES: Final = 1
+COARSE_LOSS: Final = 5.0
+"""From here on back-projection brings back more of a JPEG's blocks than of its picture."""
+LIGHT: Final = np.array([0.299, 0.587, 0.114], np.float32)
+"""How much red, green and blue add to the light."""
 USUAL_LOSS: Final = 4.0
 """For lossy files that do not say how lossy."""
 LEAST_SCALE: Final = 2
@@ -78,7 +83,7 @@ def _size(size: Size, scale: int, limit_pixels: int) -> Size:
 
 
 def _loss(path: Path) -> float:
-    """How coarsely a file was compressed, as grey levels to smooth over; 0 for a lossless one."""
+    """Tell how coarsely a file was compressed, in grey levels; 0 for a lossless one."""
     with Image.open(path, formats=FORMATS) as image:
         if isinstance(image, JpegImageFile):
             luma = next(iter(image.quantization.values()), [4 * USUAL_LOSS])
@@ -101,27 +106,34 @@ def _bled(pixels: Pixels) -> Pixels:
 
 
 def _enlarged(pixels: Pixels, scale: int, loss: float) -> Pixels:
-    """Enlarge a uint8 picture, each channel by itself: uint8 (h * scale, w * scale, channels)."""
+    """Enlarge a uint8 picture: uint8 (h * scale, w * scale, channels). What was learned is about light alone."""
     planes = np.moveaxis(pixels, -1, 0).astype(np.float32)
-    passes = LOSSY_PASSES if loss > 0 else CLEAN_PASSES
+    light = np.tensordot(LIGHT, planes[:3], 1).astype(np.float32)
+    gained = _learned(light, scale, "lossy" if loss > 0 else "clean") - enlarged(light, scale)
+    passes = CLEAN_PASSES if loss == 0 else LOSSY_PASSES if loss < COARSE_LOSS else 0
     # Alpha is often a hard mask, whose staircase back-projection would bring out.
-    care = [(loss, passes)] * 3 + [(0.0, 0)]
+    care = [(gained, passes)] * 3 + [(np.float32(0), 0)]
     with ThreadPoolExecutor(len(planes)) as threads:
-        done = threads.map(_enlarged_plane, planes, repeat(scale), care[: len(planes)])
-        return np.dstack(list(done))
+        return np.dstack(list(threads.map(_enlarged_plane, planes, repeat(scale), care[: len(planes)])))
 
 
-def _enlarged_plane(plane: Pixels, scale: int, care: tuple[float, int]) -> Pixels:
-    """Enlarge one channel, float32 (h, w) in 0..255, with this smoothing and so many passes: uint8."""
-    loss, passes = care
-    if loss > 0:
-        plane = cv2.bilateralFilter(plane, 5, loss, 1.2)
+def _learned(light: Pixels, scale: int, kind: Kind) -> Pixels:
+    """Double as often as it fits, and go the rest of the way by Lanczos."""
+    large = light
+    while 2 * large.shape[1] <= light.shape[1] * scale:
+        large = doubled(large, kind)
+    return _resized(large, (light.shape[1] * scale, light.shape[0] * scale), Image.Resampling.LANCZOS)
+
+
+def _enlarged_plane(plane: Pixels, scale: int, care: tuple[Pixels, int]) -> Pixels:
+    """Enlarge one channel, float32 (h, w) in 0..255, adding what light gained, with so many passes: uint8."""
+    gained, passes = care
     small = plane.shape[1], plane.shape[0]
     large = small[0] * scale, small[1] * scale
     around = np.ones((3, 3), np.uint8)
     lowest = _resized(cv2.erode(plane, around), large, Image.Resampling.NEAREST)
     highest = _resized(cv2.dilate(plane, around), large, Image.Resampling.NEAREST)
-    result = np.clip(_resized(plane, large, Image.Resampling.LANCZOS), lowest, highest)
+    result = np.clip(enlarged(plane, scale) + gained, lowest, highest)
     for _ in range(passes):
         lost = plane - _resized(result, small, Image.Resampling.BICUBIC)
         result += _resized(lost, large, Image.Resampling.BICUBIC)
