@@ -16,7 +16,10 @@ from PIL import Image
 from unitask.engines.cpu import learned
 from unitask.engines.cpu.learned import KINDS, PLACES, TAPS, Floats, Kind
 
-PICTURES: Final = tuple("coffee rocket hubble_deep_field brick gravel grass camera page text coins moon cell".split())
+PICTURES: Final = (
+    *("coffee", "rocket", "hubble_deep_field", "brick", "gravel", "grass"),
+    *("camera", "page", "text", "coins", "moon", "cell"),
+)
 OUT: Final = Path(learned.__file__).parent
 JPEG_QUALITIES: Final = (60, 75, 85)
 MOST_OF_A_KIND: Final = 4000
