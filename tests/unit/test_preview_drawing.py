@@ -124,11 +124,13 @@ def test_a_tiny_picture_still_says_preview() -> None:
 
 
 def test_letters_are_replaced_only_where_the_font_lacks_them() -> None:
-    """Accents go, foreign letters become the mark, line breaks become blanks."""
+    """Latin, Greek and Cyrillic stay; what no font has becomes the mark, line breaks become blanks."""
     mark = lettering.MARK
-    assert lettering.drawable("Zürich\n 12") == "Zurich 12"
-    assert lettering.drawable("a猫b") == f"a{mark}b"
-    assert lettering.drawable("\u0301\x00") == ""
+    for text in ("Zürich 12", "Привет", "Ωραία"):
+        assert lettering.drawable(text) == text
+    assert lettering.drawable("a\n  b") == "a b"
+    assert lettering.drawable("a\U00013080b") == f"a{mark}b"
+    assert lettering.drawable("\x00") == ""
 
 
 def test_a_long_line_ends_in_dots() -> None:

@@ -35,7 +35,7 @@ MAKES: Final = {
 }
 """A recipe's `make` -> `module:function` in this package; the module is imported when it is first wanted."""
 
-LIBRARIES: Final = ("av", "cv2", "numpy", "PIL", "scipy", "skimage", "trimesh")
+LIBRARIES: Final = ("av", "cv2", "numpy", "PIL", "pymupdf_fonts", "scipy", "skimage", "trimesh")
 WARNING: Final = "made by the preview engine: a stand-in that follows a few words of the prompt, not the model"
 
 

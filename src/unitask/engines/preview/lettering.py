@@ -1,5 +1,10 @@
-"""Text in Pillow's built-in font, which has plain Latin letters only: everything else becomes a visible mark."""
+"""Text in pictures: in a font of this machine that has Chinese, Japanese and Korean too, or else in Noto Sans.
 
+Noto Sans comes with a package and has Latin, Greek and Cyrillic letters. A character that the font lacks becomes a
+visible mark.
+"""
+
+import io
 import unicodedata
 from functools import cache
 from typing import Final
@@ -12,21 +17,43 @@ from unitask.engines.preview.arrays import Floats
 MARK: Final = "\N{REPLACEMENT CHARACTER}"
 """Stands for a character that the font lacks: the font draws its own empty box for it."""
 
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+Font = ImageFont.FreeTypeFont
+
+WIDE: Final = (
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansCJKsc-Regular.otf",
+    "SourceHanSansSC-Regular.otf",
+    "wqy-microhei.ttc",
+    "Arial Unicode.ttf",
+    "msyh.ttc",
+)
+"""Fonts for all scripts that systems have or offer: `fonts-noto-cjk` or `fonts-wqy-microhei` on Debian."""
+_NOBODYS: Final = "\ue000"
+"""A sign that no such font has: what is drawn for it is drawn for all that are missing."""
 
 
 @cache
 def font(size_px: int) -> Font:
-    """Load the built-in font, `size_px` high."""
-    return ImageFont.load_default(max(size_px, 1))
+    """Load the font, `size_px` high."""
+    return _face().font_variant(size=max(size_px, 1))
+
+
+@cache
+def _face() -> Font:
+    for name in WIDE:
+        try:
+            return ImageFont.truetype(name)
+        except OSError:
+            continue
+    from pymupdf_fonts import fontbuffers  # noqa: PLC0415 - unpacked only where the system has no font
+
+    return ImageFont.truetype(io.BytesIO(fontbuffers["notos"]()))
 
 
 @cache
 def _has(sign: str) -> bool:
     probe = font(24)
-    if not isinstance(probe, ImageFont.FreeTypeFont):
-        return sign.isascii()
-    shape, missing = probe.getmask(sign), probe.getmask(MARK)
+    shape, missing = probe.getmask(sign), probe.getmask(_NOBODYS)
     return shape.size != missing.size or bytes(shape) != bytes(missing)
 
 
