@@ -338,7 +338,7 @@ async def test_a_stored_file_is_read_through_the_api(bench: Bench) -> None:
         bench = Bench(bench.engine, bench.store, reach)
         report = await bench.run(task("fetch", image=f"http://unitask.test/files/{STORED}"))
         assert said(report)["size_bytes"] == len(picture)
-        assert server.heads[0].startswith(f"GET /files/{STORED} ".encode())
+        assert server.heads[0].startswith(f"GET /files/{STORED}?download=1 ".encode())
         refused = await bench.run(task("fetch", image=server.url("/files/" + STORED)))
         assert why(refused) == "failed to get valid image: the address is not allowed"
         assert len(server.heads) == 1
