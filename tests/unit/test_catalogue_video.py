@@ -138,7 +138,7 @@ def test_each_shape_has_a_size_that_a_video_can_have(product: Product) -> None:
         ((SKYREELS, "img2video"), [960, 544], 97, 24),
     ],
 )
-def test_a_preview_has_the_size_and_length_of_the_real_video(
+def test_what_is_made_here_has_the_size_and_length_of_the_real_video(
     task: tuple[str, str], wide: list[int], frames: int, fps: int
 ) -> None:
     """The recipe tells the engine."""

@@ -1,7 +1,6 @@
 """Videos of the preview engine: products, inputs and jobs in, films out. The recipes are small, the makes are real."""
 
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,31 +11,29 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from support import films
-from support.films import BEEP_S, Clip, Found
+from support.films import Found
 from support.job import LocalJob
 from unitask.catalogue import Catalogue
 from unitask.engines import preview
 from unitask.engines.preview.engine import WARNING
 from unitask.engines.preview.strip import strip_height
-from unitask.kit.errors import Cancelled, MediaFailure, TaskFailure
+from unitask.kit.errors import Cancelled, TaskFailure
 from unitask.spec.engine import Output
 from unitask.spec.media import MediaValue, media_values
 from unitask.spec.product import Product, Recipe, VideoResult
 
 Array = NDArray[np.uint8]
 CATALOGUE = Catalogue.load()
-WANX, TOOLS = "Qubico/wanx", "Qubico/video-toolkit"
+WANX = "Qubico/wanx"
 SIZES = {"16:9": [96, 64], "9:16": [64, 96], "1:1": [80, 80]}
 SHORT = {"frames": 9, "fps": 8, "size": [96, 64], "sizes": SIZES}
-LONG = {"limit_side_px": 64}
 AMBER = (255, 190, 60)
 
 
 def recipe_of(product: Product) -> Recipe:
     """Take the product's preview recipe, with a few small frames."""
     recipe = next(recipe for recipe in product.recipes if recipe.engine == "preview")
-    options = SHORT if "frames" in recipe.options else LONG
-    small = {key: options[key] for key in recipe.options.keys() & options.keys()}
+    small = {key: SHORT[key] for key in recipe.options.keys() & SHORT.keys()}
     return Recipe("preview", "preview", recipe.make, recipe.options | small)
 
 
@@ -55,8 +52,6 @@ class Studio:
         self._folder = folder
         self._orders = 0
         self.picture = self.file("given.png", _scene())
-        self.other = self.file("other.png", np.full((60, 90, 3), (20, 160, 60), np.uint8))
-        self.clip = str(films.make(folder / "given.mp4", Clip(sound="aac")))
 
     def file(self, name: str, array: Array) -> str:
         """Save an array as an input picture."""
@@ -85,7 +80,7 @@ class Studio:
     def on_disk(self, values: Iterator[MediaValue]) -> None:
         """Put a file into every media field: this job fetches from disk."""
         for value in list(values):
-            value.replace(self.clip if value.media.kind == "video" else self.picture)
+            value.replace(self.picture)
 
 
 def _scene() -> Array:
@@ -138,11 +133,14 @@ def test_the_examples_of_every_make_work(product: Product, studio: Studio) -> No
 
 
 @pytest.mark.parametrize("ratio", SIZES)
-@pytest.mark.parametrize(("task_type", "fields"), [("txt2video-14b", {}), ("img2video-14b", {"image": "picture"})])
+@pytest.mark.parametrize(
+    ("task_type", "fields"),
+    [("txt2video-14b", {}), ("img2video-14b-lora", {"lora_settings": [{"lora_type": "inflate-effect"}]})],
+)
 def test_size_length_and_rate_are_the_recipe_s(studio: Studio, ratio: str, task_type: str, fields: Any) -> None:
     """To the frame and the pixel."""
-    given = {key: getattr(studio, value) for key, value in fields.items()}
-    found = studio.film(WANX, task_type, prompt="a cat", aspect_ratio=ratio, **given)
+    fields = {**fields, "image": studio.picture}
+    found = studio.film(WANX, task_type, prompt="a cat", aspect_ratio=ratio, **fields)
     assert (len(found.frames), found.fps, list(found.size)) == (9, 8, SIZES[ratio])
 
 
@@ -173,8 +171,8 @@ def test_the_same_order_gives_the_same_bytes(studio: Studio) -> None:
     assert made(prompt="a bear in the rain") != first
 
 
-@pytest.mark.parametrize("make", ["camera_move", "hug", "video_background_remove"])
-def test_films_from_pictures_and_videos_are_the_same_again(studio: Studio, make: str) -> None:
+@pytest.mark.parametrize("make", ["image_to_video_lora", "hug"])
+def test_films_from_pictures_are_the_same_again(studio: Studio, make: str) -> None:
     """Cutting out and warping depend on nothing but the input."""
     product, results = MADE[make], set()
     for _ in range(2):
@@ -207,11 +205,17 @@ def test_the_style_of_a_lora_is_seen(studio: Studio) -> None:
 
 def test_the_first_frame_is_the_picture(studio: Studio) -> None:
     """Cut to the ratio, neither moved nor changed; the last one is nearer."""
-    frames = studio.film(WANX, "img2video-14b", image=studio.picture).frames
+    frames = studio.film(WANX, "img2video-14b-lora", **effect(studio, 0.0)).frames
     with Image.open(studio.picture) as image:
         expected = np.asarray(image.resize((96, 64), Image.Resampling.BOX))
     assert apart(frames[0], expected) < 4
     assert white(frames[-1]) > 1.15 * white(frames[0])
+
+
+def effect(studio: Studio, strength: float) -> dict[str, Any]:
+    """Ask for an effect on the studio's picture."""
+    lora = [{"lora_type": "inflate-effect", "lora_strength": strength}]
+    return {"image": studio.picture, "prompt": "it swells", "lora_settings": lora}
 
 
 def white(frame: Array) -> int:
@@ -221,36 +225,9 @@ def white(frame: Array) -> int:
 
 def test_an_effect_comes_in_slowly(studio: Studio) -> None:
     """The film still begins with the picture."""
-    plain = studio.film(WANX, "img2video-14b", image=studio.picture, prompt="it swells")
-    lora = [{"lora_type": "inflate-effect", "lora_strength": 1.0}]
-    styled = studio.film(WANX, "img2video-14b-lora", image=studio.picture, prompt="it swells", lora_settings=lora)
+    plain, styled = (studio.film(WANX, "img2video-14b-lora", **effect(studio, strength)) for strength in (0.0, 1.0))
     assert apart(plain.frames[0], styled.frames[0]) < 2
     assert apart(plain.frames[-1], styled.frames[-1]) > 5
-
-
-def test_keyframes_are_the_first_and_the_last_frame(studio: Studio) -> None:
-    """In between there is some of both."""
-    frames = studio.film(WANX, "img2video-14b-keyframe", start_image=studio.picture, end_image=studio.other).frames
-    assert white(frames[0]) > 100
-    assert np.abs(above(frames[-1]) - (20, 160, 60)).mean() < 4
-    assert apart(frames[0], frames[4]) > 8
-    assert apart(frames[-1], frames[4]) > 8
-
-
-def test_framepack_is_as_long_as_asked_and_as_wide_as_its_picture(studio: Studio) -> None:
-    """Two seconds are 60 frames, each charged second is measured; the last picture comes in the end."""
-    output, job = studio.order(
-        "Qubico/framepack",
-        "img2video",
-        start_image=studio.picture,
-        end_image=studio.other,
-        prompt="she turns",
-        duration=2,
-    )
-    found = films.look(saved(job))
-    assert (len(found.frames), found.fps, found.size) == (60, 30, (64, 42))
-    assert output.measures == {"second": 2.0}
-    assert np.abs(above(found.frames[-1]) - (20, 160, 60)).mean() < 4
 
 
 def test_a_hug_brings_two_halves_together(studio: Studio) -> None:
@@ -268,55 +245,13 @@ def test_a_hug_brings_two_halves_together(studio: Studio) -> None:
     assert between(found.frames[-1]) < between(found.frames[0]) - 2
 
 
-def test_a_video_keeps_its_frames_rate_size_and_sound(studio: Studio) -> None:
-    """What is charged is the number of frames that were made."""
-    output, job = studio.order(TOOLS, "background-remove", video=studio.clip)
-    found = films.look(saved(job))
-    assert (len(found.frames), found.fps, found.size) == (12, 24, (64, 48))
-    assert found.beep_s == pytest.approx(BEEP_S, abs=0.02)
-    assert output.measures == {"frame": 12}
-
-
-def test_a_subject_is_told_from_a_plain_backdrop(studio: Studio, tmp_path: Path) -> None:
-    """The orange square stays and the grey around it turns green; inverted, it is the other way round."""
-    frame = np.full((64, 96, 3), 120, np.uint8)
-    frame[16:48, 32:64] = (240, 130, 30)
-    path = tmp_path / "square.mp4"
-    films.write(path, [frame] * 6, Fraction(8))
-    for invert in (False, True):
-        seen = studio.film(TOOLS, "background-remove", video=str(path), invert_output=invert).frames[-1].astype(int)
-        square, corner = seen[24:40, 40:56].mean(axis=(0, 1)), seen[2:10, 2:10].mean(axis=(0, 1))
-        kept, green = (corner, square) if invert else (square, corner)
-        assert np.abs(green - (0, 177, 64)).max() < 25
-        assert np.abs(kept - ((120, 120, 120) if invert else (240, 130, 30))).max() < 25
-
-
-@pytest.mark.parametrize("content", [b"no video at all", b"\x00\x00\x00\x20ftypisom" + bytes(200)])
-def test_a_file_that_is_no_video_is_refused(studio: Studio, tmp_path: Path, content: bytes) -> None:
-    """With the phrase that clients match on, and nothing stored."""
-    path = tmp_path / "bad.mp4"
-    path.write_bytes(content)
-    with pytest.raises(MediaFailure, match="failed to get valid video"):
-        studio.order(TOOLS, "background-remove", video=str(path))
-
-
-def test_a_video_with_too_many_frames_is_refused(studio: Studio) -> None:
-    """The recipe says how many are too many."""
-    product = CATALOGUE.find(TOOLS, "background-remove")
-    job = studio.job(product)
-    job.recipe = Recipe("preview", "preview", "video_background_remove", {"limit_frames": 11})
-    inputs = product.input(video=studio.clip)
-    with pytest.raises(MediaFailure, match="failed to get valid video: it has 12 frames, the limit is 11"):
-        preview.ENGINE.run(product, inputs, job)
-
-
-@pytest.mark.parametrize("name", ["image_url", "start_image", "image"])
+@pytest.mark.parametrize("name", ["image_url", "image"])
 def test_a_file_that_is_no_picture_is_refused(studio: Studio, tmp_path: Path, name: str) -> None:
     """As for pictures made from pictures."""
     text = tmp_path / "text.png"
     text.write_bytes(b"this is not a picture")
     product = next(one for one in MADE.values() if name in one.input.model_fields)
-    fields = {"prompt": "x", "end_image": studio.picture, "control_camera_settings": [{"motion_type": "zoom_in"}]}
+    fields = {"prompt": "x", "lora_settings": [{"lora_type": "inflate-effect"}]}
     with pytest.raises(TaskFailure, match="failed to get valid image"):
         studio.order(product.model, product.task_type, **fields | {name: str(text)})
 

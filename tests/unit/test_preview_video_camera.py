@@ -5,15 +5,11 @@ import pytest
 from numpy.typing import NDArray
 
 from unitask.engines.preview.video.camera import Scenery, View
-from unitask.engines.preview.video.moves import Drift, told
+from unitask.engines.preview.video.moves import Drift
 from unitask.engines.preview.video.people import cut
 
 Array = NDArray[np.uint8]
 WIDTH, HEIGHT = 160, 96
-MOTIONS = (
-    "zoom_in", "zoom_out", "pan_left", "pan_right", "pan_up", "pan_down", "tilt_left", "tilt_right", "tilt_up",
-    "tilt_down", "roll_clockwise", "roll_anticlockwise",
-)  # fmt: skip
 
 
 def board() -> Array:
@@ -34,96 +30,45 @@ def marks(frame: Array) -> dict[str, tuple[float, float, float]]:
     return found
 
 
-def seen(*moves: tuple[str, float], seconds: float = 2.0) -> dict[str, tuple[float, float, float]]:
-    """Look at the board after these moves."""
-    return marks(Scenery(board(), 0.35).seen(told(moves, seconds)))
-
-
 STILL = marks(board())
 
 
 def test_a_camera_that_does_not_move_sees_the_picture() -> None:
-    """To the last bit, whatever lies beside it, and at speed 0."""
-    for view in (View(), told([("pan_left", 0.0), ("zoom_in", 0.0)], 5)):
-        assert np.array_equal(Scenery(board(), 0.35).seen(view), board())
+    """To the last bit."""
+    assert np.array_equal(Scenery(board()).seen(View()), board())
 
 
 @pytest.mark.parametrize(
-    ("motion", "axis", "sign"),
-    [
-        ("pan_left", 0, 1), ("pan_right", 0, -1), ("pan_up", 1, 1), ("pan_down", 1, -1),
-        ("tilt_left", 0, 1), ("tilt_right", 0, -1), ("tilt_up", 1, 1), ("tilt_down", 1, -1),
-    ],
-)  # fmt: skip
-def test_the_picture_goes_the_other_way(motion: str, axis: int, sign: int) -> None:
-    """A camera that goes or turns to the left sees things move to the right; the other axis stays."""
-    red = seen((motion, 0.2))["red"]
+    ("view", "axis", "sign"), [(View(right=-0.05), 0, 1), (View(right=0.05), 0, -1), (View(down=-0.05), 1, 1)]
+)
+def test_the_picture_goes_the_other_way(view: View, axis: int, sign: int) -> None:
+    """A camera that goes to the left sees things move to the right; the other axis stays."""
+    red = marks(Scenery(board()).seen(view))["red"]
     assert (red[axis] - STILL["red"][axis]) * sign > 4
     assert abs(red[1 - axis] - STILL["red"][1 - axis]) < 1
 
 
-def test_a_turn_is_seen_in_perspective_and_a_slide_is_not() -> None:
-    """What a camera turns away from grows towards the edge of the frame."""
-    turned, slid = seen(("tilt_left", 0.9)), seen(("pan_left", 0.9))
-    assert step(turned, "red", "green") > 1.02 * step(turned, "blue", "red")
-    assert step(slid, "red", "green") == pytest.approx(step(slid, "blue", "red"), rel=0.01)
-
-
-def step(found: dict[str, tuple[float, float, float]], left: str, right: str) -> float:
-    """Measure how far two marks are apart, in pixels."""
-    return found[right][0] - found[left][0]
-
-
-@pytest.mark.parametrize(("motion", "sign"), [("roll_clockwise", -1), ("roll_anticlockwise", 1)])
-def test_a_roll_turns_the_picture_the_other_way(motion: str, sign: int) -> None:
+@pytest.mark.parametrize(("roll", "sign"), [(0.1, -1), (-0.1, 1)])
+def test_a_roll_turns_the_picture_the_other_way(roll: float, sign: int) -> None:
     """The camera rolls clockwise: what is on the right goes up."""
-    found = seen((motion, 0.6))
-    assert (found["green"][1] - found["blue"][1]) * sign > 8
+    found = marks(Scenery(board()).seen(View(roll=roll)))
+    assert (found["green"][1] - found["blue"][1]) * sign > 5
     assert abs(found["red"][0] - STILL["red"][0]) < 1
 
 
-def test_zooms_change_the_size() -> None:
-    """Nearer is larger, further is smaller, and the middle stays."""
-    nearer, further = seen(("zoom_in", 0.3))["red"], seen(("zoom_out", 0.3))["red"]
-    assert nearer[2] > 1.2 * STILL["red"][2]
-    assert further[2] < 0.9 * STILL["red"][2]
+def test_a_zoom_changes_the_size() -> None:
+    """Nearer is larger, and the middle stays."""
+    nearer = marks(Scenery(board()).seen(View(zoom=1.3)))["red"]
+    assert nearer[2] > 1.3 * STILL["red"][2]
     assert nearer[:2] == pytest.approx(STILL["red"][:2], abs=0.6)
 
 
-@pytest.mark.parametrize("motion", MOTIONS)
-def test_a_faster_camera_gets_further(motion: str) -> None:
-    """At any speed that may be asked for, and later further than before; the picture stays in sight."""
-
-    def gone(speed: float, seconds: float) -> float:
-        view = told([(motion, speed)], seconds)
-        return sum(map(abs, (view.right, view.down, view.yaw, view.pitch, view.roll, view.zoom - 1)))
-
-    assert 0 < gone(0.1, 2) < gone(0.2, 2) < gone(0.2, 4)
-    assert gone(10.0, 30) < 1.2
-    assert Scenery(board(), 0.35).seen(told([(motion, 10.0)], 30)).std() > 3
-
-
-def test_movements_add_up() -> None:
-    """Opposite ones cancel out, the same twice is one at twice the speed."""
-    assert told([("pan_left", 0.3), ("pan_right", 0.3)], 2) == View()
-    assert told([("pan_up", 0.2), ("pan_up", 0.2)], 2) == told([("pan_up", 0.4)], 2)
-    both = seen(("pan_left", 0.2), ("pan_up", 0.2))["red"]
-    assert both[0] > STILL["red"][0] + 4
-    assert both[1] > STILL["red"][1] + 4
-
-
-@pytest.mark.parametrize(
-    "view", [View(right=0.1), View(down=-0.05), View(roll=0.2), View(yaw=0.1, pitch=-0.1), View(zoom=1.2, right=0.2)]
-)
+@pytest.mark.parametrize("view", [View(right=0.1), View(down=-0.05), View(roll=0.2), View(zoom=1.2, right=0.2)])
 def test_the_edge_of_the_picture_stays_out_of_sight(view: View) -> None:
-    """The camera comes so near that none of the white frame beside the picture is seen."""
-    scenery = Scenery(np.full((HEIGHT, WIDTH, 3), 90, np.uint8), 0.3)
-    scenery._edge = 0.5
-    top, left = scenery._margin
-    around = np.full_like(scenery._picture, 255)
-    around[top : top + HEIGHT, left : left + WIDTH] = 90
-    scenery._picture = around
-    assert scenery.seen(view)[2:-2, 2:-2].max() == 90
+    """The camera comes so near that nothing beside the picture is seen: nothing is seen twice, as in a mirror."""
+    ramp = np.arange(WIDTH, dtype=np.uint8)[None, :, None] + np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    seen = Scenery(ramp).seen(view)[..., 0].astype(int)
+    assert (np.diff(seen, axis=1) >= 0).all()
 
 
 @pytest.mark.parametrize(

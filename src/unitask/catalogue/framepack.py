@@ -49,8 +49,8 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         price=dollars("0.03", unit="second", units=_seconds),
         recipes=(
             Recipe(
-                "preview",
-                "preview",
+                "cpu",
+                "basic",
                 "image_to_video",
                 {"fps": 30, "sizes": "follow the image", "limit_side_px": LIMIT_SIDE_PX},
             ),

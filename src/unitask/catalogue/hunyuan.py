@@ -101,8 +101,11 @@ def _product(
     task_type: str, title: str, inputs: type[TextToVideo], examples: tuple[Example, ...], price: str = "0.09"
 ) -> Product:
     from_image = task_type.startswith("img2video")
-    sizes = _FROM_IMAGE_SIZES if from_image else _FROM_TEXT_SIZES
-    make = "image_to_video" if from_image else "text_to_video"
+    options = {"frames": 85, "fps": 24, "sizes": _FROM_IMAGE_SIZES if from_image else _FROM_TEXT_SIZES}
+    if from_image:
+        recipe = Recipe("cpu", "basic", "image_to_video", options)
+    else:
+        recipe = Recipe("preview", "preview", "text_to_video", options)
     return Product(
         model=MODEL,
         task_type=task_type,
@@ -112,7 +115,7 @@ def _product(
         input=inputs,
         output=VideoResult,
         price=dollars(price),
-        recipes=(Recipe("preview", "preview", make, {"frames": 85, "fps": 24, "sizes": sizes}),),
+        recipes=(recipe,),
         examples=examples,
         expected_s=90.0 if task_type.startswith("fast") else 240.0,
         limit_s=LIMIT_S,

@@ -40,7 +40,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=ImageToVideo,
         output=VideoResult,
         price=dollars("0.15"),
-        recipes=(Recipe("preview", "preview", "image_to_video", {"frames": 97, "fps": 24, "sizes": _SIZES}),),
+        recipes=(Recipe("cpu", "basic", "image_to_video", {"frames": 97, "fps": 24, "sizes": _SIZES}),),
         examples=(
             Example("A portrait", {"prompt": "FPS-24, a smile and a look upwards", "image": EXAMPLE_FACE}),
             Example(

@@ -7,7 +7,8 @@ really made decides the charge. Readings where the sources differ or are silent:
   and 720p come from one client: a URL may lead to 50 MiB and 1080p.
 - Upscale: 1280 x 720 is read as either way up.
 - Background removal: one example of 280,000 points is all that is known of the price. It is disputed whether that
-  was by the second or by the frame; here it is $0.0002 a frame, so that the example is 140 frames.
+  was by the second or by the frame; here it is $0.0002 a frame, so that the example is 140 frames. What is taken
+  away becomes green, because MP4 has no transparency.
 """
 
 from typing import Annotated, Final
@@ -150,7 +151,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         "Video background removal",
         VideoBackgroundRemove,
         price=_per_frame("0.0002", LIMIT_FRAMES),
-        recipe=Recipe("preview", "preview", "video_background_remove", _FRAMES),
+        recipe=Recipe("cpu", "basic", "video_background_remove", _FRAMES),
         examples=(
             Example("The subject alone", {"video": EXAMPLE_VIDEO}),
             Example("The background alone", {"video": EXAMPLE_VIDEO, "invert_output": True}),

@@ -185,8 +185,14 @@ _WAN22: Final = {"frames": 81, "fps": 16, "sizes": _SIZES_720P}
 _PRICES: Final = {"1.3b": "0.12", "14b": "0.28"}
 
 
+_DRAWN: Final = frozenset({"text_to_video", "image_to_video_lora"})
+"""What only the preview engine makes."""
+
+
 def _product(task_type: str, title: str, inputs: type[WanxInput], examples: tuple[Example, ...], make: str) -> Product:
     small = task_type.endswith("1.3b")
+    options = _WAN22 if task_type.startswith("wan22") else _WAN21
+    recipe = Recipe("preview", "preview", make, options) if make in _DRAWN else Recipe("cpu", "basic", make, options)
     return Product(
         model=MODEL,
         task_type=task_type,
@@ -196,7 +202,7 @@ def _product(task_type: str, title: str, inputs: type[WanxInput], examples: tupl
         input=inputs,
         output=VideoResult,
         price=dollars(_PRICES["1.3b" if small else "14b"]),
-        recipes=(Recipe("preview", "preview", make, _WAN22 if task_type.startswith("wan22") else _WAN21),),
+        recipes=(recipe,),
         examples=examples,
         expected_s=120.0 if small else 300.0,
         limit_s=LIMIT_S,
@@ -208,7 +214,9 @@ PRODUCTS: Final[tuple[Product, ...]] = (
     _product("txt2video-14b", "text to video", TextToVideo, _FROM_TEXT, "text_to_video"),
     _product("txt2video-14b-lora", "text to video in a style", TextToVideoLora, _TEXT_LORA, "text_to_video"),
     _product("img2video-14b", "image to video", ImageToVideo, _FROM_IMAGE, "image_to_video"),
-    _product("img2video-14b-lora", "image to video with an effect", ImageToVideoLora, _IMAGE_LORA, "image_to_video"),
+    _product(
+        "img2video-14b-lora", "image to video with an effect", ImageToVideoLora, _IMAGE_LORA, "image_to_video_lora"
+    ),
     _product("img2video-14b-keyframe", "from a first frame to a last", Keyframes, _KEYFRAMES, "keyframes"),
     _product("img2video-14b-control-camera", "image to video, moving camera", CameraControl, _CAMERA, "camera_move"),
     _product("wan22-txt2video-14b", "text to video", TextToVideo, _FROM_TEXT, "text_to_video"),

@@ -25,12 +25,16 @@ LIBRARIES: Final = ("av", "cv2", "numpy", "PIL", "scipy", "skimage")
 LABELS: Final = {"Software": "unitask", "unitask:engine": "cpu", "unitask:level": "basic"}
 MAKES: Final = {
     "background_remove": "unitask.engines.cpu.cutout:remove_background",
+    "camera_move": "unitask.engines.cpu.camera_moves:camera_move",
     "face_swap": "unitask.engines.cpu.face_swap:face_swap",
+    "image_to_video": "unitask.engines.cpu.camera_moves:image_to_video",
     "inpaint": "unitask.engines.cpu.filling:inpaint",
+    "keyframes": "unitask.engines.cpu.camera_moves:keyframes",
     "multi_face_swap": "unitask.engines.cpu.face_swap:multi_face_swap",
     "music_extend": "unitask.engines.cpu.music_extend:extend_music",
     "outpaint": "unitask.engines.cpu.filling:outpaint",
     "upscale": "unitask.engines.cpu.upscale:upscale",
+    "video_background_remove": "unitask.engines.cpu.video_cutout:remove_video_background",
     "video_face_swap": "unitask.engines.cpu.video_face_swap:video_face_swap",
     "video_upscale": "unitask.engines.cpu.video_upscale:video_upscale",
 }

@@ -51,7 +51,7 @@ def remove_background(inputs: Any, job: Job) -> Output:
         f"rmbg_model {inputs.rmbg_model} was not used: the classical algorithm of the engine cpu made this cut-out",
     )
     job.progress(0.05, "looking for the subject")
-    rgb, given = _flat(picture.image)
+    rgb, given = flattened(picture.image)
     if given is not None and (given[border(given.shape)] < HALF_ALPHA).mean() > CUT_OUT_BORDER:
         job.warn("the background of this picture is transparent already: nothing was removed")
         return Output(ImageResult.of(save_picture(picture.image, picture, job)))
@@ -59,7 +59,7 @@ def remove_background(inputs: Any, job: Job) -> Output:
     mask = find_subject(small)
     if not mask.any():
         raise TaskFailure("no subject stands out from the background of this picture; send one with a clearer subject")
-    for sentence in _doubts(small, mask):
+    for sentence in doubts(small, mask):
         job.warn(sentence)
     job.progress(0.6, "refining the edge")
     rgba = np.empty((*rgb.shape[:2], 4), np.uint8)
@@ -71,7 +71,7 @@ def remove_background(inputs: Any, job: Job) -> Output:
     return Output(ImageResult.of(save_picture(Image.fromarray(rgba), picture, job)))
 
 
-def _flat(image: Image.Image) -> tuple[Pixels, Pixels | None]:
+def flattened(image: Image.Image) -> tuple[Pixels, Pixels | None]:
     """RGB, uint8 (h, w, 3), and the alpha that the picture came with; what was transparent is laid on white."""
     if image.mode == "RGB":
         return np.asarray(image), None
@@ -96,7 +96,7 @@ def _reduced(rgb: Pixels) -> Pixels:
     return reduced
 
 
-def _doubts(rgb: Pixels, mask: Pixels) -> Iterator[str]:
+def doubts(rgb: Pixels, mask: Pixels) -> Iterator[str]:
     """Say what makes a result worth a second look; both arguments at working size."""
     share = mask.mean()
     if not LEAST_SHARE <= share <= MOST_SHARE:
@@ -108,7 +108,13 @@ def _doubts(rgb: Pixels, mask: Pixels) -> Iterator[str]:
 
 
 def _vague(rgb: Pixels, mask: Pixels) -> float:
-    """Share of the outline along which the near inside and the near outside have the same colour."""
+    """Share of the outline along which both sides look alike."""
+    outline, alike = outlined(rgb, mask)
+    return float(alike.sum() / max(1, outline.sum()))
+
+
+def outlined(rgb: Pixels, mask: Pixels) -> tuple[Pixels, Pixels]:
+    """Mark the outline, and its parts along which the near inside and the near outside have one colour: bool (h, w)."""
     lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     inside = mask.astype(np.float32)
     near = []
@@ -116,8 +122,7 @@ def _vague(rgb: Pixels, mask: Pixels) -> float:
         weight = _box(side, 6)[..., None]
         near.append(_box(lab * side[..., None], 6) / (weight + 1e-6))
     outline = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-    step = np.linalg.norm(near[0] - near[1], axis=2)[outline]
-    return float((step < ALIKE_LAB).mean()) if len(step) else 0.0
+    return outline, outline & (np.linalg.norm(near[0] - near[1], axis=2) < ALIKE_LAB)
 
 
 def _matted_tiles(rgb: Pixels, mask: Pixels) -> Iterator[tuple[Tile, Pixels]]:
@@ -127,11 +132,11 @@ def _matted_tiles(rgb: Pixels, mask: Pixels) -> Iterator[tuple[Tile, Pixels]]:
     full = cv2.resize(mask.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR)
     # The filters look 7.5 radii far, one after the other.
     for tile in tiles(height, width, TILE_PX, 8 * radius):
-        yield tile, _matted(rgb[tile.seen], full[tile.seen], radius)[tile.inner]
+        yield tile, matted(rgb[tile.seen], full[tile.seen], radius)[tile.inner]
 
 
-def _matted(rgb: Pixels, mask: Pixels, radius: int) -> Pixels:
-    """Refine the edge of one tile: uint8 (h, w, 4)."""
+def matted(rgb: Pixels, mask: Pixels, radius: int) -> Pixels:
+    """Refine the edge of a rough mask of 0 and 255, uint8 (h, w): RGBA, uint8 (h, w, 4)."""
     if mask.min() == mask.max():
         return np.dstack([rgb & mask[..., None], mask])
     colour = rgb.astype(np.float32) / 255

@@ -11,10 +11,10 @@ from unitask.engines.cpu.face_graft import Donor, Found, lay
 from unitask.engines.cpu.face_swap import chosen, on_white, seen
 from unitask.engines.cpu.face_tracks import Track, Tracker
 from unitask.engines.cpu.faces import Pixels
-from unitask.kit.errors import MediaFailure, TaskFailure
-from unitask.kit.video import PHRASE, Video, VideoLimits, read_video, write_video
+from unitask.engines.cpu.film import fetch_video, reported
+from unitask.kit.errors import TaskFailure
+from unitask.kit.video import Video, write_video
 from unitask.spec.engine import Job, Output
-from unitask.spec.media import media_values
 from unitask.spec.product import VideoResult
 
 NO_FACE: Final = "invalid request, no face found in the video"
@@ -22,7 +22,6 @@ WARNING: Final = (
     "only upright faces seen from the front are changed; the new face keeps the expression that it has in swap_image: "
     "its eyes and lips do not move"
 )
-REPORTS: Final = 50
 CANVAS_PX: Final = 80.0
 """Pixels between the eyes, at most, of the canvas on which light and colours are matched."""
 LEAST_CANVAS_PX: Final = 12.0
@@ -60,7 +59,7 @@ def video_face_swap(inputs: Any, job: Job) -> Output:
     """
     job.progress(0.01, "reading the picture and the video")
     source = fetch_picture(inputs, "swap_image", job)
-    video = _fetched(inputs, job)
+    video = fetch_video(inputs, "target_video", job)
     given = seen(source, "swap_image", job, at=0.02)
     taken = [chosen(given, number, "swap") for number, _ in inputs.face_pairs]
     tracks = _tracks(video, job)
@@ -83,23 +82,9 @@ def video_face_swap(inputs: Any, job: Job) -> Output:
     return Output(VideoResult.of(reference), measures={"frame": count})
 
 
-def _fetched(inputs: Any, job: Job) -> Video:
-    value = next((value for value in media_values(inputs) if value.path == "input.target_video"), None)
-    if value is None:
-        raise MediaFailure(f"{PHRASE}: input.target_video is empty")
-    media = value.media
-    limits = VideoLimits(
-        frames=job.recipe.options["limit_frames"],
-        side_px=media.limit_side_px,
-        pixels=media.limit_pixels,
-        size_bytes=media.limit_bytes,
-    )
-    return read_video(job.fetch(value.source, media), limits)
-
-
 def _tracks(video: Video, job: Job) -> list[Track]:
     tracker = Tracker(video.fps)
-    for frame in _reported(video, job, "looking for faces", 0.05, 0.5):
+    for frame in reported(video, video.frames, job, note="looking for faces", low=0.05, high=0.5):
         tracker.watch(frame)
     tracks = tracker.tracks()
     if not tracks:
@@ -124,17 +109,8 @@ def _unchanged(video: Video, parts: Sequence[_Part]) -> int:
 
 
 def _swapped(video: Video, parts: Sequence[_Part], job: Job) -> Iterator[Pixels]:
-    for number, frame in enumerate(_reported(video, job, "laying faces on", 0.5, 0.97)):
+    frames = reported(video, video.frames, job, note="laying faces on", low=0.5, high=0.97)
+    for number, frame in enumerate(frames):
         for part in parts:
             part.play(frame, number)
-        yield frame
-
-
-def _reported(video: Video, job: Job, note: str, low: float, high: float) -> Iterator[Pixels]:
-    """Give the frames, with a report of progress every now and then."""
-    every = max(1, video.frames // REPORTS)
-    for number, frame in enumerate(video):
-        if number % every == 0:
-            share = min(number / video.frames, 1)
-            job.progress(low + (high - low) * share, f"{note}: frame {number + 1} of {video.frames}")
         yield frame

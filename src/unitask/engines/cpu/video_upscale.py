@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unitask.engines.cpu import LABELS
+from unitask.engines.cpu.film import fetch_video, reported
 from unitask.kit.errors import MediaFailure
-from unitask.kit.video import PHRASE, Video, VideoLimits, read_video, write_video
+from unitask.kit.video import PHRASE, Video, write_video
 from unitask.spec.engine import Job, Output
-from unitask.spec.media import media_values
 from unitask.spec.product import VideoResult
 
-_REPORTS: Final = 50
 WARNING: Final = "enlarged by a Lanczos filter: edges stay smooth, and no detail was invented"
 
 
@@ -39,17 +38,8 @@ def video_upscale(inputs: Any, job: Job) -> Output:
 
 def _fetched(inputs: Any, job: Job) -> Video:
     """Fetch and check the video; as wide as `limit_width` and as high as `limit_height`, or the other way round."""
-    value = next((value for value in media_values(inputs) if value.path == "input.video"), None)
-    if value is None:
-        raise MediaFailure(f"{PHRASE}: input.video is empty")
-    options, media = job.recipe.options, value.media
-    limits = VideoLimits(
-        frames=options["limit_frames"],
-        side_px=media.limit_side_px,
-        pixels=media.limit_pixels,
-        size_bytes=media.limit_bytes,
-    )
-    video = read_video(job.fetch(value.source, media), limits)
+    options = job.recipe.options
+    video = fetch_video(inputs, "video", job)
     longer, shorter = sorted((options["limit_width"], options["limit_height"]), reverse=True)
     if max(video.width, video.height) > longer or min(video.width, video.height) > shorter:
         raise MediaFailure(
@@ -64,8 +54,5 @@ def _fetched(inputs: Any, job: Job) -> Video:
 
 
 def _enlarged(video: Video, size: tuple[int, int], job: Job) -> Iterator[NDArray[np.uint8]]:
-    every = max(1, video.frames // _REPORTS)
-    for number, frame in enumerate(video):
-        if number % every == 0:
-            job.progress(0.05 + 0.93 * min(number / video.frames, 1), f"frame {number + 1} of {video.frames}")
+    for frame in reported(video, video.frames, job, note="enlarging", low=0.05, high=0.98):
         yield np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_LANCZOS4), np.uint8)

@@ -54,11 +54,6 @@ def film_of(inputs: Any, job: Job) -> Film:
     return Film(width, height, options["frames"], Fraction(options["fps"]))
 
 
-def film_like(video: Video) -> Film:
-    """Take over what a client's video has."""
-    return Film(video.width, video.height, video.frames, video.fps)
-
-
 def shoot(
     job: Job, film: Film, frames: Iterable[Pixels], label: Label, *, sound_of: Video | None = None
 ) -> tuple[str, int]:
@@ -66,7 +61,7 @@ def shoot(
 
     Raises:
         Cancelled: the client took the order back.
-        MediaFailure: the frames or the sound come from a video that is damaged.
+        MediaFailure: the sound comes from a video that is damaged.
 
     """
     text = {
