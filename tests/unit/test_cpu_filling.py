@@ -14,7 +14,7 @@ from PIL import Image
 from support.job import LocalJob
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
-from unitask.engines.cpu import filling
+from unitask.engines.cpu import faces, filling
 from unitask.engines.cpu.filling import RING_PX
 from unitask.kit.errors import Cancelled, MediaFailure, TaskFailure
 from unitask.spec.product import Product, Recipe
@@ -124,6 +124,36 @@ def test_a_line_goes_on_through_the_region(studio: Studio) -> None:
         np.abs(np.median(after[64:88, 55:95], axis=(0, 1)) - np.median(shore()[64:88, 55:95], axis=(0, 1))).max() < 12
     )
     assert np.abs(np.median(after[104:128, 55:95], axis=(0, 1)) - (30, 80, 140)).max() < 12
+
+
+def colourful(picture: Array, hues: tuple[int, int]) -> Array:
+    """Mark strong colours of these hues, 0 to 180."""
+    hue, strong, bright = cv2.split(cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2HSV))
+    return (hue >= hues[0]) & (hue <= hues[1]) & (strong > 90) & (bright > 60)
+
+
+@pytest.mark.parametrize("box", [np.s_[150:420, 380:500], np.s_[20:300, 330:512]], ids=["beside her", "the shuttle"])
+def test_no_part_of_a_person_is_copied_into_the_background(studio: Studio, box: tuple[slice, slice]) -> None:
+    """Neither her face nor her hair nor her orange suit; and she stays the only one in the picture."""
+    given, mask = holed(skimage.data.astronaut(), *box)
+    after = studio.inpaint(given)
+    assert colourful(after, (4, 24))[mask].mean() < 0.06
+    assert len(faces.find(after)) == 1
+
+
+def test_a_thing_is_not_repeated_beside_it(studio: Studio) -> None:
+    """Above and left of a cup and its saucer there is more table and no other cup."""
+    picture = cv2.resize(skimage.data.coffee(), (300, 200), interpolation=cv2.INTER_AREA)
+    after = studio.outpaint(picture, (75, 0, 50, 0))
+    added = np.ones(after.shape[:2], bool)
+    added[50:, 75:] = False
+    assert colourful(after, (0, 6))[added].mean() < 0.06
+
+
+def test_a_thing_of_which_a_part_is_missing_is_completed(studio: Studio) -> None:
+    """A hole inside her suit becomes suit."""
+    given, mask = holed(skimage.data.astronaut(), slice(300, 345), slice(60, 110))
+    assert colourful(studio.inpaint(given), (4, 24))[mask].mean() > 0.8
 
 
 def test_only_the_region_changes(studio: Studio) -> None:

@@ -255,14 +255,16 @@ def test_a_lora_changes_the_style_by_its_name_and_strength(studio: Studio) -> No
 
 @pytest.mark.parametrize("kind", ["canny", "soft_edge", "depth", "openpose"])
 def test_the_control_map_is_returned(studio: Studio, photo: str, kind: str) -> None:
-    """A second picture of the same size; what is guessed is declared."""
+    """A second picture of the same size; a sentence says whether it is real or guessed."""
     control = {"control_type": kind, "control_image": photo, "return_preprocessed_image": True}
     output, job = studio.order("controlnet-lora", prompt="a robot", control_net_settings=[control])
     first, second = (pixels(job.saved[url]) for url in output.fields["image_urls"])
     assert first.shape == (150, 200, 3)
     assert second.shape == (150, 200)
     assert second.max() > 200
-    assert len(job.warnings) == 1 + (kind in {"depth", "openpose"})
+    about = job.warnings[1]
+    assert ("real edges" in about) == (kind in {"canny", "soft_edge"})
+    assert ("guess" in about or "finds no joints" in about) == (kind in {"depth", "openpose"})
 
 
 def test_redux_takes_the_palette_of_the_picture(studio: Studio) -> None:

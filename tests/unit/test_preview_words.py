@@ -29,8 +29,34 @@ def test_clothes_colour_whoever_wears_them() -> None:
 
 
 @pytest.mark.parametrize(
+    ("prompt", "figures", "places"),
+    [
+        ("一只白色的猫坐在窗前", [("cat", 1)], ["room"]),
+        ("公园里的两只小狗", [("dog", 2)], ["meadow"]),
+        ("рыжая лиса в зимнем лесу", [("fox", 1)], ["snow", "forest"]),
+        ("чай на столе", [("cup", 1)], ["table"]),
+        ("ein blaues Fahrrad vor einem alten Haus", [("bicycle", 1), ("house", 1)], []),
+        ("drei Vögel über dem Meer", [("bird", 3)], ["water"]),
+        ("two children see a rotten apple", [("boy", 2), ("apple", 1)], []),
+    ],
+)
+def test_other_tongues_are_understood_a_little(prompt: str, figures: list[tuple[str, int]], places: list[str]) -> None:
+    """Chinese, Russian and German nouns, with their endings; English words that look like German ones stay English."""
+    wish = read(prompt)
+    assert names(wish) == figures
+    assert wish.places == places
+
+
+def test_colours_of_other_tongues_go_to_their_nouns() -> None:
+    """As in English."""
+    for prompt in ("ein blaues Fahrrad", "синий велосипед", "蓝色的自行车"):
+        assert read(prompt).wanted[0].colours == (NAMED["blue"],)
+
+
+@pytest.mark.parametrize(
     ("prompt", "expected"),
     [
+        ("a bowl of ramen", [("bowl", 1)]),
         ("two cats", [("cat", 2)]),
         ("cats and a dog", [("cat", 3), ("dog", 1)]),
         ("three little kittens", [("cat", 3)]),
@@ -67,7 +93,7 @@ def test_the_negative_prompt_takes_away() -> None:
     assert wish.places == ["city"]
 
 
-@pytest.mark.parametrize("prompt", ["", "   ", "!!!", "Привет, мир", "猫と犬", "\x00\ud800", "a" * 20_000])
+@pytest.mark.parametrize("prompt", ["", "   ", "!!!", "Привет, мир", "ねこといぬ", "\x00\ud800", "a" * 20_000])
 def test_any_text_can_be_read(prompt: str) -> None:
     """Nothing is known in it, and nothing breaks."""
     assert not read(prompt).has_scene

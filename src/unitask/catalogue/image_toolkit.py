@@ -187,7 +187,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=Segment,
         output=ImageResult,
         price=dollars("0.01", unit="megapixel", units=_most_megapixels),
-        recipes=(Recipe("preview", "preview", "segment"),),
+        recipes=(Recipe("cpu", "basic", "segment"),),
         examples=(
             Example("One thing", {"image": EXAMPLE_IMAGE, "prompt": "house"}),
             Example(

@@ -33,6 +33,7 @@ MAKES: Final = {
     "multi_face_swap": "unitask.engines.cpu.face_swap:multi_face_swap",
     "music_extend": "unitask.engines.cpu.music_extend:extend_music",
     "outpaint": "unitask.engines.cpu.filling:outpaint",
+    "segment": "unitask.engines.cpu.segment:segment",
     "upscale": "unitask.engines.cpu.upscale:upscale",
     "video_background_remove": "unitask.engines.cpu.video_cutout:remove_video_background",
     "video_face_swap": "unitask.engines.cpu.video_face_swap:video_face_swap",

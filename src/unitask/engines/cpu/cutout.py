@@ -103,11 +103,11 @@ def doubts(rgb: Pixels, mask: Pixels) -> Iterator[str]:
         yield f"the subject covers {share:.0%} of the picture: look whether the right part was kept"
     if mask[border(mask.shape)].mean() > FILLED_BORDER:
         yield "the subject fills the frame: look whether parts of it were taken for background"
-    elif _vague(rgb, mask) > VAGUE_OUTLINE:
+    elif vague(rgb, mask) > VAGUE_OUTLINE:
         yield "the outline runs where both sides look alike, as if the subject filled the frame: look at it"
 
 
-def _vague(rgb: Pixels, mask: Pixels) -> float:
+def vague(rgb: Pixels, mask: Pixels) -> float:
     """Share of the outline along which both sides look alike."""
     outline, alike = outlined(rgb, mask)
     return float(alike.sum() / max(1, outline.sum()))
@@ -141,7 +141,7 @@ def matted(rgb: Pixels, mask: Pixels, radius: int) -> Pixels:
         return np.dstack([rgb & mask[..., None], mask])
     colour = rgb.astype(np.float32) / 255
     hard = mask.astype(np.float32) / 255
-    soft = np.clip((_guided(colour, hard, 2 * radius, 1e-4) - 0.1) / 0.8, 0, 1)
+    soft = np.clip((guided(colour, hard, 2 * radius, 1e-4) - 0.1) / 0.8, 0, 1)
     kernel = np.ones((4 * radius + 1, 4 * radius + 1), np.uint8)
     alpha = np.where(cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, kernel) > 0, soft, hard)
     clean = _foreground(colour, alpha, radius)
@@ -155,7 +155,7 @@ def _box(plane: Pixels, radius: int) -> Pixels:
     return mean
 
 
-def _guided(guide: Pixels, plane: Pixels, radius: int, epsilon: float) -> Pixels:
+def guided(guide: Pixels, plane: Pixels, radius: int, epsilon: float) -> Pixels:
     """Make `plane`, float32 (h, w), follow the edges of the colours of `guide`, float32 (h, w, 3); all in 0..1."""
     mean, target = _box(guide, radius), _box(plane, radius)
     shared = _box(guide * plane[..., None], radius) - mean * target[..., None]

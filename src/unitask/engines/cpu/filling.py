@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from unitask.engines.cpu import fetch_picture, save_picture
-from unitask.engines.cpu.patches import fill
+from unitask.engines.cpu import faces, fetch_picture, save_picture
+from unitask.engines.cpu.patches import Guide, fill
+from unitask.engines.cpu.subject import find_subject
 from unitask.kit.errors import TaskFailure
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
@@ -26,6 +27,10 @@ SEEN_PX: Final = 48
 """What the engine looks at round a region, at least."""
 WORKED_PX: Final = 2_100_000
 """Larger parts are filled at a smaller size."""
+GUIDE_PX: Final = 400
+"""Longest side at which the subject is looked for."""
+HEAD: Final = (0.8, 1.0)
+"""What is not copied round a face: half axes as shares of its size."""
 RGBA: Final = 4
 OPAQUE: Final = 255
 MOST_SHARE: Final = 0.6
@@ -112,6 +117,8 @@ def _filled(rgb: Pixels, hole: Pixels, job: Job) -> Pixels:
     """Fill the hole, looking at no more than what lies round it; at a smaller size where that is too much."""
     if hole.mean() > NOTHING_SHARE:
         raise TaskFailure("nothing is left round the region from which it could be filled: send more of the picture")
+    belongs, barred = _things(rgb, hole)
+    job.progress(0.15, "filling")
     window = _window(hole)
     part, gap = rgb[window], hole[window]
     scale = min(1.0, sqrt(WORKED_PX / gap.size))
@@ -122,8 +129,16 @@ def _filled(rgb: Pixels, hole: Pixels, job: Job) -> Pixels:
         )
     else:
         small, small_gap = part, gap
+    guide = Guide(
+        cv2.resize(belongs[window], small.shape[1::-1], interpolation=cv2.INTER_AREA),
+        cv2.resize(barred[window], small.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0,
+    )
     new = fill(
-        small, small_gap > 0, np.random.default_rng(job.seed), lambda done: job.progress(0.1 + 0.8 * done, "filling")
+        small,
+        small_gap > 0,
+        np.random.default_rng(job.seed),
+        lambda done: job.progress(0.15 + 0.75 * done, "filling"),
+        guide,
     )
     if scale < 1:
         new = cv2.resize(new, part.shape[1::-1], interpolation=cv2.INTER_CUBIC)
@@ -132,12 +147,34 @@ def _filled(rgb: Pixels, hole: Pixels, job: Job) -> Pixels:
     return result
 
 
+def _things(rgb: Pixels, hole: Pixels) -> tuple[Pixels, Pixels]:
+    """Say what belongs to the subject, float32 (h, w), and what is too near a face to be copied, uint8 (h, w).
+
+    In the hole it belongs to the subject where the nearest place outside does.
+    """
+    scale = min(1.0, GUIDE_PX / max(hole.shape))
+    size = max(8, round(hole.shape[1] * scale)), max(8, round(hole.shape[0] * scale))
+    seen = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    gap = cv2.resize(hole.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    plain = cv2.inpaint(seen, gap, 3, cv2.INPAINT_TELEA)
+    thing = find_subject(plain).astype(np.float32)
+    nearest = cv2.distanceTransformWithLabels(gap, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[1]
+    known = np.zeros(int(nearest.max()) + 1, np.float32)
+    known[nearest[gap == 0]] = thing[gap == 0]
+    belongs = cv2.resize(known[nearest], hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    barred = np.zeros(hole.shape, np.uint8)
+    for face in faces.find(rgb):
+        axes = round(face.size * HEAD[0]), round(face.size * HEAD[1])
+        cv2.ellipse(barred, (round(face.middle[0]), round(face.middle[1])), axes, 0, 0, 360, (1,), -1)
+    return belongs, barred
+
+
 def _window(hole: Pixels) -> tuple[slice, slice]:
-    """Give the part of the picture round the hole, as much on each side as the hole is large."""
+    """Give the part of the picture round the hole, on each side half as much again as the hole is large."""
     spans = []
     for axis in (1, 0):
         found = np.flatnonzero(hole.any(axis=axis))
         low, high = int(found[0]), int(found[-1]) + 1
-        more = max(SEEN_PX, high - low)
+        more = max(SEEN_PX, 3 * (high - low) // 2)
         spans.append(slice(max(0, low - more), high + more))
     return spans[0], spans[1]

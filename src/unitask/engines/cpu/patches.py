@@ -3,7 +3,7 @@
 Patches round and in the hole are matched with patches of the picture (PatchMatch, Barnes 2009), and every pixel becomes
 the mean of what the matches propose (Wexler 2007), from a coarse copy to finer ones. A patch is told by its lowest
 frequencies (discrete cosine transform), so that comparing two takes sixteen numbers instead of 147, and by where it
-lies: skies are filled with sky, and lawns with lawn.
+lies and what it belongs to: skies are filled with sky, lawns with lawn, and neither with a piece of the subject.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Pixels = NDArray[Any]
 
 REACH: Final = 3
 """A patch has this many pixels on each side of its middle."""
-COARSEST_PX: Final = 40
+COARSEST_PX: Final = 80
 ROUNDS: Final = (8, 6, 4, 3, 2)
 """How often matches and pixels are improved in turn: on the coarsest copy, on the next ones, and on all others."""
 SEARCHED_PX: Final = 400_000
@@ -33,26 +33,44 @@ SHARP_LEVELS: Final = 2
 """How unlike a match may be and still have a say: a mean of many is steady; a mean of few, at last on so many of the
 finest copies, keeps details."""
 SAME_HEIGHT: Final = 80.0
-SAME_SIDE: Final = 30.0
+SAME_SIDE: Final = 45.0
 """How much it counts that a match lies as high, and as far aside, as what it is to fill."""
+OTHER_KIND: Final = 150.0
+"""How much it counts that a match belongs to a thing, and what it is to fill does not, or the other way round."""
 Report = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What is known of the picture.
+
+    `belongs`: how much each place is part of a thing, or in the hole should become one, 0 to 1, float32 (h, w).
+    `barred`: what must not be copied, bool (h, w).
+    """
+
+    belongs: Pixels
+    barred: Pixels
 
 
 @dataclass(slots=True)
 class _Level:
-    """A copy of the picture, float32 (h, w, 3) in Lab, and its hole, bool (h, w)."""
+    """A copy of the picture, float32 (h, w, 3) in Lab, its hole, bool (h, w), and `Guide`'s planes."""
 
     lab: Pixels
     hole: Pixels
+    belongs: Pixels
+    barred: Pixels
 
 
-def fill(rgb: Pixels, hole: Pixels, rng: np.random.Generator, report: Report) -> Pixels:
+def fill(rgb: Pixels, hole: Pixels, rng: np.random.Generator, report: Report, guide: Guide | None = None) -> Pixels:
     """Fill the hole, bool (h, w), of a picture, uint8 (h, w, 3); what is not hole stays.
 
     Returns float32 RGB in 0..255.
     """
     lab = _lab(rgb)
-    levels = [_Level(lab, hole)]
+    nothing = np.zeros(hole.shape, np.float32)
+    guide = guide or Guide(nothing, nothing > 0)
+    levels = [_Level(lab, hole, guide.belongs, guide.barred)]
     while min(levels[-1].hole.shape) > COARSEST_PX and levels[-1].hole.any():
         levels.append(_halved(levels[-1]))
     current, places = levels[-1].lab, None
@@ -62,7 +80,7 @@ def fill(rgb: Pixels, hole: Pixels, rng: np.random.Generator, report: Report) ->
         current = np.where(level.hole[..., None], begin, level.lab).astype(np.float32)
         rounds = ROUNDS[min(number, len(ROUNDS) - 1)]
         tolerance = SHARP if number >= len(levels) - SHARP_LEVELS else SOFT
-        current, places = _matched(current, level.hole, places, (rounds, tolerance), rng)
+        current, places = _matched(current, level, places, (rounds, tolerance), rng)
         report((number + 1) / len(levels))
     filled: Pixels = cv2.cvtColor(current, cv2.COLOR_LAB2RGB) * 255
     return np.where(hole[..., None], filled, rgb).astype(np.float32)
@@ -78,7 +96,10 @@ def _halved(level: _Level) -> _Level:
     known = (~level.hole).astype(np.float32)
     share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
     colours = cv2.resize(level.lab * known[..., None], size, interpolation=cv2.INTER_AREA)
-    return _Level(colours / np.maximum(share, 1e-3)[..., None], share < 0.5)  # noqa: PLR2004 - more hole than not
+    belongs = cv2.resize(level.belongs, size, interpolation=cv2.INTER_AREA)
+    barred = cv2.resize(level.barred.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    mean = colours / np.maximum(share, 1e-3)[..., None]
+    return _Level(mean, share < 0.5, belongs, barred)  # noqa: PLR2004 - more hole than not
 
 
 def _smeared(level: _Level) -> Pixels:
@@ -94,13 +115,13 @@ def _smeared(level: _Level) -> Pixels:
 
 
 def _matched(
-    lab: Pixels, hole: Pixels, coarse: Pixels | None, how: tuple[int, float], rng: np.random.Generator
+    lab: Pixels, level: _Level, coarse: Pixels | None, how: tuple[int, float], rng: np.random.Generator
 ) -> tuple[Pixels, Pixels | None]:
     """Improve matches and pixels in turn: `how` often, and with which tolerance at last.
 
     Gives the picture, and the row and column that each pixel was matched to, (h, w, 2).
     """
-    match = _Matching(hole, rng)
+    match = _Matching(level, rng)
     if not match.possible:
         return lab, None
     match.begin(coarse)
@@ -114,15 +135,16 @@ def _matched(
 class _Matching:
     """Which patch of the picture each patch at the hole is most like. Places are numbered row by row."""
 
-    def __init__(self, hole: Pixels, rng: np.random.Generator) -> None:
+    def __init__(self, level: _Level, rng: np.random.Generator) -> None:
+        hole = level.hole
         self._rng = rng
+        self._belongs = level.belongs
         self._shape = hole.shape
         self._high, self._wide = hole.shape
         kernel = np.ones((2 * REACH + 1,) * 2, np.uint8)
-        whole = cv2.erode((~hole).astype(np.uint8), kernel, borderValue=0)
-        whole[:REACH] = whole[-REACH:] = 0
-        whole[:, :REACH] = whole[:, -REACH:] = 0
-        self._source = whole.ravel().astype(bool)
+        self._source = _whole(hole | level.barred, kernel)
+        if self._source.sum() < LEAST_SOURCES:
+            self._source = _whole(hole, kernel)
         self._sources = np.flatnonzero(self._source)
         self.possible = len(self._sources) >= LEAST_SOURCES and bool(hole.any())
         self._hole = np.flatnonzero(hole)
@@ -153,7 +175,7 @@ class _Matching:
 
     def improve(self, lab: Pixels) -> None:
         """Try what the neighbours found, and places near what was found, ever nearer."""
-        features = _features(lab)
+        features = _features(lab, self._belongs)
         wanted = features[self._targets]
         self._far = self._distance(features, wanted, self._match[self._targets])
         rows, columns = np.divmod(self._targets, self._wide)
@@ -216,18 +238,30 @@ class _Matching:
         return far
 
 
-def _features(lab: Pixels) -> Pixels:
-    """Tell each patch by ten numbers of its lightness, three of each colour, and its place: float32 (h * w, 18)."""
+def _whole(not_this: Pixels, kernel: Pixels) -> Pixels:
+    """Mark the middles of patches that have nothing of `not_this`: bool (h * w,)."""
+    whole = cv2.erode((~not_this).astype(np.uint8), kernel, borderValue=0)
+    whole[:REACH] = whole[-REACH:] = 0
+    whole[:, :REACH] = whole[:, -REACH:] = 0
+    return np.asarray(whole.ravel() > 0)
+
+
+def _features(lab: Pixels, belongs: Pixels) -> Pixels:
+    """Tell each patch by ten numbers of its lightness, three of each colour, its place and what it belongs to.
+
+    Gives float32 (h * w, 19).
+    """
     side = 2 * REACH + 1
     place = (np.arange(side) + 0.5) * np.pi / side
     waves = [np.cos(order * place) * np.sqrt((2 if order else 1) / side) for order in range(4)]
     wanted = [(0, across, down) for across in range(4) for down in range(4 - across)]
     wanted += [(channel, across, down) for channel in (1, 2) for across, down in ((0, 0), (0, 1), (1, 0))]
     planes = cv2.split(lab)
-    features = np.empty((*lab.shape[:2], len(wanted) + 2), np.float32)
+    features = np.empty((*lab.shape[:2], len(wanted) + 3), np.float32)
     for number, (channel, across, down) in enumerate(wanted):
         features[..., number] = cv2.sepFilter2D(planes[channel], cv2.CV_32F, waves[across], waves[down])
     rows, columns = np.indices(lab.shape[:2], np.float32)
-    features[..., -2] = rows * SAME_HEIGHT / lab.shape[0]
-    features[..., -1] = columns * SAME_SIDE / lab.shape[1]
+    features[..., -3] = rows * SAME_HEIGHT / lab.shape[0]
+    features[..., -2] = columns * SAME_SIDE / lab.shape[1]
+    features[..., -1] = belongs * OTHER_KIND
     return features.reshape(-1, features.shape[2])

@@ -10,6 +10,7 @@ from unitask.engines.preview.arrays import Floats, Pixels, pixels
 from unitask.engines.preview.sources import resize
 
 _DEPTH_NOTE: Final = "the depth map is a guess from brightness and position: the preview engine measures no depth"
+_EDGE_NOTE: Final = "the map holds the real edges of control_image; only the picture painted along it is a preview"
 _POSE_NOTE: Final = "openpose follows the outline of the figure: the preview engine finds no joints"
 
 
@@ -71,8 +72,8 @@ def _grey(picture: Pixels) -> Pixels:
 
 
 MAPS: Final[dict[str, tuple[Callable[[Pixels], Pixels], str]]] = {
-    "canny": (canny, ""),
-    "soft_edge": (soft_edge, ""),
+    "canny": (canny, _EDGE_NOTE),
+    "soft_edge": (soft_edge, _EDGE_NOTE),
     "depth": (depth, _DEPTH_NOTE),
     "openpose": (outline, _POSE_NOTE),
 }

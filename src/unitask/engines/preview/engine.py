@@ -27,7 +27,6 @@ MAKES: Final = {
     "sound_for_video": "audio.foley:sound_for_video",
     "relief": "relief.makes:relief",
     "relief_from_text": "relief.makes:relief_from_text",
-    "segment": "segment:segment",
     "card": "card:card",
 }
 """A recipe's `make` -> `module:function` in this package; the module is imported when it is first wanted."""

@@ -28,8 +28,7 @@ def controlnet(inputs: Any, job: Job) -> Output:
     size = asked_size(inputs, (first.shape[1], first.shape[0]))
     job.progress(0.25, "reading the map")
     read, note = control.MAPS[setting.control_type]
-    if note:
-        job.warn(note)
+    job.warn(note)
     control_map = resize(read(workable(cover(opaque(guide), *size), _LARGEST_MAP_PX)), *size)
     job.progress(0.45, "painting")
     base = workable(cover(opaque(first), *size))

@@ -10,6 +10,7 @@ from typing import Final
 
 from unitask.engines.preview.colours import NAMED, RGB
 from unitask.engines.preview.figures import Figure, find
+from unitask.engines.preview.tongues import english
 from unitask.engines.preview.vocabulary import (
     EMPTY,
     EXTRA_OF,
@@ -72,7 +73,7 @@ def read(prompt: str, negative: str = "") -> Wish:
 def _clauses(prompt: str) -> list[list[str]]:
     plain = unicodedata.normalize("NFKD", prompt.lower())
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
-    plain = re.sub(r"[-_'\u2019]+", " ", plain)
+    plain = english(re.sub(r"[-_'\u2019]+", " ", plain))
     for phrase, word in PHRASES.items():
         plain = re.sub(rf"\b{phrase}(s?)\b", rf"{word}\1", plain)
     for word, instead in OWN_COLOURS.items():

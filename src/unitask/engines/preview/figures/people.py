@@ -134,7 +134,19 @@ def _enlist(dress: Dress, height: float, colours: str, *names: str) -> None:
 
 
 _enlist(
-    Dress(), 0.66, "teal navy maroon green", "man", "person", "human", "guy", "soldier", "farmer", "doctor", "father"
+    Dress(),
+    0.66,
+    "teal navy maroon green",
+    "man",
+    "person",
+    "human",
+    "guy",
+    "soldier",
+    "farmer",
+    "fisherman",
+    "sailor",
+    "doctor",
+    "father",
 )
 _enlist(Dress("long", skirt=True), 0.66, "crimson violet teal coral", "woman", "lady", "mother", "dancer", "witch")
 _enlist(Dress("long", skirt=True), 0.54, "pink coral yellow", "girl", "daughter")
