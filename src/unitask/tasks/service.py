@@ -304,7 +304,8 @@ class Tasks:
         async def work(tx: Transaction) -> int:
             steps = await promotions(tx, account_id, self._turns)
             await advance(tx, steps, now)
-            faults.point("promote.before_commit")
+            if steps:
+                faults.point("promote.before_commit")
             return len(steps)
 
         promoted = await self._database.write(work)
