@@ -1,7 +1,6 @@
 """The rules of this house that no general tool knows: sizes, names, where time and chance come from, how tests look."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
@@ -23,8 +22,6 @@ from support.source import (
 FILE_LINES = 400
 FUNCTION_LINES = 60
 EMPTY_NAMES = {"base", "common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
-# A migration lists a whole schema in one function, as Alembic writes it, and is never changed after its release.
-MIGRATIONS = SRC / "unitask/db/migrations/versions"
 KIT = SRC / "unitask/kit"
 TIME_AND_CHANCE = {
     "datetime.date.today",
@@ -47,18 +44,9 @@ def test_no_file_is_longer_than_a_reader_holds() -> None:
     """Every text file of the project, SQL and pages too, has at most 400 lines."""
     sizes = {path: len((text_of(path) or "").splitlines()) for path in text_files(*FOLDERS)}
     no_offenders(
-        (
-            f"{named(path)}: {lines} lines"
-            for path, lines in sizes.items()
-            if lines > FILE_LINES and not migration(path)
-        ),
+        (f"{named(path)}: {lines} lines" for path, lines in sizes.items() if lines > FILE_LINES),
         f"A file has at most {FILE_LINES} lines: split it by meaning.",
     )
-
-
-def migration(path: Path) -> bool:
-    """Tell whether a file is a script of Alembic."""
-    return path.is_relative_to(MIGRATIONS)
 
 
 def test_no_function_is_longer_than_a_page() -> None:
@@ -67,7 +55,6 @@ def test_no_function_is_longer_than_a_page() -> None:
         (
             f"{named(path)}:{function.lineno} {function.name}: {lines} lines"
             for path in python_files("src")
-            if not migration(path)
             for function in functions(tree_of(path))
             if (lines := (function.end_lineno or function.lineno) - function.lineno + 1) > FUNCTION_LINES
         ),
