@@ -16,6 +16,7 @@ from unitask.kit.clock import DAY_US, SECOND_US, Clock
 from unitask.kit.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from unitask.kit.ids import is_uuid, new_id
 from unitask.kit.media import CONTENT_TYPES
+from unitask.kit.paging import LAST_ID, check_page, cut_page
 
 PAGE_LIMIT: Final = 100
 GONE: Final = "no such file; it may have expired"
@@ -23,7 +24,6 @@ _UNPUBLISHED_KEEP_US: Final = DAY_US
 _AFTER_PIN_US: Final = DAY_US
 _SIGNED_S: Final = 300
 _READ_BYTES: Final = 4 * 2**20
-_LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 # A text that is a reference from its first quote to its last; one that only mentions some is a client's own.
 _REFERENCE: Final = re.compile(rf'(?<!\\)"{PREFIX}(?=[0-9A-Za-z./]+")')
 
@@ -197,10 +197,7 @@ class Artifacts:
             InvalidRequest: size, cursor or a filter cannot be.
 
         """
-        if not 1 <= asked.size <= PAGE_LIMIT:
-            raise InvalidRequest(f"invalid request: limit is 1 to {PAGE_LIMIT}")
-        if asked.before and not is_uuid(asked.before):
-            raise InvalidRequest("invalid request: cursor must be the next_cursor of an earlier answer")
+        check_page(size=asked.size, limit=PAGE_LIMIT, before=asked.before)
         if asked.task_id and not is_uuid(asked.task_id):
             raise InvalidRequest("invalid request: task_id must be the id of a task")
         if asked.kind not in {"", ArtifactKind.INPUT, ArtifactKind.OUTPUT}:
@@ -208,14 +205,13 @@ class Artifacts:
         found = await repository.newest(
             self._database,
             account_id=account_id,
-            before=asked.before or _LAST_ID,
+            before=asked.before or LAST_ID,
             task_id=asked.task_id,
             kind=asked.kind,
             size=asked.size + 1,
             now=self._clock.now_us(),
         )
-        page = found[: asked.size]
-        return page, page[-1].id if len(found) > len(page) else None
+        return cut_page(found, asked.size)
 
     async def delete(self, artifact_id: str, account_id: int) -> None:
         """Delete a file: gone at once for everyone, and from the store with the next sweep.

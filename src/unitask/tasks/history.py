@@ -9,7 +9,7 @@ from unitask.catalogue import Catalogue
 from unitask.db import Database
 from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import InvalidRequest
-from unitask.kit.ids import is_uuid
+from unitask.kit.paging import LAST_ID, check_page, cut_page
 from unitask.queue import repository as queue
 from unitask.queue.model import State
 from unitask.tasks import repository
@@ -17,7 +17,6 @@ from unitask.tasks.model import Page, Status, Stretch, Task
 
 PAGE_LIMIT: Final = 100
 _FAR_FUTURE_S: Final = 10**11
-_LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +114,7 @@ class History:
             InvalidRequest: size, cursor or status cannot be.
 
         """
-        if not 1 <= request.size <= PAGE_LIMIT:
-            raise InvalidRequest(f"invalid request: limit is 1 to {PAGE_LIMIT}")
-        if request.before and not is_uuid(request.before):
-            raise InvalidRequest("invalid request: cursor must be the next_cursor of an earlier answer")
+        check_page(size=request.size, limit=PAGE_LIMIT, before=request.before)
         if request.status and request.status not in list(Status):
             raise InvalidRequest(f"invalid request: status is one of {', '.join(Status)}")
         if request.idempotency_key:
@@ -128,14 +124,13 @@ class History:
         found = await repository.newest(
             self._database,
             account_id=caller.account_id,
-            before=request.before or _LAST_ID,
+            before=request.before or LAST_ID,
             status=request.status,
             model=self._spelled.get(request.model.strip().lower(), request.model),
             task_type=request.task_type,
             size=request.size + 1,
         )
-        tasks = found[: request.size]
-        return Stretch(tasks, tasks[-1].id if len(found) > len(tasks) else None)
+        return Stretch(*cut_page(found, request.size))
 
     async def show_many(self, task_ids: Iterable[str]) -> list[Task]:
         """Read tasks of whatever account: for messages, which go where their own tasks say."""

@@ -4,6 +4,7 @@ from typing import Final
 
 from unitask.accounts import repository as accounts
 from unitask.db import Transaction
+from unitask.kit.paging import FIRST_ID
 from unitask.queue import repository as queue
 from unitask.queue.turns import Turns
 from unitask.tasks.advance import Step
@@ -12,7 +13,6 @@ from unitask.tasks.room import Room
 
 _BATCH: Final = 100
 _MOST: Final = 100
-_FIRST: Final = "00000000-0000-0000-0000-000000000000"
 
 
 async def promotions(tx: Transaction, account_id: int, turns: Turns) -> list[Step]:
@@ -23,7 +23,7 @@ async def promotions(tx: Transaction, account_id: int, turns: Turns) -> list[Ste
     if account.staged_tasks == 0 or room.is_full():
         return steps
     limits = await accounts.key_limits(tx, account_id)
-    after = _FIRST
+    after = FIRST_ID
     while batch := await queue.lock_staged(tx, account_id=account_id, after=after, most=_BATCH):
         for ticket in batch:
             turn = room.promote(

@@ -206,11 +206,11 @@ class Tasks:
         lanes = self._lanes(engines)
 
         async def choose(tx: Transaction) -> list[Claimed]:
-            claimed = await queue.claim(tx, worker_id=worker_id, lanes=lanes, most=most, now=now)
-            self._turns.serve(engines, [(one.engine, one.turn) for one in claimed])
-            return claimed
+            return await queue.claim(tx, worker_id=worker_id, lanes=lanes, most=most, now=now)
 
-        return await self._start(choose, now)
+        claimed, works = await self._start(choose, now)
+        self._turns.serve(engines, [(one.engine, one.turn) for one in claimed])
+        return works
 
     async def claim_named(self, *, worker_id: str, task_ids: Sequence[str]) -> list[Work]:
         """Give a worker these tasks, whosever turn it is, as far as they are ready."""
@@ -218,26 +218,29 @@ class Tasks:
         async def choose(tx: Transaction) -> list[Claimed]:
             return await queue.claim_named(tx, worker_id=worker_id, task_ids=task_ids)
 
-        return await self._start(choose, self._clock.now_us())
+        _, works = await self._start(choose, self._clock.now_us())
+        return works
 
     async def live(self, most: int) -> list[Ticket]:
         """List the oldest tasks of all accounts that are ready or under way."""
         return await queue.live(self._database, most=most)
 
-    async def _start(self, choose: Callable[[Transaction], Awaitable[list[Claimed]]], now: int) -> list[Work]:
-        async def work(tx: Transaction) -> list[Work]:
+    async def _start(
+        self, choose: Callable[[Transaction], Awaitable[list[Claimed]]], now: int
+    ) -> tuple[list[Claimed], list[Work]]:
+        async def work(tx: Transaction) -> tuple[list[Claimed], list[Work]]:
             claimed = await choose(tx)
             found = await repository.start(tx, claimed, now)
             await announce(tx, [(one.task_id, Status.PROCESSING) for one in found if chooses_events(one.config)], now)
             if found:
                 faults.point("claim.before_commit")
-            return found
+            return claimed, found
 
-        found = await self._database.write(work)
+        claimed, found = await self._database.write(work)
         if found:
             faults.point("claim.after_commit")
         self.watch.ring(one.task_id for one in found)
-        return found
+        return claimed, found
 
     def _lanes(self, engines: Sequence[str]) -> list[Lane]:
         return [

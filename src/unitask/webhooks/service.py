@@ -9,6 +9,7 @@ from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Conflict, InvalidInput, InvalidRequest, NotFound, TooManyRequests
 from unitask.kit.ids import is_uuid, new_id, uuid7
 from unitask.kit.net import Guard, Refused
+from unitask.kit.paging import FIRST_ID, LAST_ID, check_page, cut_page
 from unitask.webhooks import repository
 from unitask.webhooks.model import DUE, FINAL, GIVE_UP_US, Attempt, Delivery, Event, Logged, Page, State
 from unitask.webhooks.post import post
@@ -22,8 +23,6 @@ KEEP_US: Final = 30 * 24 * 3600 * SECOND_US
 UNDELIVERED: Final = (State.EXHAUSTED, State.GONE, State.DISABLED)
 _LATE_US: Final = 3600 * SECOND_US
 _SWEEP: Final = 500
-_FIRST_ID: Final = "00000000-0000-0000-0000-000000000000"
-_LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +91,7 @@ class Webhooks:
             InvalidRequest: size, cursor or a filter cannot be.
 
         """
-        if not 1 <= request.size <= PAGE_LIMIT:
-            raise InvalidRequest(f"invalid request: limit is 1 to {PAGE_LIMIT}")
-        if request.before and not is_uuid(request.before):
-            raise InvalidRequest("invalid request: cursor must be the next_cursor of an earlier answer")
+        check_page(size=request.size, limit=PAGE_LIMIT, before=request.before)
         if request.task_id and not is_uuid(request.task_id):
             return Page([], None)
         _one_of("state", request.state, list(State))
@@ -103,14 +99,13 @@ class Webhooks:
         found = await repository.newest(
             self._database,
             account_id=account_id,
-            before=request.before or _LAST_ID,
+            before=request.before or LAST_ID,
             task_id=request.task_id,
             state=request.state,
             event=request.event,
             size=request.size + 1,
         )
-        page = found[: request.size]
-        return Page(page, page[-1].id if len(found) > len(page) else None)
+        return Page(*cut_page(found, request.size))
 
     async def replay(self, delivery_id: str, account_id: int) -> Delivery:
         """Send a message again, now and with a whole schedule before it; its id and body stay the same.
@@ -147,7 +142,7 @@ class Webhooks:
             found = await repository.lock_replayable(
                 tx,
                 account_id=account_id,
-                after=max(request.after or _FIRST_ID, _first_id(request.start_s)),
+                after=max(request.after or FIRST_ID, _first_id(request.start_s)),
                 before=_first_id(request.end_s),
                 states=[State(request.state)] if request.state else UNDELIVERED,
                 most=REPLAY_LIMIT,
