@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format bench-core bench-webhooks bench-cpu gallery clean
+.PHONY: help demo up test test-models check format bench-core bench-webhooks bench-cpu gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ bench-cpu: .venv/dev.stamp ## Measure what each product takes on this CPU, in se
 
 test: .venv/dev.stamp ## Run all tests, on SQLite and on PostgreSQL (which comes as a wheel)
 	$(BIN)/pytest -n auto
+
+test-models: .venv/models.stamp ## Test the engine of real models, on tiny checkpoints that the tests write; brings torch
+	$(BIN)/pytest -n auto tests/models
 
 check: .venv/dev.stamp ## Format, lint, types, layers, then all tests: what CI runs
 	$(BIN)/ruff format --check .
@@ -56,4 +59,9 @@ clean: ## Remove the virtual environment and what the tools left behind
 
 .venv/dev.stamp: requirements/dev.txt .venv/run.stamp
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/models.stamp: requirements/models.txt requirements/torch.txt .venv/dev.stamp
+	$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements/models.txt
+	$(BIN)/pip install --quiet --constraint requirements/torch.txt torch
 	@touch $@

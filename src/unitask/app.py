@@ -27,6 +27,7 @@ from unitask.tasks.live import Live
 from unitask.tasks.orders import Orders
 from unitask.tasks.service import Rules, Tasks
 from unitask.webhooks.service import Webhooks
+from unitask.weights import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Services:
                 artifacts=artifacts,
                 guard=guard,
                 clock=clock,
+                shelf=Shelf(settings.models_folder),
                 engines=frozenset(settings.engines) if settings.engines is not None else None,
                 deadline_us=settings.task_deadline_s * 1_000_000,
             ),

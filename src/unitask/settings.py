@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     )
     pin_limit_bytes: int = Field(2**30, ge=0, description="Bytes of files that an account may pin; 0 for none.")
     slots: int = Field(1, ge=1, le=256, description="Tasks that one worker runs at the same time.")
+    models: Path | None = Field(None, description="Folder of the weights of models. Default: in the data folder.")
     engines: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         None, description="Engines in use, separated by commas. Default: all that are installed."
     )
@@ -197,6 +198,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database in use."""
         return self.database_url or f"sqlite:///{self.data.resolve() / 'unitask.db'}"
+
+    @property
+    def models_folder(self) -> Path:
+        """The folder of the weights."""
+        return (self.models or self.data / "models").resolve()
 
     @property
     def local_url(self) -> str:

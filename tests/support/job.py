@@ -15,6 +15,7 @@ class LocalJob:
 
     scratch: Path
     recipe: Recipe
+    models: Path = Path("models")
     seed: int = 7
     task_id: str = "0192f0c0-0000-7000-8000-000000000000"
     seconds_left: float = 60.0

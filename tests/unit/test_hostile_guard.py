@@ -53,6 +53,7 @@ def job(tmp_path: Path) -> ChildJob:
         input={},
         seconds_left=30,
         scratch=str(tmp_path),
+        models=str(tmp_path),
         files_url="https://unitask.example/files/",
         own_files_url="http://127.0.0.1:9/files/",
         allow_private=False,

@@ -16,7 +16,14 @@ from unitask.spec import protocol
 from unitask.worker.client import Rejected
 from unitask.worker.service import Options, Worker
 
-OPTIONS = Options(api_url="http://127.0.0.1:9", slots=1, engines=("tester",), memory_bytes=0, allow_private=False)
+OPTIONS = Options(
+    api_url="http://127.0.0.1:9",
+    slots=1,
+    engines=("tester",),
+    memory_bytes=0,
+    allow_private=False,
+    models=Path("models"),
+)
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,10 @@ def _choices(schema: Any) -> dict[str, list[str]]:
 
 
 def entry(product: Product, choice: Choice) -> dict[str, Any]:
-    """Describe one product; `engine` and `engine_level` say what would make it now, or are null with `missing`."""
+    """Describe one product; `engine` and `engine_level` say what would make it now.
+
+    `missing` says what to install so that one can, or a better one. Null where nothing is missing.
+    """
     schema = product.input.model_json_schema()
     return {
         "model": product.model,

@@ -33,7 +33,10 @@ def _quote(refusals: Callable[..., Json], schemas: ProductSchemas) -> Json:
             "covered": {"type": "boolean", "description": "Whether the account could order it now."},
             "engine": _MAYBE_TEXT,
             "engine_level": _MAYBE_TEXT,
-            "missing": {**_MAYBE_TEXT, "description": "What the operator has to install, if it cannot be made here."},
+            "missing": {
+                **_MAYBE_TEXT,
+                "description": "What the operator has to install so that it is made here, or made better.",
+            },
             "expected_s": _DOLLARS,
             "warnings": {"type": "array", "items": _TEXT},
         },

@@ -10,6 +10,7 @@ from unitask.api.wording import price
 from unitask.catalogue import Catalogue
 from unitask.settings import Settings
 from unitask.tasks.orders import Orders, choose
+from unitask.weights import Shelf
 
 
 def levels(catalogue: Catalogue, orders: Orders) -> str:
@@ -32,7 +33,10 @@ def catalogue(*, as_json: bool) -> None:
     """List all products: price, and the engine and level that would make each here."""
     settings = Settings.load()
     allowed = frozenset(settings.engines) if settings.engines is not None else None
-    products = [(product, choose(product, allowed)) for product in Catalogue.load().priced(settings.price_list())]
+    shelf = Shelf(settings.models_folder)
+    products = [
+        (product, choose(product, allowed, shelf)) for product in Catalogue.load().priced(settings.price_list())
+    ]
     if as_json:
         listing = [entry(product, choice) for product, choice in products]
         click.echo(orjson.dumps(listing, option=orjson.OPT_INDENT_2))

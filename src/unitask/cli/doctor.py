@@ -23,6 +23,7 @@ from unitask.kit.clock import Clock
 from unitask.kit.errors import UnitaskError
 from unitask.settings import Settings, WrongSetting
 from unitask.tasks.orders import choose
+from unitask.weights import Shelf
 
 _DISK_NEEDED: Final = 2**30
 
@@ -91,9 +92,10 @@ def _products(settings: Settings) -> list[str]:
         click.echo(f"   {name:10} {engine.missing() or 'ready'}")
     click.echo("\nProducts")
     allowed = frozenset(settings.engines) if settings.engines is not None else None
+    shelf = Shelf(settings.models_folder)
     troubles = []
     for product in Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days):
-        choice = choose(product, allowed)
+        choice = choose(product, allowed, shelf)
         if choice.recipe:
             click.echo(f"   {product.key:48} {choice.recipe.level} by {choice.recipe.engine}")
         else:

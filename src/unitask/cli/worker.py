@@ -40,6 +40,7 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
         engines=engines,
         memory_bytes=settings.engine_memory_bytes,
         allow_private=settings.allow_private_networks,
+        models=settings.models_folder,
     )
     asyncio.run(_work(settings.api_url, settings.worker_token.get_secret_value(), options, embedded=embedded))
 

@@ -202,6 +202,7 @@ class Player:
                 input=orjson.loads(services.artifacts.with_urls(work.input)),
                 seconds_left=_ENGINE_S,
                 scratch=scratch,
+                models=str(services.settings.models_folder),
                 files_url=services.artifacts.files_url,
                 own_files_url=f"{services.settings.local_url}/files/",
                 allow_private=True,

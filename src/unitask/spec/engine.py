@@ -18,6 +18,8 @@ class Job(Protocol):
     """The client's seed, or one derived from the task id: a second attempt makes the same result."""
     scratch: Path
     """An empty folder, deleted after the attempt."""
+    models: Path
+    """The folder of the weights: see `unitask.weights.Shelf`."""
 
     @property
     def cancelled(self) -> bool:

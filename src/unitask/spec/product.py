@@ -59,12 +59,16 @@ class AudioResult(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one engine makes one product: plain data that only this engine understands."""
+    """How one engine makes one product: plain data that only this engine understands.
+
+    `weights` are the ids of the model cards without which it cannot.
+    """
 
     engine: str
     level: Level
     make: str
     options: dict[str, Any] = field(default_factory=dict)
+    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

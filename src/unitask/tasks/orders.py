@@ -20,6 +20,7 @@ from unitask.kit.net import Guard, Refused
 from unitask.spec.media import MediaValue, media_values
 from unitask.spec.product import Input, Product, Recipe
 from unitask.tasks.model import Idempotency, Order
+from unitask.weights import Shelf
 
 IDEMPOTENCY_KEEP_US: Final = 24 * 3600 * SECOND_US
 _KEY_LENGTH: Final = 255
@@ -74,7 +75,7 @@ class TaskRequest(_Tolerant):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The engine that makes a product here, or what to install so that one can."""
+    """The engine that makes a product here, and what to install so that one (or a better one) can."""
 
     recipe: Recipe | None
     missing: str = ""
@@ -100,6 +101,7 @@ class Orders:
         artifacts: Artifacts,
         guard: Guard,
         clock: Clock,
+        shelf: Shelf,
         engines: frozenset[str] | None,
         deadline_us: int,
     ) -> None:
@@ -108,11 +110,12 @@ class Orders:
         self._guard = guard
         self._clock = clock
         self._deadline_us = deadline_us
-        self._choices = {product.key: choose(product, engines) for product in catalogue}
+        self._shelf = shelf
+        self._engines = engines
 
     def choice(self, product: Product) -> Choice:
         """Tell which engine would make a product now."""
-        return self._choices[product.key]
+        return choose(product, self._engines, self._shelf)
 
     async def prepare(self, raw: bytes, caller: Caller, idempotency_key: str | None) -> Order:
         """Check and price a request body.
@@ -164,7 +167,7 @@ class Orders:
         product = self._catalogue.find(request.model, request.task_type)
         _check_allowed(product, caller)
         inputs, warnings = validate(product, request.input)
-        return Quote(product, product.price.quote(inputs), self._choices[product.key], warnings)
+        return Quote(product, product.price.quote(inputs), self.choice(product), warnings)
 
     async def discard(self, order: Order) -> None:
         """Take back the files of an order that was refused."""
@@ -172,7 +175,7 @@ class Orders:
             await self._artifacts.discard(artifact.file)
 
     def _recipe(self, product: Product) -> Recipe:
-        choice = self._choices[product.key]
+        choice = self.choice(product)
         if choice.recipe is None:
             raise Unavailable(f"{product.model} {product.task_type} cannot be made here: {choice.missing}")
         return choice.recipe
@@ -225,16 +228,16 @@ class Orders:
         return await self._artifacts.store_bytes(content, extension=found.extension)
 
 
-def choose(product: Product, engines: frozenset[str] | None) -> Choice:
+def choose(product: Product, engines: frozenset[str] | None, shelf: Shelf) -> Choice:
     """Pick the first recipe whose engine is enabled and has all it needs. `engines` None: every installed one."""
-    missing = []
+    missing: list[str] = []
     for recipe in product.recipes:
         if engines is not None and recipe.engine not in engines:
             missing.append(f"the engine {recipe.engine} is off (UNITASK_ENGINES)")
             continue
-        lacks = lack(recipe.engine)
+        lacks = lack(recipe.engine) or shelf.lacks(recipe.weights)
         if lacks is None:
-            return Choice(recipe)
+            return Choice(recipe, "; ".join(missing))
         missing.append(f"{recipe.engine}: {lacks}")
     return Choice(None, "; ".join(missing) or "it has no recipe")
 

@@ -22,7 +22,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How an engine process reaches files: clients name stored ones by `files_url`, we read them by `own_files_url`."""
+    """How an engine process reaches files: clients name stored ones by `files_url`, we read them by `own_files_url`.
+
+    `models` is the folder of the weights.
+    """
+
+    models: Path
 
     files_url: str
     own_files_url: str
@@ -72,6 +77,7 @@ async def run(attempt: Attempt, engine: EngineProcess, client: ApiClient, reach:
                 input=task.input,
                 seconds_left=task.seconds_left,
                 scratch=str(scratch),
+                models=str(reach.models),
                 files_url=reach.files_url,
                 own_files_url=reach.own_files_url,
                 allow_private=reach.allow_private,

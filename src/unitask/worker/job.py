@@ -44,6 +44,7 @@ class ChildJob:
         self.task_id = order.task_id
         self.recipe = recipe
         self.scratch = Path(order.scratch)
+        self.models = Path(order.models)
         self.warnings: list[str] = []
         self.seed = int.from_bytes(hashlib.sha256(order.task_id.encode()).digest()[:4], "big")
         self._parent = parent

@@ -16,6 +16,7 @@ class Run(BaseModel):
     input: dict[str, Any]
     seconds_left: float
     scratch: str
+    models: str
     files_url: str
     own_files_url: str
     allow_private: bool

@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -31,6 +32,7 @@ class Options:
     engines: tuple[str, ...]
     memory_bytes: int
     allow_private: bool
+    models: Path
 
 
 def usable_engines(allowed: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -219,7 +221,8 @@ class Worker:
         return report
 
     def _reach(self) -> Reach:
-        return Reach(self._files_url, f"{self._options.api_url}/files/", self._options.allow_private)
+        options = self._options
+        return Reach(options.models, self._files_url, f"{options.api_url}/files/", options.allow_private)
 
     async def _engine(self) -> EngineProcess:
         while self._idle:
