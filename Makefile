@@ -61,7 +61,7 @@ clean: ## Remove the virtual environment and what the tools left behind
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.venv/models.stamp: requirements/models.txt requirements/torch.txt .venv/dev.stamp
+.venv/models.stamp: requirements/models.txt requirements/torch.constraints .venv/dev.stamp
 	$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements/models.txt
-	$(BIN)/pip install --quiet --constraint requirements/torch.txt torch
+	$(BIN)/pip install --quiet --constraint requirements/torch.constraints torch
 	@touch $@
