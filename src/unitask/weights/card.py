@@ -28,7 +28,8 @@ class Card(BaseModel):
     """One set of weights, and how it is loaded.
 
     `files` are patterns of paths in the repository; `sha256` pins single ones. Parts (subfolders) that the repository
-    lacks come from the card named by `base`. `memory_bytes` is what the device needs besides the weights.
+    lacks come from the card named by `base`; one that is a single part itself says which as `part`.
+    `memory_bytes` is what the device needs besides the weights.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +41,7 @@ class Card(BaseModel):
     files: tuple[str, ...]
     sha256: dict[str, str] = {}
     base: str = ""
+    part: str = ""
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
     storage: Literal["as loaded", "fp8", "int8", "gguf"] = "as loaded"
     compiled: bool = False

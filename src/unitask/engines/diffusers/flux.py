@@ -1,0 +1,169 @@
+"""Flux: pictures from words, and pictures changed by words.
+
+Source: FLUX.1 of Black Forest Labs, by the pipelines of diffusers. `dev` weights take guidance as an input, and a
+negative prompt works by a second pass at twice the time; `schnell` weights know neither. A recipe's options: `steps`
+and `guidance` where the client asks for none (`guidance` null: these weights do without), `tokens` of text read.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Final
+
+import torch
+from PIL import Image
+
+from unitask.engines.diffusers.parts import Model
+from unitask.engines.diffusers.pictures import covering, fetch_picture, middle, on_grid, opaque, save, within
+from unitask.engines.diffusers.runtime import Runtime
+from unitask.engines.diffusers.steps import Steps
+from unitask.engines.diffusers.styles import wanted, worn
+from unitask.spec.engine import Job, Output
+from unitask.spec.product import ImageResult
+
+SIDE_PX: Final = 1024
+LIMIT_PIXELS: Final = 1024 * 1024
+WORDS: Final = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
+"""What turns words into numbers: not needed any more when the picture is made."""
+PICTURE: Final = ("transformer", "vae", "scheduler")
+_AWAY: Final = 2.0
+"""How strongly a negative prompt pushes away."""
+_NO_NEGATIVE: Final = "negative_prompt has no effect here: these weights cannot be steered away from words"
+_NO_GUIDANCE: Final = "guidance_scale has no effect here: these weights were made to do without"
+
+
+@dataclass(frozen=True, slots=True)
+class Brush:
+    """How a picture is made, apart from what it shows: jobs with equal brushes may be made together.
+
+    `width` and `height` are those of the result, in pixels.
+    """
+
+    width: int
+    height: int
+    steps: int
+    guidance: float | None
+    negative: bool
+    styles: tuple[tuple[str, float], ...]
+    strength: float = 1.0
+
+    @classmethod
+    def of(cls, inputs: Any, job: Job, size: tuple[int, int], strength: float = 1.0) -> "Brush":
+        """Read what the client asks for, and the recipe's options where it asks for nothing."""
+        options = job.recipe.options
+        guidance = options["guidance"]
+        return cls(
+            width=size[0],
+            height=size[1],
+            # A few steps at a low strength would round to none at all.
+            steps=max(inputs.steps or options["steps"], ceil(1 / strength)),
+            guidance=None if guidance is None else getattr(inputs, "guidance_scale", None) or guidance,
+            negative=guidance is not None and bool(getattr(inputs, "negative_prompt", "").strip()),
+            styles=tuple((one.lora_type, one.lora_strength) for one in getattr(inputs, "lora_settings", [])),
+            strength=strength,
+        )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What every pipeline of the family takes."""
+        width, height = on_grid((self.width, self.height))
+        guidance = {} if self.guidance is None else {"guidance_scale": self.guidance}
+        return {"width": width, "height": height, "num_inference_steps": self.steps, **guidance}
+
+    @property
+    def passes(self) -> int:
+        """Count the steps that are really made: a picture to start from saves some."""
+        return max(1, int(self.steps * self.strength))
+
+
+def text_to_image(inputs: Any, job: Job, runtime: Runtime) -> Output:
+    """Paint `batch_size` pictures from words, in the style of `lora_settings` if there is one."""
+    return painted("FluxPipeline", inputs, job, runtime=runtime, brush=Brush.of(inputs, job, asked(inputs)))
+
+
+def image_to_image(inputs: Any, job: Job, runtime: Runtime) -> Output:
+    """Paint over a picture: `denoise` 1 leaves nothing of it. It keeps its size, if not both sides are given."""
+    job.progress(0.02, "reading the picture")
+    given = opaque(fetch_picture(inputs, "image", job))
+    size = (inputs.width, inputs.height) if inputs.width and inputs.height else within(given.size, LIMIT_PIXELS)
+    brush = Brush.of(inputs, job, size, inputs.denoise)
+    start = covering(given, on_grid(size))
+    return painted(
+        "FluxImg2ImgPipeline", inputs, job, runtime=runtime, brush=brush, image=start, strength=inputs.denoise
+    )
+
+
+def asked(inputs: Any) -> tuple[int, int]:
+    """Give the size that was asked for; a side that is left out has 1024 pixels."""
+    return inputs.width or SIDE_PX, inputs.height or SIDE_PX
+
+
+def painted(pipeline: str, inputs: Any, job: Job, *, runtime: Runtime, brush: Brush, **more: Any) -> Output:
+    """Make the pictures of one task; `more` goes to the pipeline."""
+    model = runtime.model(job.recipe.weights[0])
+    seeds = [job.seed + number for number in range(inputs.batch_size)]
+    told = words(inputs, job, runtime=runtime, model=model, brush=brush, count=len(seeds))
+    with drawing(pipeline, inputs, job, runtime=runtime, model=model) as pipe:
+        made = pipe(
+            **told,
+            **more,
+            **brush.arguments,
+            generator=runtime.generators(seeds),
+            callback_on_step_end=Steps([job], brush.passes),
+        ).images
+    return stored(made, job, brush, seeds)
+
+
+def words(inputs: Any, job: Job, *, runtime: Runtime, model: Model, brush: Brush, count: int = 1) -> dict[str, Any]:
+    """Turn the prompts into what a pipeline takes instead: `count` equal rows."""
+    job.progress(0.05, "reading the prompt")
+    tokens, negative = job.recipe.options["tokens"], getattr(inputs, "negative_prompt", "")
+    told = _repeated(encoded(runtime, model, inputs.prompt, tokens), count)
+    if negative.strip() and not brush.negative:
+        job.warn(_NO_NEGATIVE)
+    if brush.negative:
+        against = _repeated(encoded(runtime, model, negative, tokens), count)
+        told |= {f"negative_{name}": value for name, value in against.items()} | {"true_cfg_scale": _AWAY}
+    return told
+
+
+def encoded(runtime: Runtime, model: Model, text: str, tokens: int) -> dict[str, Any]:
+    """Encode one text: `prompt_embeds` (1, tokens, width) and `pooled_prompt_embeds` (1, width)."""
+
+    def encode() -> dict[str, Any]:
+        with runtime.pipeline("FluxPipeline", model, without=PICTURE) as pipe:
+            embeds, pooled, _ = pipe.encode_prompt(text, None, device=runtime.device, max_sequence_length=tokens)
+        return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
+
+    kinds = tuple(model.parts[name].key for name in WORDS if name in model.parts)
+    return runtime.embeddings.get(("flux", kinds, text, tokens), encode)
+
+
+@contextmanager
+def drawing(pipeline: str, inputs: Any, job: Job, runtime: Runtime, model: Model, **more: Any) -> Iterator[Any]:
+    """Give a pipeline that needs no text any more, in the style that the input asks for."""
+    if getattr(inputs, "guidance_scale", None) is not None and job.recipe.options["guidance"] is None:
+        job.warn(_NO_GUIDANCE)
+    styles = wanted(runtime.shelf, "flux", getattr(inputs, "lora_settings", []))
+    job.progress(0.08, "loading the model")
+    room = model.card.memory_bytes
+    with (
+        runtime.pipeline(pipeline, model, without=WORDS, work_bytes=room, **more) as pipe,
+        worn(pipe, styles),
+        torch.no_grad(),
+    ):
+        yield pipe
+
+
+def stored(made: Sequence[Image.Image], job: Job, brush: Brush, seeds: Sequence[int]) -> Output:
+    """Cut what was made to the size that was asked for, and store it."""
+    job.progress(0.95, "saving")
+    size = brush.width, brush.height
+    references = [save(middle(picture, size), job, seed) for picture, seed in zip(made, seeds, strict=True)]
+    job.progress(1.0)
+    return Output(ImageResult.of(*references))
+
+
+def _repeated(row: dict[str, Any], count: int) -> dict[str, Any]:
+    return {name: torch.cat([value] * count) for name, value in row.items()}

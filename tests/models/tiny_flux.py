@@ -1,0 +1,85 @@
+"""Tiny checkpoints of the Flux family."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+from peft import LoraConfig, get_peft_model_state_dict
+
+from support.tiny import clip_text, clip_tokenizer, seeded, shelve, t5_text, t5_tokenizer
+
+
+def transformer(*, in_channels: int = 16, out_channels: int | None = None, guided: bool = True, seed: int = 0) -> Any:
+    """Two double and two single blocks, 32 wide."""
+    return seeded(
+        FluxTransformer2DModel,
+        patch_size=1,
+        in_channels=in_channels,
+        out_channels=out_channels,
+        num_layers=2,
+        num_single_layers=2,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        pooled_projection_dim=32,
+        guidance_embeds=guided,
+        axes_dims_rope=(4, 4, 8),
+        seed=seed,
+    )
+
+
+def vae() -> Any:
+    """Two levels: a latent of 4 channels for every 2 x 2 pixels."""
+    return seeded(
+        AutoencoderKL,
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=64,
+        scaling_factor=0.3611,
+        shift_factor=0.1159,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        force_upcast=False,
+    )
+
+
+def flux(network: Any) -> Any:
+    """Build a whole pipeline round a transformer."""
+    return FluxPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        vae=vae(),
+        text_encoder=clip_text(),
+        tokenizer=clip_tokenizer(),
+        text_encoder_2=t5_text(),
+        tokenizer_2=t5_tokenizer(),
+        transformer=network,
+    )
+
+
+def shelve_flux(models: Path) -> None:
+    """Put `schnell` and `dev` on a shelf; all but their transformers is the same."""
+    shelve(models, "flux1-schnell", flux(transformer(guided=False)))
+    shelve(models, "flux1-dev", flux(transformer(seed=1)))
+
+
+def shelve_style(models: Path, name: str, *, seed: int = 0) -> None:
+    """Put a LoRA for `dev` on a shelf."""
+    network = transformer()
+    torch.manual_seed(seed)
+    targets = ["to_q", "to_k", "to_v", "to_out.0"]
+    network.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights="gaussian", target_modules=targets))
+    for parameter, values in network.named_parameters():
+        if "lora_B" in parameter:
+            torch.nn.init.normal_(values, std=0.3)
+    FluxPipeline.save_lora_weights(
+        models / "loras/flux",
+        transformer_lora_layers=get_peft_model_state_dict(network),
+        weight_name=f"{name}.safetensors",
+    )
