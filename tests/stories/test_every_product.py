@@ -13,6 +13,7 @@ import pytest
 from support.decoding import Film, film, picture, solid, sound
 from support.machine import Api
 from support.piapi import OFTEN, Cli, said
+from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue, validate
 from unitask.spec.product import AudioResult, ImageResult, Product, VideoResult
 
@@ -84,7 +85,7 @@ def made(product: Product, errands: Errands) -> dict[str, Any]:
     task = errands.run(product)
     assert (task["model"], task["task_type"], task["status"]) == (product.model, product.task_type, "completed")
     meta, usage = task["meta"], task["meta"]["usage"]
-    assert (meta["engine"], meta["engine_level"]) == (product.recipes[0].engine, product.recipes[0].level)
+    assert (meta["engine"], meta["engine_level"]) == (plain_recipe(product).engine, plain_recipe(product).level)
     assert usage["frozen"] == 0 < usage["consume"] <= product.price.quote(inputs_of(product))
     product.output.model_validate(task["output"])
     output: dict[str, Any] = task["output"]
@@ -95,7 +96,7 @@ def picture_size(product: Product) -> tuple[int, int]:
     """Tell how large a picture must become."""
     inputs = inputs_of(product)
     asked = (getattr(inputs, "width", 0), getattr(inputs, "height", 0))
-    match product.recipes[0].make:
+    match plain_recipe(product).make:
         case "txt2img" | "txt2img_lora" | "redux" | "kontext":
             return asked[0] or DEFAULT_PX, asked[1] or DEFAULT_PX
         case "controlnet":
@@ -119,7 +120,7 @@ def picture_size(product: Product) -> tuple[int, int]:
 
 def film_like(product: Product) -> tuple[int, float, tuple[int, int]]:
     """Tell how many frames a video must have, how many a second, and of which size."""
-    inputs, recipe = inputs_of(product), product.recipes[0]
+    inputs, recipe = inputs_of(product), plain_recipe(product)
     options = recipe.options
     match recipe.make:
         case "video_face_swap":
@@ -150,7 +151,7 @@ MASKS = 4
 
 def sound_length(product: Product) -> tuple[float, float]:
     """Tell the least and the most seconds that a sound may have."""
-    inputs, recipe = inputs_of(product), product.recipes[0]
+    inputs, recipe = inputs_of(product), plain_recipe(product)
     match recipe.make:
         case "speech":
             return SPOKEN_S
@@ -201,7 +202,7 @@ def test_videos_play_anywhere_and_are_as_long_and_large_as_said(product: Product
 @each(SOUNDS)
 def test_sounds_last_as_long_as_said(product: Product, errands: Errands, api: Api) -> None:
     """In the format and at the rate of the recipe."""
-    options = product.recipes[0].options
+    options = plain_recipe(product).options
     kinds = {"mp3": "audio/mpeg", "wav": "audio/wav"}
     seen = sound(download(api, made(product, errands)["audio_url"], kinds[options["format"]]))
     assert seen.codec in CODECS[options["format"]]
@@ -218,7 +219,7 @@ def test_solids_load_and_turn(product: Product, errands: Errands, api: Api) -> N
     assert scene.geometry
     assert all(len(mesh.faces) > 100 for mesh in scene.geometry.values())
     assert (scene.extents > 0).all()
-    turntable = product.recipes[0].options["turntable"]
+    turntable = plain_recipe(product).options["turntable"]
     seen = film(download(api, output["combined_video"], "video/mp4"))
     assert (seen.codec, seen.pixels) == ("h264", "yuv420p")
     assert (seen.frames, seen.fps, seen.size) == (turntable["frames"], turntable["fps"], tuple(turntable["size"]))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue, validate
 from unitask.kit.errors import InvalidInput
 from unitask.spec.product import Input, Product
@@ -129,7 +130,7 @@ def test_a_song_of_nothing_is_refused(song: tuple[str, str], blank: str | None) 
 
 def test_the_two_songs_differ_in_length_alone() -> None:
     """Engines read the most seconds from the recipe; the length cannot be ordered."""
-    assert [product(song).recipes[0].options["seconds"] for song in SONGS] == [95, 285]
+    assert [plain_recipe(product(song)).options["seconds"] for song in SONGS] == [95, 285]
     _, warnings = validate(product(SONGS[0]), {"style_prompt": "pop", "duration": 300})
     assert warnings == ["input.duration is not a field of this product and was ignored"]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue, validate
 from unitask.kit.errors import InvalidInput
 from unitask.spec.media import media_values
@@ -118,7 +119,7 @@ def test_a_video_from_a_picture_has_one_price(task: tuple[str, str], points: int
 def test_each_shape_has_a_size_that_a_video_can_have(product: Product) -> None:
     """What a client may ask for has whole macroblocks, the shape it says, and about one area."""
     words = product.input.model_json_schema()["properties"]["aspect_ratio"]["enum"]
-    sizes = product.recipes[0].options["sizes"]
+    sizes = plain_recipe(product).options["sizes"]
     assert set(sizes) == set(words) == {"16:9", "9:16", "1:1"}
     areas = [width * height for width, height in sizes.values()]
     assert max(areas) / min(areas) < 1.05
@@ -142,7 +143,7 @@ def test_what_is_made_here_has_the_size_and_length_of_the_real_video(
     task: tuple[str, str], wide: list[int], frames: int, fps: int
 ) -> None:
     """The recipe tells the engine."""
-    options = CATALOGUE.find(*task).recipes[0].options
+    options = plain_recipe(CATALOGUE.find(*task)).options
     assert (options["sizes"]["16:9"], options["frames"], options["fps"]) == (wide, frames, fps)
 
 
@@ -361,7 +362,7 @@ def test_video_tools_are_charged_by_the_frame(task_type: str, raw: dict[str, str
     assert held == points * most
     assert price.charge(held, {"frame": 60}) == points * 60
     assert price.charge(held, {"frame": most + 1}) == held
-    assert CATALOGUE.find(TOOLKIT, task_type).recipes[0].options["limit_frames"] == most
+    assert plain_recipe(CATALOGUE.find(TOOLKIT, task_type)).options["limit_frames"] == most
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from PIL import Image
 from support import films
 from support.films import Found
 from support.job import LocalJob
+from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
 from unitask.engines.cpu import camera_moves
@@ -34,13 +35,14 @@ SECONDS: Final = 5.3
 FROM_PICTURES: Final = [
     product
     for product in CATALOGUE
-    if product.recipes[0].engine == "cpu" and product.recipes[0].make in ("image_to_video", "keyframes", "camera_move")
+    if plain_recipe(product).engine == "cpu"
+    and plain_recipe(product).make in ("image_to_video", "keyframes", "camera_move")
 ]
 
 
 def small(product: Product) -> Recipe:
     """Take the product's recipe, with a few small frames."""
-    recipe = product.recipes[0]
+    recipe = plain_recipe(product)
     options = {"frames": 9, "fps": 8, "sizes": SIZES} if "frames" in recipe.options else {"limit_side_px": 96}
     return Recipe("cpu", "basic", recipe.make, {**recipe.options, **options})
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from support.job import LocalJob
 from support.people import ADMIRAL, ASTRONAUT, admiral, alike, astronaut, couple, face
+from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
 from unitask.engines.cpu.face_swap import NO_FACE, WARNING
@@ -41,7 +42,7 @@ class Studio:
         """Have a swap made; `cancel_when` is the job's, index fields make it one of several faces."""
         cancel_when = fields.pop("cancel_when", lambda _: False)
         product = CATALOGUE.find("Qubico/image-toolkit", "multi-face-swap" if fields else "face-swap")
-        self.job = LocalJob(self.folder, product.recipes[0], cancel_when=cancel_when)
+        self.job = LocalJob(self.folder, plain_recipe(product), cancel_when=cancel_when)
         target, source = (one if isinstance(one, str) else self.picture(one) for one in (target, source))
         inputs = product.input(target_image=target, swap_image=source, **fields)
         output = cpu.ENGINE.run(product, inputs, self.job)

@@ -17,6 +17,7 @@ from support import films
 from support.films import BEEP_S, Clip, Found
 from support.job import LocalJob
 from support.people import ADMIRAL, ASTRONAUT, Picture, admiral, alike, astronaut, couple, face
+from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
 from unitask.engines.cpu.face_tracks import FADE, Track, Tracker
@@ -26,7 +27,7 @@ from unitask.spec.engine import Output
 from unitask.spec.product import Recipe
 
 PRODUCT = Catalogue.load().find("Qubico/video-toolkit", "face-swap")
-RECIPE = PRODUCT.recipes[0]
+RECIPE = plain_recipe(PRODUCT)
 SIZE = (256, 192)
 FPS = Fraction(24)
 FIRST, GAP, LAST = 24, 8, 14

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from support.job import LocalJob
+from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
 from unitask.engines.cpu import faces, filling
@@ -35,7 +36,7 @@ class Studio:
         if not isinstance(given, Path):
             Image.fromarray(given).save(self.folder / "in.png", **settings.pop("how", {}))
             given = self.folder / "in.png"
-        self.job = LocalJob(self.folder, settings.pop("recipe", product.recipes[0]), **settings)
+        self.job = LocalJob(self.folder, settings.pop("recipe", plain_recipe(product)), **settings)
         inputs = product.input(**{"prompt": "a cat", "image": str(given)} | fields)
         output = cpu.ENGINE.run(product, inputs, self.job)
         with Image.open(self.job.saved[output.fields["image_url"]]) as image:

@@ -13,6 +13,7 @@ from PIL import Image
 from support import films, people
 from support.films import Found
 from support.job import LocalJob
+from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
 from unitask.engines.cpu import camera_moves
@@ -28,12 +29,12 @@ WIDE, HIGH = 256, 160
 def film(folder: Path, model: str, task_type: str, start: Array, end: Array, **fields: Any) -> tuple[Found, LocalJob]:
     """Order a small film from one picture to another; the pictures may go by any of the product's names."""
     product = CATALOGUE.find(model, task_type)
-    options = product.recipes[0].options
+    options = plain_recipe(product).options
     small = {"frames": 9, "fps": 8, "sizes": {"16:9": [WIDE, HIGH]}} if "frames" in options else {"limit_side_px": WIDE}
     for name, picture in (("start", start), ("end", end)):
         Image.fromarray(picture).save(folder / f"{name}.png")
         fields[f"{name}_image"] = str(folder / f"{name}.png")
-    job = LocalJob(folder, Recipe("cpu", "basic", product.recipes[0].make, {**options, **small}))
+    job = LocalJob(folder, Recipe("cpu", "basic", plain_recipe(product).make, {**options, **small}))
     cpu.ENGINE.run(product, product.input(**fields), job)
     return films.look(next(iter(job.saved.values()))), job
 

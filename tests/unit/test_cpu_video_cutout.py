@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from support import films
 from support.films import BEEP_S, Clip
 from support.job import LocalJob
+from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
 from unitask.engines.cpu.video_cutout import HOLE_GREEN, NOTHING, ON_GREEN, Follower
@@ -23,7 +24,7 @@ from unitask.spec.product import Recipe
 
 Array = NDArray[Any]
 PRODUCT: Final = Catalogue.load().find("Qubico/video-toolkit", "background-remove")
-RECIPE: Final = PRODUCT.recipes[0]
+RECIPE: Final = plain_recipe(PRODUCT)
 WIDE, HIGH, FRAMES = 240, 160, 24
 GREEN: Final = np.array((0, 177, 64))
 

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from support.job import LocalJob
+from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines.espeak import ENGINE
 from unitask.engines.espeak.speech import WARNING, Manner, speaking
@@ -17,7 +18,7 @@ from unitask.kit.sound import read_audio, write_audio
 from unitask.spec.engine import Output
 
 PRODUCT = Catalogue.load().find("Qubico/tts", "zero-shot")
-RECIPE = PRODUCT.recipes[0]
+RECIPE = plain_recipe(PRODUCT)
 RATE = 24_000
 WORDS = "Some call me nature, others call me mother nature."
 TEXT = "This sentence is spoken after a reference recording, and a little longer than that one."

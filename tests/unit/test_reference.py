@@ -13,6 +13,7 @@ import pytest
 from pydantic import Field, create_model
 from starlette.applications import Starlette
 
+from support.recipes import plain_recipe
 from unitask.api import reference
 from unitask.api.openapi import document
 from unitask.api.reference_page import page as reference_page
@@ -76,7 +77,7 @@ class Reader(HTMLParser):
 
 def written(*products: Product, choice: Choice | None = None, base_url: str = BASE) -> str:
     """Write the page of these products, or of the whole catalogue."""
-    orders: Any = Made(choice or Choice(FLUX.recipes[0]))
+    orders: Any = Made(choice or Choice(plain_recipe(FLUX)))
     return reference_page(Catalogue.of(products) if products else CATALOGUE, orders, base_url)
 
 
@@ -88,7 +89,7 @@ def read(*products: Product, choice: Choice | None = None) -> Reader:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """Ask an application that serves nothing but the reference."""
-    orders: Any = Made(Choice(FLUX.recipes[0]))
+    orders: Any = Made(Choice(plain_recipe(FLUX)))
     app = Starlette(routes=reference.routes(CATALOGUE, orders, BASE))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as asking:
         yield asking

@@ -87,7 +87,7 @@ def as_cards(catalogue: Catalogue) -> Catalogue:
                     "preview",
                     "card",
                     {
-                        **product.recipes[0].options,
+                        **product.recipes[-1].options,
                         "product": product.key,
                         "form": list(product.output.model_fields),
                     },

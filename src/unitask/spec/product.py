@@ -61,7 +61,8 @@ class AudioResult(BaseModel):
 class Recipe:
     """How one engine makes one product: plain data that only this engine understands.
 
-    `weights` are the ids of the model cards without which it cannot.
+    `weights` are the ids of the model cards without which it cannot. `limit_s` is the most seconds of an attempt by it,
+    loading included, where that is not the product's.
     """
 
     engine: str
@@ -69,6 +70,7 @@ class Recipe:
     make: str
     options: dict[str, Any] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
+    limit_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
