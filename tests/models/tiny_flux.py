@@ -4,8 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+from diffusers import (
+    AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    FluxFillPipeline,
+    FluxPipeline,
+    FluxPriorReduxPipeline,
+    FluxTransformer2DModel,
+)
+from diffusers.pipelines.flux.modeling_flux import ReduxImageEncoder
 from peft import LoraConfig, get_peft_model_state_dict
+from transformers import SiglipImageProcessorPil, SiglipVisionConfig, SiglipVisionModel
 
 from support.tiny import clip_text, clip_tokenizer, seeded, shelve, t5_text, t5_tokenizer
 
@@ -67,6 +76,28 @@ def shelve_flux(models: Path) -> None:
     """Put `schnell` and `dev` on a shelf; all but their transformers is the same."""
     shelve(models, "flux1-schnell", flux(transformer(guided=False)))
     shelve(models, "flux1-dev", flux(transformer(seed=1)))
+
+
+def shelve_relatives(models: Path) -> None:
+    """Put Fill, Kontext and Redux on a shelf; Redux needs `dev`."""
+    latent, masked, mask = 16, 16, 4 * 2**2
+    shelve(models, "flux1-fill-dev", filler(transformer(in_channels=latent + masked + mask, out_channels=16, seed=2)))
+    shelve(models, "flux1-kontext-dev", flux(transformer(seed=3)))
+    eyes = SiglipVisionConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, image_size=32, patch_size=8
+    )
+    prior = FluxPriorReduxPipeline(
+        image_encoder=seeded(SiglipVisionModel, eyes),
+        feature_extractor=SiglipImageProcessorPil(size={"height": 32, "width": 32}),
+        image_embedder=seeded(ReduxImageEncoder, redux_dim=32, txt_in_features=32),
+    )
+    shelve(models, "flux1-redux-dev", prior, base="flux1-dev")
+
+
+def filler(network: Any) -> Any:
+    """Build a pipeline that fills."""
+    whole = flux(network)
+    return FluxFillPipeline(**{name: part for name, part in whole.components.items() if part is not None})
 
 
 def shelve_style(models: Path, name: str, *, seed: int = 0) -> None:

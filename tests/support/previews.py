@@ -48,8 +48,9 @@ class Made:
 class Workshop:
     """Takes orders; every order has a folder of its own."""
 
-    def __init__(self, folder: Path, engine: str = "preview") -> None:
+    def __init__(self, folder: Path, engine: str = "preview", models: Path = Path("models")) -> None:
         self.folder = folder
+        self._models = models
         self._engine = engine
         self._orders = 0
 
@@ -59,7 +60,7 @@ class Workshop:
         scratch = self.folder / f"order-{self._orders}"
         scratch.mkdir()
         recipe = next(recipe for recipe in product.recipes if recipe.engine == self._engine)
-        return LocalJob(scratch, replace(recipe, options={**recipe.options, **options}), seed=seed)
+        return LocalJob(scratch, replace(recipe, options={**recipe.options, **options}), self._models, seed=seed)
 
     def order(self, model: str, task_type: str, *, seed: int = 7, **fields: Any) -> Made:
         """Run a product; `options` among the fields are the recipe's, `cancel_when` is the job's."""

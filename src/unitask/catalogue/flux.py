@@ -5,7 +5,7 @@ finer, `dev-advanced` adds LoRA, ControlNet, inpainting, outpainting, variations
 of Black Forest Labs, with its Fill, Redux, ControlNet and Kontext relatives.
 """
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -266,16 +266,44 @@ _KONTEXT: Final = (
     Example("Change one thing", _near("paint the roof green", steps=10, seed=-1)),
     Example("Change the season", _near("let it be winter", width=1248, height=832)),
 )
+_ADDED: Final = {"limit_added_pixels": LIMIT_ADDED_PIXELS}
+_SCHNELL_WAY: Final = {"steps": 4, "guidance": None, "negative": False, "tokens": 256}
+_DEV_WAY: Final = {"steps": 28, "guidance": 3.5, "tokens": 512}
+_FILL_WAY: Final = {"steps": 40, "guidance": 30.0, "guidance_each": 10.0, "negative": False, "tokens": 512}
+_FULL_LIMIT_S: Final = 1800
+
+
+def _full(make: str, card: str, way: dict[str, Any], **more: Any) -> Recipe:
+    return Recipe("diffusers", "full", make, {**way, **more}, (card,), _FULL_LIMIT_S)
+
+
+_FULL: Final = {
+    "fill-inpaint": _full("inpaint", "flux1-fill-dev", _FILL_WAY),
+    "fill-outpaint": _full("outpaint", "flux1-fill-dev", _FILL_WAY, **_ADDED),
+    "redux-variation": _full("redux", "flux1-redux-dev", _DEV_WAY),
+    "kontext": _full("kontext", "flux1-kontext-dev", _DEV_WAY, guidance=2.5),
+    "txt2img": _full("text_to_image", "flux1-dev", _DEV_WAY),
+    "img2img": _full("image_to_image", "flux1-dev", _DEV_WAY),
+    "txt2img-lora": _full("text_to_image", "flux1-dev", _DEV_WAY),
+    "img2img-lora": _full("image_to_image", "flux1-dev", _DEV_WAY),
+}
+"""What is made from real weights."""
+_FULL_SCHNELL: Final = {
+    "txt2img": _full("text_to_image", "flux1-schnell", _SCHNELL_WAY),
+    "img2img": _full("image_to_image", "flux1-schnell", _SCHNELL_WAY),
+}
 _MAKES: Final = {
     "controlnet-lora": Recipe("preview", "preview", "controlnet"),
     "fill-inpaint": Recipe("cpu", "basic", "inpaint"),
-    "fill-outpaint": Recipe("cpu", "basic", "outpaint", {"limit_added_pixels": LIMIT_ADDED_PIXELS}),
+    "fill-outpaint": Recipe("cpu", "basic", "outpaint", _ADDED),
     "redux-variation": Recipe("preview", "preview", "redux"),
 }
 
 
 def _product(model: str, task_type: str, title: str, inputs: type[FluxInput], examples: tuple[Example, ...]) -> Product:
     schnell = model == SCHNELL
+    make = task_type.replace("-", "_")
+    full = (_FULL_SCHNELL if schnell else _FULL).get(task_type)
     return Product(
         model=model,
         task_type=task_type,
@@ -285,7 +313,7 @@ def _product(model: str, task_type: str, title: str, inputs: type[FluxInput], ex
         input=inputs,
         output=ImageResult,
         price=dollars(_PRICES[model], unit="image", units=_pictures),
-        recipes=(_MAKES.get(task_type) or Recipe("preview", "preview", task_type.replace("-", "_")),),
+        recipes=(*filter(None, (full,)), _MAKES.get(task_type) or Recipe("preview", "preview", make)),
         examples=examples,
         expected_s=5.0 if schnell else 20.0,
         limit_s=60 if schnell else 180 if task_type == "controlnet-lora" else 120,

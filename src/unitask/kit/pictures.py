@@ -4,13 +4,14 @@ import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from unitask.kit.errors import MediaFailure
 from unitask.kit.media import DECODING_BYTES
 from unitask.kit.process import spare_memory
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 PHRASE: Final = "failed to get valid image"
@@ -19,6 +20,9 @@ LIMIT_SCANS: Final = 100
 _SCAN: Final = b"\xff\xda"
 # What decoders raise at a file that is not what it says.
 _DAMAGED: Final = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, EOFError, TypeError, MemoryError)
+_WHITE_FROM: Final = 250
+_SPECK_PX: Final = 16
+_SPECK_SHARE: Final = 0.0002
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
@@ -73,3 +77,20 @@ def png(image: "Image", text: Mapping[str, str]) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "PNG", pnginfo=info, compress_level=3)
     return stream.getvalue()
+
+
+def white_region(picture: "NDArray[Any]") -> "NDArray[Any]":
+    """Mark what is to be painted anew in (h, w, 3 or 4): fully transparent, or pure white give or take 5. bool (h, w).
+
+    Specks do not count: they are part of the picture.
+    """
+    import cv2  # noqa: PLC0415 - only engines need OpenCV and NumPy
+    import numpy as np  # noqa: PLC0415
+
+    mask = picture[..., :3].min(axis=2) >= _WHITE_FROM
+    if picture.shape[2] == 4:  # noqa: PLR2004 - channels
+        mask |= picture[..., 3] == 0
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    kept = stats[:, cv2.CC_STAT_AREA] >= max(_SPECK_PX, int(mask.size * _SPECK_SHARE))
+    kept[0] = False
+    return np.asarray(kept[labels], np.bool_)

@@ -244,7 +244,12 @@ class Tasks:
 
     def _lanes(self, engines: Sequence[str]) -> list[Lane]:
         return [
-            Lane(product.key, recipe.engine, (recipe.limit_s or product.limit_s) * SECOND_US, self._turns.served(recipe.engine))
+            Lane(
+                product.key,
+                recipe.engine,
+                (recipe.limit_s or product.limit_s) * SECOND_US,
+                self._turns.served(recipe.engine),
+            )
             for product in self._catalogue
             for recipe in product.recipes
             if recipe.engine in engines

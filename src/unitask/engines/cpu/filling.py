@@ -12,15 +12,12 @@ from unitask.engines.cpu import faces, fetch_picture, save_picture
 from unitask.engines.cpu.patches import Guide, fill
 from unitask.engines.cpu.subject import find_subject
 from unitask.kit.errors import TaskFailure
+from unitask.kit.pictures import white_region
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
 
 Pixels = NDArray[Any]
 
-WHITE_FROM: Final = 250
-LEAST_SHARE: Final = 0.0002
-LEAST_PX: Final = 16
-"""White specks smaller than this are part of the picture."""
 RING_PX: Final = 2
 """Round the region lie pixels that are partly white: they are filled too."""
 SEEN_PX: Final = 48
@@ -48,7 +45,7 @@ def inpaint(inputs: Any, job: Job) -> Output:
     job.progress(0.02, "reading the picture")
     picture = fetch_picture(inputs, "image", job)
     given = np.asarray(picture.image)
-    hole = region(given)
+    hole = white_region(given)
     if not hole.any():
         raise TaskFailure("no region to repaint: paint it pure white in `image`")
     job.warn(NO_PROMPT.format(does="takes out what was there and fills the region"))
@@ -94,17 +91,6 @@ def outpaint(inputs: Any, job: Job) -> Output:
     reference = save_picture(Image.fromarray(result), picture, job)
     job.progress(1.0)
     return Output(ImageResult.of(reference))
-
-
-def region(picture: Pixels) -> Pixels:
-    """Mark what to fill: fully transparent, or pure white give or take 5; specks do not count. bool (h, w)."""
-    mask = picture[..., :3].min(axis=2) >= WHITE_FROM
-    if picture.shape[2] == RGBA:
-        mask |= picture[..., 3] == 0
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    kept = stats[:, cv2.CC_STAT_AREA] >= max(LEAST_PX, int(mask.size * LEAST_SHARE))
-    kept[0] = False
-    return np.asarray(kept[labels], np.bool_)
 
 
 def _check_added(added_px: int, job: Job) -> None:

@@ -34,6 +34,10 @@ UNWANTED: Final = ("torchvision", "torchaudio")
 """Not needed here; but where they are installed and do not fit torch, transformers cannot be imported at all."""
 MAKES: Final = {
     "image_to_image": "unitask.engines.diffusers.flux:image_to_image",
+    "inpaint": "unitask.engines.diffusers.flux_edit:inpaint",
+    "kontext": "unitask.engines.diffusers.flux_edit:kontext",
+    "outpaint": "unitask.engines.diffusers.flux_edit:outpaint",
+    "redux": "unitask.engines.diffusers.flux_edit:redux",
     "text_to_image": "unitask.engines.diffusers.flux:text_to_image",
 }
 """What a recipe may name as its `make`, and the function that makes it."""

@@ -2,7 +2,8 @@
 
 Source: FLUX.1 of Black Forest Labs, by the pipelines of diffusers. `dev` weights take guidance as an input, and a
 negative prompt works by a second pass at twice the time; `schnell` weights know neither. A recipe's options: `steps`
-and `guidance` where the client asks for none (`guidance` null: these weights do without), `tokens` of text read.
+and `guidance` where the client asks for none (null: these weights do without), `tokens` of text that are read,
+`negative` false where nothing can be made of a negative prompt.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,9 @@ from unitask.spec.product import ImageResult
 SIDE_PX: Final = 1024
 LIMIT_PIXELS: Final = 1024 * 1024
 WORDS: Final = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
-"""What turns words into numbers: not needed any more when the picture is made."""
+"""What turns words into numbers."""
+READERS: Final = (*WORDS, "image_encoder", "feature_extractor")
+"""What is not needed any more when the picture is made."""
 PICTURE: Final = ("transformer", "vae", "scheduler")
 _AWAY: Final = 2.0
 """How strongly a negative prompt pushes away."""
@@ -59,7 +62,7 @@ class Brush:
             # A few steps at a low strength would round to none at all.
             steps=max(inputs.steps or options["steps"], ceil(1 / strength)),
             guidance=None if guidance is None else getattr(inputs, "guidance_scale", None) or guidance,
-            negative=guidance is not None and bool(getattr(inputs, "negative_prompt", "").strip()),
+            negative=options.get("negative", True) and bool(getattr(inputs, "negative_prompt", "").strip()),
             styles=tuple((one.lora_type, one.lora_strength) for one in getattr(inputs, "lora_settings", [])),
             strength=strength,
         )
@@ -149,7 +152,7 @@ def drawing(pipeline: str, inputs: Any, job: Job, runtime: Runtime, model: Model
     job.progress(0.08, "loading the model")
     room = model.card.memory_bytes
     with (
-        runtime.pipeline(pipeline, model, without=WORDS, work_bytes=room, **more) as pipe,
+        runtime.pipeline(pipeline, model, without=READERS, work_bytes=room, **more) as pipe,
         worn(pipe, styles),
         torch.no_grad(),
     ):

@@ -103,8 +103,8 @@ class Model:
                 library, class_name = value
                 subfolder = "" if name == card.part else name
                 if not library:
-                    parts.pop(name, None)
-                elif part := _part(card, root, manifest, (subfolder, library, class_name)):
+                    continue  # left to the base
+                if part := _part(card, root, manifest, (subfolder, library, class_name)):
                     parts[name] = part
                 elif (root / subfolder).is_dir():
                     small[name] = root / subfolder, library, class_name

@@ -1,5 +1,6 @@
 """LoRAs: laid over a network for one task, kept beside it for the next."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +74,9 @@ def worn(pipe: Any, styles: Sequence[Style], names: Sequence[str] = ("transforme
 def _load(pipe: Any, style: Style) -> None:
     try:
         weights = {name: value for name, value in load_file(style.path).items() if not name.startswith(_TEXT)}
-        pipe.load_lora_weights(weights, adapter_name=style.adapter)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several at once are what we want
+            pipe.load_lora_weights(weights, adapter_name=style.adapter)
     except (OSError, ValueError, KeyError, RuntimeError, IndexError, SafetensorError) as error:
         raise EngineFailure(
             f"the LoRA {style.path.stem!r} cannot be used: its file is damaged or made for another kind of model",
