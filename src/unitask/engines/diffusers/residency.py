@@ -72,7 +72,8 @@ class Residency:
         if need > self._limits[place]:
             raise TooLarge(need, self._limits[place])
         for one in wanted:
-            self._bring(one, place, sizes, work_bytes)
+            self._bring(one, place, sizes)
+        self._make_room(work_bytes, place, set(sizes))
         return [self._kept[one.key].thing for one in wanted]
 
     def drop(self, keys: Sequence[Hashable] | None = None) -> None:
@@ -84,10 +85,10 @@ class Residency:
         kept = self._kept.get(one.key)
         return kept.size_bytes if kept else one.size_bytes
 
-    def _bring(self, one: Wanted, place: Place, together: dict[Hashable, int], work_bytes: int) -> None:
+    def _bring(self, one: Wanted, place: Place, together: dict[Hashable, int]) -> None:
         kept = self._kept.get(one.key)
         if kept is None or kept.place != place:
-            self._make_room(together[one.key] + work_bytes, place, set(together))
+            self._make_room(together[one.key], place, set(together))
         if kept is None:
             thing = one.load()
             kept = self._kept[one.key] = _Kept(thing, self._size(thing), "host")

@@ -1,0 +1,200 @@
+"""Models in memory: shared, evicted, streamed, and what happens when memory ends."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import torch
+from tiny_flux import shelve_flux
+
+from support.previews import CATALOGUE, Workshop
+from unitask.engines.diffusers import DiffusersEngine
+from unitask.engines.diffusers.hardware import Hardware
+from unitask.engines.diffusers.runtime import Runtime
+from unitask.kit.errors import EngineFailure
+from unitask.weights import Shelf
+
+ROOM: Final = 2**30
+ORDER: Final = {"prompt": "a cat", "width": 32, "height": 32}
+QUICK: Final = {"steps": 2, "tokens": 32}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a shelf with two models that have all but their transformers in common."""
+    folder = tmp_path_factory.mktemp("models")
+    shelve_flux(folder)
+    return folder
+
+
+class Studio:
+    """Makes pictures with a runtime of its own."""
+
+    def __init__(self, folder: Path, models: Path, hardware: Hardware) -> None:
+        self.runtime = Runtime(Shelf(models), hardware)
+        self._engine = DiffusersEngine()
+        self._engine._runtime = self.runtime
+        self._workshop = Workshop(folder, "diffusers", models)
+
+    def picture(self, model: str = "flux1-dev") -> bytes:
+        """Make the same small picture every time."""
+        product = CATALOGUE.find(f"Qubico/{model}", "txt2img")
+        job = self._workshop.job(product, **QUICK)
+        output = self._engine.run(product, product.input(**ORDER), job)
+        return job.saved[output.fields["image_url"]].read_bytes()
+
+    def kinds(self) -> list[str]:
+        """List what lies on the device, by class."""
+        return [key[0] for key in self.runtime.residency.held("device")]
+
+
+@pytest.fixture
+def studio(tmp_path: Path, models: Path) -> Callable[..., Studio]:
+    """Open studios on made-up devices, which are this machine's processors."""
+    torch.set_num_threads(1)
+
+    def opened(device_bytes: int = ROOM, host_bytes: int = 0) -> Studio:
+        folder = tmp_path / f"studio-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        return Studio(folder, models, Hardware("cpu", device_bytes, host_bytes))
+
+    return opened
+
+
+def test_two_models_share_what_is_the_same(studio: Callable[..., Studio]) -> None:
+    """One T5, one CLIP and one VAE serve both; each has its own transformer."""
+    one = studio()
+    one.picture("flux1-dev")
+    one.picture("flux1-schnell")
+    kinds = one.kinds()
+    assert sorted(kinds) == sorted(
+        ["CLIPTextModel", "T5EncoderModel", "AutoencoderKL", "FluxTransformer2DModel", "FluxTransformer2DModel"]
+    )
+
+
+def test_texts_that_come_again_need_no_text_encoder(studio: Callable[..., Studio]) -> None:
+    """Its place is free for the picture's networks."""
+    one = studio()
+    first = one.picture()
+    one.runtime.residency.drop()
+    assert one.picture() == first
+    assert "T5EncoderModel" not in one.kinds()
+
+
+def test_a_small_device_holds_one_thing_after_the_other_and_makes_the_same(studio: Callable[..., Studio]) -> None:
+    """The text encoders leave before the transformer comes."""
+    roomy = studio()
+    expected = roomy.picture(), roomy.picture("flux1-schnell")
+    sizes = {key[0]: kept.size_bytes for key, kept in roomy.runtime.residency._kept.items()}
+    words, picture = ("CLIPTextModel", "T5EncoderModel"), ("FluxTransformer2DModel", "AutoencoderKL")
+    tight = studio(device_bytes=max(sum(sizes[kind] for kind in kinds) for kinds in (words, picture)))
+    assert (tight.picture(), tight.picture("flux1-schnell")) == expected
+    assert tight.kinds().count("FluxTransformer2DModel") == 1
+
+
+def test_a_model_larger_than_the_device_is_streamed_and_makes_the_same(studio: Callable[..., Studio]) -> None:
+    """Layer by layer from the host."""
+    roomy = studio()
+    expected = roomy.picture()
+    largest = max(kept.size_bytes for kept in roomy.runtime.residency._kept.values())
+    small = studio(device_bytes=int(largest * 0.9), host_bytes=ROOM)
+    assert small.picture() == expected
+    assert any(key[-1] == "streamed" for key in small.runtime.residency.held("host"))
+
+
+def test_a_model_that_fits_nowhere_fails_with_both_figures(studio: Callable[..., Studio]) -> None:
+    """The process goes on."""
+    with pytest.raises(EngineFailure, match=r"needs .* GiB of memory, .* GiB are there"):
+        studio(device_bytes=1000).picture()
+
+
+def without_memory(times: int) -> Callable[[Any, Any], None]:
+    """Let a network run out of memory so many times."""
+    left = [times]
+
+    def hook(_network: Any, _inputs: Any) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    return hook
+
+
+def test_out_of_memory_is_tried_again_with_layers_streamed(
+    studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, after everything else has gone; the picture is the same."""
+    one = studio(host_bytes=ROOM)
+    expected = one.picture()
+    for key, kept in one.runtime.residency._kept.items():
+        if key[0] == "FluxTransformer2DModel":
+            kept.thing.register_forward_pre_hook(without_memory(1))
+    assert one.picture() == expected
+    assert any(key[-1] == "streamed" for key in one.runtime.residency.held("host"))
+    assert one.picture() == expected
+
+
+def test_out_of_memory_twice_is_a_clear_failure_and_the_process_serves_on(studio: Callable[..., Studio]) -> None:
+    """The sentence says what to do."""
+    one = studio()
+    expected = one.picture()
+    calls: list[int] = []
+
+    def hungry(_runtime: Runtime) -> None:
+        calls.append(1)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    product = CATALOGUE.find("Qubico/flux1-dev", "txt2img")
+    job = one._workshop.job(product)
+    with pytest.raises(EngineFailure, match="ask for a smaller or shorter result"):
+        one.runtime.attempt(hungry, job)
+    assert len(calls) == 2
+    assert one.picture() == expected
+
+
+def test_other_errors_are_not_tried_again(studio: Callable[..., Studio]) -> None:
+    """Only memory is worth a second attempt."""
+    one = studio()
+    calls: list[int] = []
+
+    def wrong(_runtime: Runtime) -> None:
+        calls.append(1)
+        raise RuntimeError("sizes do not match")
+
+    with pytest.raises(RuntimeError, match="sizes do not match"):
+        one.runtime.attempt(wrong, one._workshop.job(CATALOGUE.find("Qubico/flux1-dev", "txt2img")))
+    assert len(calls) == 1
+
+
+def test_threads_take_turns(studio: Callable[..., Studio]) -> None:
+    """A pipeline used by two at once makes wrong pictures."""
+    one = studio()
+    expected = one.picture()
+    made: list[bytes] = []
+    threads = [threading.Thread(target=lambda: made.append(one.picture())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [expected] * 4
+
+
+def test_weights_may_be_kept_in_eight_bits(models: Path, studio: Callable[..., Studio]) -> None:
+    """As a card says: half the room, nearly the same picture."""
+    full = studio()
+    full.picture()
+    card = models / "cards/flux1-dev.toml"
+    text = card.read_text()
+    try:
+        card.write_text(text.replace("files =", 'storage = "fp8"\nfiles ='))
+        small = studio()
+        small.picture()
+    finally:
+        card.write_text(text)
+    sizes = [
+        next(kept.size_bytes for key, kept in one.runtime.residency._kept.items() if key[0] == "FluxTransformer2DModel")
+        for one in (full, small)
+    ]
+    assert sizes[1] < sizes[0] / 2
