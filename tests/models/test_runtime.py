@@ -87,9 +87,11 @@ def test_a_small_device_holds_one_thing_after_the_other_and_makes_the_same(studi
     """The text encoders leave before the transformer comes."""
     roomy = studio()
     expected = roomy.picture(), roomy.picture("flux1-schnell")
-    sizes = {key[0]: kept.size_bytes for key, kept in roomy.runtime.residency._kept.items()}
+    kept = roomy.runtime.residency._kept
+    sizes = {kind: max(one.size_bytes for key, one in kept.items() if key[0] == kind) for kind in roomy.kinds()}
     words, picture = ("CLIPTextModel", "T5EncoderModel"), ("FluxTransformer2DModel", "AutoencoderKL")
-    tight = studio(device_bytes=max(sum(sizes[kind] for kind in kinds) for kinds in (words, picture)))
+    # A file is a little larger than what is in it.
+    tight = studio(device_bytes=int(1.1 * max(sum(sizes[kind] for kind in kinds) for kinds in (words, picture))))
     assert (tight.picture(), tight.picture("flux1-schnell")) == expected
     assert tight.kinds().count("FluxTransformer2DModel") == 1
 
