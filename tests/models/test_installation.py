@@ -17,7 +17,7 @@ def put(folder: Path, monkeypatch: pytest.MonkeyPatch, **packages: str) -> None:
 
 
 def test_nothing_is_missing_where_the_extra_is_installed() -> None:
-    """This installation works."""
+    """All that the engine wants is here."""
     assert ENGINE.missing() is None
 
 
