@@ -90,7 +90,7 @@ def build(folder: Path, scale: dict[str, Any], device: str, dtype: Any) -> None:
 
 
 def shelve(models: Path, scale: dict[str, Any], device: str, dtype: Any, cards: tuple[str, ...]) -> None:
-    """Put the checkpoint on a shelf under these cards, as different models: the second one is a link with other sums."""
+    """Put the checkpoint on a shelf under these cards, each with a transformer of its own by its sums."""
     build(models / cards[0], scale, device, dtype)
     (models / "cards").mkdir()
     for number, card_id in enumerate(cards):
@@ -222,9 +222,8 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         models = Path(folder)
-        print(
-            f"checkpoint written in {once(lambda: shelve(models, scale, device, dtype, ('flux1-dev', 'flux1-b'))):.1f} s"
-        )
+        written = once(lambda: shelve(models, scale, device, dtype, ("flux1-dev", "flux1-b")))
+        print(f"checkpoint written in {written:.1f} s")
         measure(Bench(models, scale, asked.steps), device)
 
 
