@@ -1,12 +1,15 @@
 """Order every product from a throw-away server and lay what it makes side by side: docs/gallery/index.html.
 
-Pictures to work on are scikit-image's photographs; the film is made from them.
+Pictures to work on are scikit-image's photographs, from which the film is made, and as another face the tests' portrait
+of Grace Hopper, which is in the public domain.
 """
 
 import base64
+import hashlib
 import html
 import io
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,22 +26,39 @@ from PIL import Image
 from unitask.catalogue import Catalogue, validate
 from unitask.kit.video import write_video
 from unitask.spec.media import media_values
-from unitask.spec.product import Product
+from unitask.spec.product import Input, Product
 
 OUT: Final = Path("docs/gallery")
 LIMIT_S: Final = 600
 SIDE_PX: Final = 512
 FILM_FRAMES: Final = 48
 STYLE: Final = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
-section { border-top: 1px solid #8886; padding: 1rem 0 } h2 { font-size: 1.1rem; margin: 0 }
-.files { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start } figure { margin: 0 }
-img, video { max-width: 22rem; max-height: 18rem; background: #8883 } audio { width: 22rem }
-.level { border-radius: 1rem; padding: .1rem .6rem; background: #fb3; color: #000; font-size: .85rem }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 84rem; padding: 1rem; color: #222 }
+main { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 34rem), 1fr)) }
+section { border: 1px solid #8884; border-radius: .5rem; padding: .75rem 1rem; min-width: 0 }
+h2 { font-size: 1.1rem; margin: 0 } ul { margin: .75rem 0 0; padding-left: 1.2rem }
+.files { display: flex; flex-wrap: wrap; gap: .75rem; align-items: flex-start }
+figure { margin: 0; max-width: 100% } img, video, audio { display: block; max-width: 100% }
+img, video { max-height: 11.5rem; background: #8883 } audio { width: 15rem }
+@media (max-width: 40rem) { img, video { max-height: 16rem } }
+.level { border-radius: 1rem; padding: .1rem .6rem; background: #fb3; color: #000; font: .85rem system-ui, sans-serif }
 .basic { background: #6c9 } .full { background: #6af } .failed { background: #e66 }
-pre { white-space: pre-wrap; font-size: .8rem } figcaption, small { color: #888 }
-@media (prefers-color-scheme: dark) { body { background: #15171c; color: #eee } }
+pre { font-size: .8rem; margin: .5rem 0; overflow-wrap: anywhere; white-space: pre-wrap }
+figcaption, small, li { color: #666; font-size: .85rem } .error { color: #c33 }
+@media (prefers-color-scheme: dark) {
+  body { background: #15171c; color: #eee } figcaption, small, li { color: #aaa } a { color: #8bf }
+}
 """
+PAGE: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Unitask gallery</title><style>{style}</style>
+<h1>Every product</h1>
+<p>One order of each of {count} products, as a server on this machine has answered it. <b>basic</b>: what was given is
+really worked on, by classical means; <b>preview</b>: a stand-in for a model that does not run here.</p>
+<main>{entries}</main></html>
+"""
+PROMPTS: Final = {"segment": "the woman"}
+"""Words that fit the photograph, for products whose example speaks of another picture."""
 Picture = Callable[[], np.ndarray]
 
 
@@ -52,6 +72,12 @@ def with_hole() -> np.ndarray:
     picture = skimage.data.astronaut().copy()
     picture[150:420, 380:500] = 255
     return picture
+
+
+def admiral() -> np.ndarray:
+    """Give another portrait: a woman with cap and glasses."""
+    with Image.open("tests/support/admiral.jpg") as image:
+        return np.asarray(image)
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -83,15 +109,17 @@ def request_of(product: Product, moving: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(json.dumps(product.examples[0].input))
     inputs, _ = validate(product, document)
     hole = "inpaint" in product.task_type
-    others = {"end_image": skimage.data.chelsea, "image": with_hole if hole else astronaut}
+    others = {"end_image": skimage.data.chelsea, "image": with_hole if hole else astronaut, "swap_image": admiral}
+    if product.task_type in PROMPTS:
+        document["prompt"] = PROMPTS[product.task_type]
     for value in media_values(inputs):
         name = value.path.split(".")[1]
         if value.media.kind == "video":
             document[name] = moving
         elif value.media.kind == "image" and name in document and isinstance(document[name], str):
             document[name] = picture(others.get(name, astronaut)())
-    if "multi" in product.task_type or "swap" in product.task_type:
-        document = json.loads(json.dumps(product.examples[0].input))
+    if "target_faces_index" in document:
+        document["target_faces_index"] = "0"
     return document
 
 
@@ -109,46 +137,59 @@ def made(client: httpx.Client, product: Product, inputs: dict[str, Any]) -> dict
     return {**task, "took_s": took_s}
 
 
-def shown(name: str, source: str) -> str:
+def given(inputs: Input) -> list[str]:
+    """Write down and show the media of an order; the same photograph is one file."""
+    figures = []
+    for value in media_values(inputs):
+        head, _, content = value.source.partition(";base64,")
+        file = base64.b64decode(content)
+        name = f"given-{hashlib.sha256(file).hexdigest()[:12]}.{head.rpartition('/')[2]}"
+        (OUT / name).write_bytes(file)
+        figures.append(shown(f"given: {value.path.removeprefix('input.')}", name))
+    return figures
+
+
+def shown(caption: str, name: str) -> str:
     """Show a file as people look at it."""
-    safe, caption = html.escape(source, quote=True), f"<figcaption>{html.escape(name)}</figcaption>"
-    kind = source[5:10] if source.startswith("data:") else Path(source).suffix
-    if kind in {"video", ".mp4"}:
-        return f'<figure><video src="{safe}" controls loop muted></video>{caption}</figure>'
-    if kind in {"audio", ".wav", ".mp3"}:
-        return f'<figure><audio src="{safe}" controls></audio>{caption}</figure>'
-    if kind in {"image", ".png", ".jpg", ".webp"}:
-        return f'<figure><img src="{safe}" alt="{html.escape(name)}">{caption}</figure>'
-    return f'<figure><a href="{safe}">{html.escape(source)}</a>{caption}</figure>'
+    safe = html.escape(name, quote=True)
+    suffix = Path(name).suffix
+    if suffix == ".mp4":
+        # From a moment on: otherwise a phone shows nothing until it is played.
+        figure = f'<video src="{safe}#t=0.1" controls loop muted playsinline></video>'
+    elif suffix in {".wav", ".mp3"}:
+        figure = f'<audio src="{safe}" controls></audio>'
+    elif suffix in {".png", ".jpg", ".jpeg", ".webp"}:
+        figure = f'<a href="{safe}"><img src="{safe}" alt="{html.escape(caption)}" loading="lazy"></a>'
+    else:
+        figure = f'<a href="{safe}" download>download the {html.escape(suffix.removeprefix("."))} file</a>'
+    return f"<figure>{figure}<figcaption>{html.escape(caption)}</figcaption></figure>"
 
 
-def entry(client: httpx.Client, product: Product, inputs: dict[str, Any], task: dict[str, Any]) -> str:
+def entry(client: httpx.Client, product: Product, document: dict[str, Any], task: dict[str, Any]) -> str:
     """Write one product: what it was given, what it made, who made it and what it says of that."""
-    files = []
+    files = given(validate(product, document)[0])
     for name, url in (task["output"] or {}).items():
         if isinstance(url, str) and url.startswith("http"):
             path = OUT / f"{product.key.replace('/', '-')}-{name}{Path(url).suffix}"
             path.write_bytes(client.get(url).raise_for_status().content)
-            files.append(shown(name, path.name))
-    given = [
-        shown(name, value) for name, value in inputs.items() if isinstance(value, str) and value.startswith("data:")
-    ]
-    plain = {name: value for name, value in inputs.items() if "data:" not in json.dumps(value)}
-    meta, level = task["meta"], task["meta"]["engine_level"] or "failed"
+            files.append(shown(f"made: {name}", path.name))
+    plain = {name: value for name, value in document.items() if "data:" not in json.dumps(value)}
+    meta, level, error = task["meta"], task["meta"]["engine_level"] or "failed", task["error"]["message"]
+    words = f"<pre>{html.escape(json.dumps(plain, ensure_ascii=False))}</pre>" if plain else "<p></p>"
     notes = "".join(f"<li>{html.escape(warning)}</li>" for warning in meta["warnings"])
     return (
         f'<section id="{html.escape(product.key)}"><h2>{html.escape(product.title)} '
         f'<span class="level {level}">{level}</span></h2>'
         f"<small>{html.escape(product.key)}, engine {meta['engine']}, {task['took_s']:.1f} s</small>"
-        f"<pre>{html.escape(json.dumps(plain, ensure_ascii=False))}</pre>"
-        f'<div class="files">{"".join(given)}{"".join(files)}</div><ul>{notes}</ul>'
-        f"<p>{html.escape(task['error']['message'])}</p></section>"
+        f'{words}<div class="files">{"".join(files)}</div>'
+        f"{f'<ul>{notes}</ul>' if notes else ''}{f'<p class=error>{html.escape(error)}</p>' if error else ''}</section>"
     )
 
 
 def main() -> None:
     """Make the page."""
-    OUT.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="unitask-gallery-") as folder:
         server, address = start(folder)
         try:
@@ -162,10 +203,8 @@ def main() -> None:
                     entries.append(entry(client, product, inputs, task))
         finally:
             stop(server)
-    page = (
-        f"<!doctype html><meta charset=utf-8><title>Unitask gallery</title><style>{STYLE}</style><h1>Every product</h1>"
-    )
-    (OUT / "index.html").write_text(page + "\n".join(entries), encoding="utf-8")
+    page = PAGE.format(style=STYLE, count=len(entries), entries="\n".join(entries))
+    (OUT / "index.html").write_text(page, encoding="utf-8")
     print(f"{OUT / 'index.html'}: {len(entries)} products")
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")

@@ -8,7 +8,7 @@ compile() {
     --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet "$@"
 }
 compile --extra cpu --extra postgres --extra s3 --group build --output-file requirements/run.txt
-compile --extra cpu --extra postgres --extra s3 --extra speech --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+compile --extra cpu --extra postgres --extra s3 --extra speech --extra fonts --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
 # torch comes in builds for each kind of hardware, so its version is pinned (requirements/torch.constraints) and its files are
 # not. What it asks for besides is locked here under its own names.
 compile --extra cpu --extra models --constraints requirements/run.txt --constraints requirements/dev.txt \

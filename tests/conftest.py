@@ -15,9 +15,11 @@ from support.clock import ManualClock
 from support.keys import API_KEY, WORKER_TOKEN
 from support.objects import Objects, object_store
 from unitask.api import Application
+from unitask.api.webhooks import deliverer as make_deliverer
 from unitask.app import Services
 from unitask.db.migrate import upgrade
 from unitask.settings import Settings
+from unitask.webhooks.deliver import Deliverer
 
 _numbers = count()
 
@@ -100,7 +102,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
+def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Settings:
     return Settings.load(
         data=tmp_path / "data",
         database_url=database_url,
@@ -108,7 +110,14 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         secret=SecretStr("a-secret-for-tests"),
         worker_token=SecretStr(WORKER_TOKEN),
         public_url="http://unitask.test",
+        allow_private_networks=request.node.get_closest_marker("reaches_loopback") is not None,
     )
+
+
+@pytest.fixture
+def deliverer(services: Services) -> Deliverer:
+    """The sender of webhooks of one process."""
+    return make_deliverer(services)
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from support.sink import Sink, receiving, says
 from support.worker import HandWorker
 from unitask.api import Application
 from unitask.app import Services
-from unitask.settings import Settings
+
+pytestmark = pytest.mark.reaches_loopback
 
 FAR: Final = 10**10
 """A moment after all, in seconds."""
@@ -146,12 +147,6 @@ CHANGING: Final = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
     (r'"(queue_position|eta_s|milliseconds)":[\d.]+', r'"\1":<number>'),
 )
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Let webhooks reach loopback."""
-    return settings.model_copy(update={"allow_private_networks": True})
 
 
 @pytest.fixture

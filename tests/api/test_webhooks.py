@@ -16,30 +16,19 @@ from support.orders import CAT
 from support.sink import hangs, receiving, says
 from support.sql import rows
 from support.worker import HandWorker
-from unitask.api.webhooks import deliverer as make_deliverer
 from unitask.app import Services
 from unitask.kit.clock import SECOND_US, ZERO_TIME
 from unitask.settings import Settings
 from unitask.webhooks import post, service
 from unitask.webhooks.deliver import Deliverer
 
+pytestmark = pytest.mark.reaches_loopback
+
 LOG = "/api/v1/webhooks/deliveries"
 REPLAY = "/api/v1/webhooks/replay"
 TEST = "/api/v1/webhooks/test"
 NOBODY = "00000000-0000-0000-0000-000000000000"
 FIRST_S = 1_800_000_000
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Let webhooks reach loopback."""
-    return settings.model_copy(update={"allow_private_networks": True})
-
-
-@pytest.fixture
-def deliverer(services: Services) -> Deliverer:
-    """Give the sender of a process."""
-    return make_deliverer(services)
 
 
 @pytest.fixture

@@ -17,25 +17,14 @@ from support.worker import HandWorker
 from unitask.api.webhooks import deliverer as make_deliverer
 from unitask.app import Services
 from unitask.kit.net import Guard
-from unitask.settings import Settings
 from unitask.webhooks import post
 from unitask.webhooks.deliver import Deliverer
 from unitask.webhooks.model import wait_us
 
+pytestmark = pytest.mark.reaches_loopback
+
 DAY_S = 24 * 3600
 FIRST_WAITS_S = [5, 5, 5]
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Let webhooks reach loopback."""
-    return settings.model_copy(update={"allow_private_networks": True})
-
-
-@pytest.fixture
-def deliverer(services: Services) -> Deliverer:
-    """Give the sender of a process."""
-    return make_deliverer(services)
 
 
 async def test_the_receiver_gets_the_task_as_get_shows_it(

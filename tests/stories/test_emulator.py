@@ -2,9 +2,11 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,35 @@ def test_a_task_stands_where_its_script_and_the_clock_say(client: Client) -> Non
     meta = task["meta"]
     assert meta["started_at"] < meta["ended_at"]
     assert meta["usage"]["consume"] > 0
+
+
+def test_a_task_is_staged_as_long_as_told_and_nobody_waits_behind_it(client: Client, sink: Sink) -> None:
+    """Then it waits and runs; an order of the same kind that comes later is not staged, and ends before it."""
+    first = client.order({"staged_s": 3600, "pending_s": 600, "processing_s": 600}, sink.url())
+    beside = client.send({}, sink.url()).json()["data"]
+    assert beside["status"] == "pending"
+    seen = []
+    for step_s in (0, 3500, 200, 600, 600):
+        client.emulator.advance(step_s)
+        seen.append(client.task(first)["status"])
+    assert seen == ["staged", "staged", "pending", "processing", "completed"]
+    assert [one.task["task_id"] for one in sink.received] == [beside["task_id"], first]
+
+
+def test_a_staged_task_runs_as_long_as_told_also_in_one_leap_of_the_clock(client: Client) -> None:
+    """What falls due on the way happens at its time."""
+    task_id = client.order({"staged_s": 3600, "processing_s": 600})
+    client.emulator.advance(DAY_S / 2)
+    meta = client.task(task_id)["meta"]
+    started, ended = (datetime.fromisoformat(meta[name]) for name in ("started_at", "ended_at"))
+    assert round((ended - started).total_seconds() / 60) == 10
+
+
+def test_a_task_that_is_staged_as_told_can_be_cancelled(client: Client) -> None:
+    """It ends at once, and its points come back."""
+    task_id = client.order({"staged_s": 3600})
+    assert client.http.delete(f"/api/v1/task/{task_id}").json()["data"]["status"] == "failed"
+    assert client.ended(task_id)["meta"]["usage"]["frozen"] == 0
 
 
 def test_a_task_fails_as_told(client: Client) -> None:
@@ -268,6 +299,15 @@ def test_up_serves_the_emulator(tmp_path: Path) -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(LIMIT_S) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_slow_client_is_hung_up_on() -> None:
+    """As by the real server, also in the thread of a test."""
+    with emulator(slow_client_s=1) as one:
+        url = httpx.URL(one.url)
+        with socket.create_connection((url.host, url.port or 0), timeout=LIMIT_S) as slow:
+            slow.sendall(b"GET /healthz HTTP/1.1\r\n")
+            assert slow.makefile("rb").read().startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
 def test_the_fixture_serves_a_test_of_another_project(tmp_path: Path) -> None:

@@ -14,24 +14,13 @@ from support.worker import HandWorker
 from unitask.api.webhooks import deliverer as make_deliverer
 from unitask.app import Services
 from unitask.kit.net import Guard
-from unitask.settings import Settings
 from unitask.webhooks import deliver, post
 from unitask.webhooks.deliver import Deliverer
 
+pytestmark = pytest.mark.reaches_loopback
+
 DAY_S = 24 * 3600
 FIRST_WAITS_S = [5, 5, 5]
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Let webhooks reach loopback."""
-    return settings.model_copy(update={"allow_private_networks": True})
-
-
-@pytest.fixture
-def deliverer(services: Services) -> Deliverer:
-    """Give the sender of a process."""
-    return make_deliverer(services)
 
 
 async def test_two_processes_send_each_message_once(services: Services, customer: Customer, worker: HandWorker) -> None:

@@ -30,17 +30,13 @@ from unitask.kit.clock import SECOND_US
 from unitask.kit.net import Guard
 from unitask.settings import Settings
 
+pytestmark = pytest.mark.reaches_loopback
+
 ROUTE = "/api/v1/bucket"
 DAY_S = 24 * 3600
 GRACE_S = GRACE_US // SECOND_US
 BUCKET = "customers-bucket"
 _numbers = count()
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Let the tests' own servers be reached."""
-    return settings.model_copy(update={"allow_private_networks": True})
 
 
 class Theirs(NamedTuple):

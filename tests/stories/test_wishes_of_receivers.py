@@ -16,27 +16,15 @@ from support.sql import rows
 from support.wait import seen
 from support.webhooks import ended, state
 from support.worker import HandWorker
-from unitask.api.webhooks import deliverer as make_deliverer
 from unitask.app import Services
-from unitask.settings import Settings
 from unitask.webhooks import post
 from unitask.webhooks.deliver import Deliverer
 from unitask.webhooks.service import TESTS_PER_MINUTE
 
+pytestmark = pytest.mark.reaches_loopback
+
 HOUR_S = 3600
 NOW_S = 1_800_000_000
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Let webhooks reach loopback."""
-    return settings.model_copy(update={"allow_private_networks": True})
-
-
-@pytest.fixture
-def deliverer(services: Services) -> Deliverer:
-    """Give the sender of a process."""
-    return make_deliverer(services)
 
 
 @pytest.mark.parametrize(

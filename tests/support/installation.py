@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import httpx
 from pydantic import SecretStr
 
 from support.keys import API_KEY, WORKER_TOKEN
+from support.machine import free_port
 from support.plugin import install_plugin
 from support.wait import answered, seen
 from unitask.app import Services
@@ -23,13 +23,6 @@ SECRET: Final = "a-secret-for-installations"
 HOOK: Final = "http://127.0.0.1:9/hook"
 LIMIT_S: Final = 30.0
 FINAL: Final = {"completed", "failed"}
-
-
-def free_port() -> int:
-    """Find a port of loopback on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 @dataclass

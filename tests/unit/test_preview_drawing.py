@@ -133,6 +133,22 @@ def test_letters_are_replaced_only_where_the_font_lacks_them() -> None:
     assert lettering.drawable("\x00") == ""
 
 
+@pytest.mark.parametrize("text", ["一只小猫坐在窗边", "猫が好き、ネコ", "고양이 한 마리", "a 猫 in Zürich"])
+def test_chinese_japanese_and_korean_are_drawn_with_the_extra_for_fonts(text: str) -> None:
+    """Every character has a shape of its own, other than the box that stands for one that the font lacks."""
+    assert lettering.drawable(text) == text
+    letters = lettering.font(40, text)
+    shapes = {sign: bytes(letters.getmask(sign)) for sign in text if sign != " "}
+    assert len({*shapes.values(), bytes(letters.getmask("\ue000"))}) == len(shapes) + 1
+
+
+def test_a_line_that_needs_no_other_font_is_drawn_in_noto_sans() -> None:
+    """So that a picture looks the same wherever it is made; the wide font lacks letters of Turkish and Polish, too."""
+    for text in ("a cat", "Привет", "ağaç, łoś"):
+        assert lettering.drawable(text) == text
+        assert lettering.font(20, text).getname()[0] == "Noto Sans"
+
+
 def test_a_long_line_ends_in_dots() -> None:
     """It is as long as the room allows, and no longer."""
     text = "a cat " * 100

@@ -104,6 +104,12 @@ def test_unknown_words_are_kept_in_order() -> None:
     assert read("quantum of the entanglement").unknown == ["quantum", "entanglement"]
 
 
+def test_accents_are_left_out_and_syllables_kept() -> None:
+    """An accent is no part of a known word; the marks on Japanese syllables and the parts of Korean ones are."""
+    assert read("un château énorme").unknown == ["un", "chateau", "enorme"]
+    assert read("ことば ぴあの 무지개").unknown == ["ことば", "ぴあの", "무지개"]
+
+
 def test_many_figures_can_be_named() -> None:
     """The list holds each name once, in small letters, so that `read` can meet it."""
     words = known()

@@ -62,6 +62,16 @@ def test_comments_between_statements_do_no_harm() -> None:
     assert statements["second"].sqlite == "select 2"
 
 
+def test_a_part_stands_in_every_statement_that_names_it() -> None:
+    """In both dialects, and without the comments around it."""
+    statements = parse(
+        "-- part: both\nselect :a\n\n-- Why.\n-- name: it [sqlite]\n{both}, 1\n-- name: it [postgres]\n{both}, 2\n"
+    )
+    assert statements == {"it": Statement("it", "select :a, 1", "select $1, 2", ("a",))}
+    with pytest.raises(KeyError, match="nothing"):
+        parse("-- name: it\n{nothing}\n")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -10,40 +10,32 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Coroutine
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 import click
-import uvicorn
 from pydantic import SecretStr
 
 from unitask.api import Application
-from unitask.api.connection import Connection, Limits
+from unitask.api.serving import Server, listen
 from unitask.app import Services
 from unitask.cli.catalogue import levels
 from unitask.cli.engines import check_engines
 from unitask.db.migrate import upgrade
 from unitask.kit import log
-from unitask.kit.errors import Unavailable
-from unitask.kit.process import open_files
 from unitask.settings import Settings
 
-_STOP_S: Final = 5.0
+_STOP_S: Final = 5
 _RESTART_S: Final = 1.0
 _LONGEST_RESTART_S: Final = 30.0
-_BACKLOG: Final = 2048
-_TICKS_PER_S: Final = 10
-_OWN_FILES: Final = 256
-"""Descriptors that are not for clients: the database, stored files, webhooks, the worker."""
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn that asks us first when it is told to end, so that the worker can still report."""
+class _Server(Server):
+    """A server that asks us first when it is told to end, so that the worker can still report."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, application: Application) -> None:
+        super().__init__(application, stop_s=_STOP_S)
         self.asked_to_end = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -53,32 +45,9 @@ class _Server(uvicorn.Server):
             super().handle_exit(sig, frame)
         self._loop.call_soon_threadsafe(self.asked_to_end.set)
 
-    async def on_tick(self, counter: int) -> bool:
-        """Once a second, let every connection see how long its client has kept us waiting."""
-        if counter % _TICKS_PER_S == 0:
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, Connection):
-                    connection.tick(1.0)
-        return await super().on_tick(counter)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        # From here on connections wait for us: the address that we are about to print must not refuse any.
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        raise Unavailable(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another with --port"
-        ) from error
-    return listener
-
 
 async def _serve(settings: Settings, *, with_worker: bool) -> None:
-    listener = _listen(settings)
+    listener = listen(settings.host, settings.port)
     changes: dict[str, Any] = {"port": listener.getsockname()[1]}
     if with_worker and settings.worker_token is None:
         changes["worker_token"] = SecretStr(secrets.token_hex(32))
@@ -94,7 +63,7 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
 async def _emulate(settings: Settings) -> None:
     from unitask.emulator.run import API_KEY, opened  # noqa: PLC0415 - what only the emulator needs
 
-    listener = _listen(settings)
+    listener = listen(settings.host, settings.port)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     async with opened(settings) as application:
         click.echo(f"The Unitask emulator listens on {settings.base_url}  (reference: {settings.base_url}/docs)")
@@ -111,21 +80,7 @@ async def _answer(
     application: Application, listener: socket.socket, beside: contextlib.AbstractAsyncContextManager[None]
 ) -> None:
     """Serve until asked to end."""
-    settings = application.services.settings
-    config = uvicorn.Config(
-        application,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
-        http=_connections(settings),
-        ws="none",
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(_STOP_S),
-        backlog=_BACKLOG,
-    )
-    server = _Server(config)
+    server = _Server(application)
     # What exists by now lives as long as the server: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -137,12 +92,6 @@ async def _answer(
     application.services.tasks.stop_waiting()
     server.should_exit = True
     await serving
-
-
-def _connections(settings: Settings) -> Any:
-    """Give what uvicorn makes its connections with."""
-    files = open_files()
-    return partial(Connection, Limits(settings.slow_client_s, max(files - _OWN_FILES, files // 2)))
 
 
 def _greet(services: Services, first_key: str | None) -> None:

@@ -8,7 +8,8 @@
     insert ... from json_to_recordset(:rows) ...
 
 Where the two dialects differ, the two texts stand side by side under one name. Parameters are named; `rows` is always
-a list of objects, passed as one JSON text, so that a statement takes any number of rows in one round trip.
+a list of objects, passed as one JSON text, so that a statement takes any number of rows in one round trip. What several
+statements have in common stands once, before them, under `-- part: shown`; `{shown}` puts it in.
 """
 
 import re
@@ -19,7 +20,11 @@ from typing import Any, Final
 
 import orjson
 
-_HEADER: Final = re.compile(r"^-- name: (?P<name>\w+)(?: \[(?P<dialect>sqlite|postgres)\])?$", re.MULTILINE)
+_HEADER: Final = re.compile(
+    r"^-- (?P<kind>name|part): (?P<name>\w+)(?: \[(?P<dialect>sqlite|postgres)\])?$", re.MULTILINE
+)
+_COMMENT: Final = re.compile(r"^--.*$", re.MULTILINE)
+_PART: Final = re.compile(r"\{(?P<name>\w+)\}")
 _PARAMETER: Final = re.compile(r"(?<![:\w]):(?P<name>[a-z_]+)\b")
 _NUMBERED: Final = re.compile(r"\$(?P<number>\d+)")
 
@@ -66,9 +71,14 @@ def _statement(name: str, sqlite: str, postgres: str) -> Statement:
 def parse(text: str) -> dict[str, Statement]:
     """Split a file of named statements."""
     texts: dict[str, dict[str, str]] = {}
+    parts: dict[str, str] = {}
     headers = list(_HEADER.finditer(text))
     for header, following in zip(headers, [*headers[1:], None], strict=True):
         body = text[header.end() : following.start() if following else len(text)]
+        body = _PART.sub(lambda match: parts[match["name"]], _COMMENT.sub("", body))
+        if header["kind"] == "part":
+            parts[header["name"]] = body.strip()
+            continue
         dialects = [header["dialect"]] if header["dialect"] else ["sqlite", "postgres"]
         for dialect in dialects:
             if dialect in texts.setdefault(header["name"], {}):

@@ -47,7 +47,14 @@ class ScriptedOrders(Orders):
         if len(self.scripts) > _KEPT:
             self.scripts.popitem(last=False)
         has_webhook = order.has_webhook and script.webhook == "sent"
-        return replace(order, warnings=warnings, has_webhook=has_webhook)
+        order = replace(order, warnings=warnings, has_webhook=has_webhook)
+        return _without_slot(order) if script.staged_s else order
+
+
+def _without_slot(order: Order) -> Order:
+    """Let an order find its key's limit reached; as a family of its own, so that no other order waits behind it."""
+    limits = order.caller.key_limits.model_copy(update={"concurrent_tasks": 0})
+    return replace(order, family=order.task_id, caller=replace(order.caller, key_limits=limits))
 
 
 def _loaded(raw: bytes) -> Any:

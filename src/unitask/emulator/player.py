@@ -42,16 +42,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Times:
-    """When a task begins to run and when it ends; None: never."""
+    """When a task may have a slot, when it begins to run and when it ends; None: never."""
 
+    slot: int
     start: int
     end: int | None
 
 
-def _times(ticket: Ticket, script: Script) -> _Times:
-    start = made_at_us(ticket.task_id) + round(script.pending_s * SECOND_US)
+def _times(task_id: str, script: Script) -> _Times:
+    slot = made_at_us(task_id) + round(script.staged_s * SECOND_US)
+    start = slot + round(script.pending_s * SECOND_US)
     end = None if script.end == "never" else start + round(script.processing_s * SECOND_US)
-    return _Times(start, end)
+    return _Times(slot, start, end)
 
 
 class Player:
@@ -66,6 +68,7 @@ class Player:
         self._bell = Bell()
         self._under_way: dict[str, Work] = {}
         self.messenger = Messenger(services, deliverer)
+        services.tasks.held = self._held
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -126,9 +129,9 @@ class Player:
     async def _step(self, tickets: list[Ticket]) -> bool:
         """Start and end what is due; tells whether anything moved."""
         now = self._clock.now_us()
-        starting = [
-            one.task_id for one in tickets if one.state is State.READY and _times(one, self._script(one)).start <= now
-        ]
+        waiting = {one.account_id for one in tickets if one.state is State.STAGED and self._times(one).slot <= now}
+        promoted = [await self._services.tasks.promote(account_id) for account_id in sorted(waiting)]
+        starting = [one.task_id for one in tickets if one.state is State.READY and self._times(one).start <= now]
         if starting:
             await self._beat([])
             for work in await self._services.tasks.claim_named(worker_id=self._id, task_ids=starting):
@@ -138,11 +141,17 @@ class Player:
             few = ending[first : first + _AT_ONCE]
             for ticket, outcome in zip(few, await asyncio.gather(*map(self._outcome, few)), strict=True):
                 await self._end(ticket, outcome)
-        return bool(starting or ending)
+        return bool(any(promoted) or starting or ending)
 
     def _ends(self, ticket: Ticket, now: int) -> bool:
-        end = _times(ticket, self._script(ticket)).end
+        end = self._times(ticket).end
         return ticket.cancel_requested or (end is not None and end <= now)
+
+    def _held(self, task_id: str) -> bool:
+        return _times(task_id, self._orders.scripts.get(task_id, PLAIN)).slot > self._clock.now_us()
+
+    def _times(self, ticket: Ticket) -> _Times:
+        return _times(ticket.task_id, self._script(ticket))
 
     def _script(self, ticket: Ticket) -> Script:
         return self._orders.scripts.get(ticket.task_id, PLAIN)
@@ -153,8 +162,10 @@ class Player:
         due = [self.messenger.next_due()]
         progress = []
         for ticket in tickets:
-            times = _times(ticket, self._script(ticket))
-            if ticket.state is State.READY:
+            times = self._times(ticket)
+            if ticket.state is State.STAGED:
+                due.append(times.slot)
+            elif ticket.state is State.READY:
                 due.append(times.start)
             elif times.end is not None:
                 due.append(times.end)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import uvicorn
 from pydantic import SecretStr
 
+from unitask.api.serving import Server, listen
 from unitask.app import Services
 from unitask.catalogue import Catalogue
 from unitask.db.migrate import upgrade
@@ -25,6 +25,7 @@ from unitask.settings import Settings
 
 API_KEY: Final = "emulator-key"
 _START_S: Final = 30.0
+_STOP_S: Final = 1
 _LEASE_S: Final = 10.0**9
 
 
@@ -85,9 +86,7 @@ class Emulator:
 def emulator(**changes: Any) -> Iterator[Emulator]:
     """Run an emulator in a thread of this process, on a free port and in a folder that is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="unitask-emulator-"))
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
+    listener = listen("127.0.0.1", 0)
     settings = emulated(Settings.load(data=folder, **changes))
     settings = settings.model_copy(
         update={"host": "127.0.0.1", "port": listener.getsockname()[1], "public_url": "", "database_url": ""}
@@ -105,11 +104,11 @@ def emulator(**changes: Any) -> Iterator[Emulator]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn that says when it answers."""
+class _Server(Server):
+    """A server that says when it answers."""
 
-    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
-        super().__init__(config)
+    def __init__(self, application: EmulatedApplication, ready: threading.Event) -> None:
+        super().__init__(application, stop_s=_STOP_S)
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -126,7 +125,7 @@ class _Thread(threading.Thread):
         self._settings = settings
         self._listener = listener
         self._ready = threading.Event()
-        self._server: uvicorn.Server | None = None
+        self._server: Server | None = None
         self._error: BaseException | None = None
 
     def run(self) -> None:
@@ -140,15 +139,7 @@ class _Thread(threading.Thread):
 
     async def _serve(self) -> None:
         async with opened(self._settings) as application:
-            config = uvicorn.Config(
-                application,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                ws="none",
-                timeout_graceful_shutdown=1,
-            )
-            self._server = _Server(config, self._ready)
+            self._server = _Server(application, self._ready)
             await self._server.serve([self._listener])
 
     def wait(self) -> None:

@@ -39,7 +39,8 @@ class Script(BaseModel):
     refuse: Literal[401, 402, 403, 429, 500, 503] | None = Field(
         default=None, description="Answer the order with this status; no task is made."
     )
-    pending_s: float = Field(default=0, ge=0, le=_LONGEST_S, description="How long it waits.")
+    staged_s: float = Field(default=0, ge=0, le=_LONGEST_S, description="How long it has no slot and is staged.")
+    pending_s: float = Field(default=0, ge=0, le=_LONGEST_S, description="How long it then waits.")
     processing_s: float = Field(default=0, ge=0, le=_LONGEST_S, description="How long it then runs.")
     end: Literal["completed", "failed", "never"] = Field(default="completed", description="How it ends.")
     error: Failure = Field(default_factory=Failure, description="Why, if it fails.")

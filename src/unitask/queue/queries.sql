@@ -48,7 +48,7 @@ where task_id in (select value::uuid from json_array_elements_text(:rows::json))
 returning task_id, attempt, engine, attempt_deadline, turn
 
 -- name: live
-select * from queue where state in ('ready', 'processing') order by task_id limit :most
+select * from queue order by task_id limit :most
 
 -- name: lock_attempts [sqlite]
 select q.* from json_each(:rows) r cross join queue q

@@ -57,7 +57,7 @@ def _claimed(rows: Iterable[Row]) -> list[Claimed]:
 
 
 async def live(database: Database, *, most: int) -> list[Ticket]:
-    """List the oldest tasks that are ready or under way."""
+    """List the oldest tasks that have not ended."""
     return _tickets(await database.fetch(SQL.live, most=most))
 
 

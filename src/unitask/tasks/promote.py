@@ -1,5 +1,6 @@
 """Which staged tasks of an account get the slots that are free: the oldest whose family and key have room."""
 
+from collections.abc import Callable
 from typing import Final
 
 from unitask.accounts import repository as accounts
@@ -15,8 +16,8 @@ _BATCH: Final = 100
 _MOST: Final = 100
 
 
-async def promotions(tx: Transaction, account_id: int, turns: Turns) -> list[Step]:
-    """Lock an account and find the next staged tasks that may run; at most a hundred at a time."""
+async def promotions(tx: Transaction, account_id: int, turns: Turns, held: Callable[[str], bool]) -> list[Step]:
+    """Lock an account and find the next staged tasks that may run; at most a hundred at a time, none that is held."""
     account = (await accounts.lock(tx, [account_id]))[account_id]
     room = Room(account, turns)
     steps: list[Step] = []
@@ -26,6 +27,8 @@ async def promotions(tx: Transaction, account_id: int, turns: Turns) -> list[Ste
     after = FIRST_ID
     while batch := await queue.lock_staged(tx, account_id=account_id, after=after, most=_BATCH):
         for ticket in batch:
+            if held(ticket.task_id):
+                continue
             turn = room.promote(
                 limits[ticket.api_key_id], key_id=ticket.api_key_id, family=ticket.family, engine=ticket.engine
             )

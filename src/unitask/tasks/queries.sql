@@ -12,30 +12,29 @@ from json_to_recordset(:rows::json) as r(
   id uuid, account_id bigint, api_key_id bigint, model text, task_type text, status text, input text, config text,
   warnings text, price_points bigint, created_at bigint)
 
--- How many stand before a waiting task is counted to a hundred and no further.
--- name: find_task
-select t.*, q.progress, case when q.state = 'ready' then (
-  select count(*) from (
-    select 1 from queue b where b.engine = q.engine and b.product = q.product and b.state = 'ready'
-      and (b.turn, b.task_id) < (q.turn, q.task_id) limit 100) before) end as queue_position,
+-- `files_expire_at`: when the first file of its output goes.
+-- part: shown
+select t.*, q.progress,
   (select min(a.expires_at) from artifacts a
     where a.task_id = t.id and a.published_at is not null and a.remove_at is null and not a.pinned) as files_expire_at
+
+-- How many stand before a waiting task is counted to a hundred and no further.
+-- name: find_task
+{shown}, case when q.state = 'ready' then (
+  select count(*) from (
+    select 1 from queue b where b.engine = q.engine and b.product = q.product and b.state = 'ready'
+      and (b.turn, b.task_id) < (q.turn, q.task_id) limit 100) before) end as queue_position
 from tasks t left join queue q on q.task_id = t.id where t.id = :id and t.account_id = :account_id
 
 -- name: task_account
 select account_id from tasks where id = :id
 
--- `files_expire_at`: when the first file of its output goes.
 -- name: show_many [sqlite]
-select t.*, q.progress,
-  (select min(a.expires_at) from artifacts a
-    where a.task_id = t.id and a.published_at is not null and a.remove_at is null and not a.pinned) as files_expire_at
+{shown}
 from tasks t left join queue q on q.task_id = t.id
 where t.id in (select value from json_each(:rows))
 -- name: show_many [postgres]
-select t.*, q.progress,
-  (select min(a.expires_at) from artifacts a
-    where a.task_id = t.id and a.published_at is not null and a.remove_at is null and not a.pinned) as files_expire_at
+{shown}
 from tasks t left join queue q on q.task_id = t.id
 where t.id in (select value::uuid from json_array_elements_text(:rows::json))
 
@@ -133,17 +132,13 @@ select count(*) as number from tasks where account_id = :account_id and created_
   and (:all_models or model in (select value from json_array_elements_text(:rows::json)))
 
 -- name: list_tasks
-select t.*, q.progress,
-  (select min(a.expires_at) from artifacts a
-    where a.task_id = t.id and a.published_at is not null and a.remove_at is null and not a.pinned) as files_expire_at
+{shown}
 from tasks t left join queue q on q.task_id = t.id
 where t.account_id = :account_id and t.id < :before and (:status = '' or t.status = :status)
   and (:model = '' or t.model = :model) and (:task_type = '' or t.task_type = :task_type)
 order by t.id desc limit :size
 
 -- name: find_by_key
-select t.*, q.progress,
-  (select min(a.expires_at) from artifacts a
-    where a.task_id = t.id and a.published_at is not null and a.remove_at is null and not a.pinned) as files_expire_at
+{shown}
 from idempotency i join tasks t on t.id = i.task_id left join queue q on q.task_id = t.id
 where i.account_id = :account_id and i.key = :key

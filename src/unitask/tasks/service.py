@@ -65,6 +65,8 @@ class Tasks:
         self._bell = Bell()
         self.watch = Watch()
         self.closing = False
+        self.held: Callable[[str], bool] = lambda _: False
+        """Tells of a staged task's id whether it has to stay staged even where there is room."""
         self._promoted_up_to = 0
         self._turns = Turns()
         self._creates: Group[Order, Task] = Group(database, self._create_many)
@@ -222,7 +224,7 @@ class Tasks:
         return works
 
     async def live(self, most: int) -> list[Ticket]:
-        """List the oldest tasks of all accounts that are ready or under way."""
+        """List the oldest tasks of all accounts that have not ended."""
         return await queue.live(self._database, most=most)
 
     async def _start(
@@ -310,7 +312,7 @@ class Tasks:
         now = self._clock.now_us()
 
         async def work(tx: Transaction) -> int:
-            steps = await promotions(tx, account_id, self._turns)
+            steps = await promotions(tx, account_id, self._turns, self.held)
             await advance(tx, steps, now)
             if steps:
                 faults.point("promote.before_commit")

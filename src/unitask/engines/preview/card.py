@@ -127,9 +127,8 @@ def _drawn(width: int, height: int, job: Job, label: Label, index: int) -> Pixel
         letters = max(6, round(min(width, height) * share))
         shown = lettering.fitted(lettering.drawable(text), letters, width * 0.9)
         place = (width / 2, height * (0.36 + 0.11 * line))
-        pencil.text(
-            place, shown, fill="white", font=lettering.font(letters), anchor="mm", stroke_width=1, stroke_fill=0
-        )
+        font = lettering.font(letters, shown)
+        pencil.text(place, shown, fill="white", font=font, anchor="mm", stroke_width=1, stroke_fill=0)
     return np.array(page, np.uint8)
 
 

@@ -109,7 +109,7 @@ def _badge(pencil: ImageDraw.ImageDraw, letters: int, box: tuple[float, float, f
     pencil.rounded_rectangle(
         (left + pad, middle - letters * 0.62, end, middle + letters * 0.62), letters * 0.25, _AMBER
     )
-    pencil.text((left + 2 * pad, middle), "PREVIEW", fill=_BAND, font=lettering.font(letters), anchor="lm")
+    pencil.text((left + 2 * pad, middle), "PREVIEW", fill=_BAND, font=lettering.font(letters, "PREVIEW"), anchor="lm")
     return end + pad * 1.5
 
 
@@ -122,4 +122,4 @@ def _line(
 ) -> None:
     left, middle, right = place
     shown = lettering.fitted(text, letters, right - left - letters * 0.5)
-    pencil.text((left, middle), shown, fill=colour, font=lettering.font(letters), anchor="lm")
+    pencil.text((left, middle), shown, fill=colour, font=lettering.font(letters, shown), anchor="lm")

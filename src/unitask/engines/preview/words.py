@@ -27,6 +27,8 @@ from unitask.engines.preview.vocabulary import (
 )
 
 _MOST_WANTED: Final = 7
+_KANA_VOICING: Final = 8
+"""The combining class of the marks that make another Japanese syllable: no accents to be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,19 @@ def read(prompt: str, negative: str = "") -> Wish:
 
 
 def _clauses(prompt: str) -> list[list[str]]:
-    plain = unicodedata.normalize("NFKD", prompt.lower())
-    plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    plain = _without_accents(prompt.lower())
     plain = english(re.sub(r"[-_'\u2019]+", " ", plain))
     for phrase, word in PHRASES.items():
         plain = re.sub(rf"\b{phrase}(s?)\b", rf"{word}\1", plain)
     for word, instead in OWN_COLOURS.items():
         plain = re.sub(rf"\b{word}\b", instead, plain)
     return [words for part in re.split(r"[,.;:!?\n]+", plain) if (words := re.findall(r"\w+", part))]
+
+
+def _without_accents(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", text)
+    kept = "".join(sign for sign in apart if unicodedata.combining(sign) in {0, _KANA_VOICING})
+    return unicodedata.normalize("NFC", kept)
 
 
 def _leave_out(wish: Wish, unwanted: Wish) -> None:

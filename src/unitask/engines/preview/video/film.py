@@ -133,7 +133,7 @@ class _Stamp:
         sheet = Image.new("RGB", (wide, high), _BAND)
         pencil = ImageDraw.Draw(sheet)
         widest = max(lettering.length(text, 100) for text in ("0:00.00", f"{self._film.frames}/{self._film.frames}"))
-        font = lettering.font(int(min(high * 0.86 / len(lines), 100 * wide / widest)))
+        font = lettering.font(int(min(high * 0.86 / len(lines), 100 * wide / widest)), of)
         for line, text in enumerate(lines):
             middle = high * (line + 0.5) / len(lines)
             pencil.text((wide - 1, middle), text, fill=_TEXT, font=font, anchor="rm")
