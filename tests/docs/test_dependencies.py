@@ -28,6 +28,7 @@ GNU = re.compile(r"\bA?GPL|GNU (Affero )?General Public", re.IGNORECASE)
 COPYLEFT = {
     "FFmpeg": r"lib(av(codec|format|util|filter|device)|sw(scale|resample))\b",
     "libgfortran": r"libgfortran\b",
+    "libgomp": r"libgomp\b",
     "libquadmath": r"libquadmath\b",
     "readline": r"libreadline\b",
     "x264": r"libx264\b",
@@ -54,6 +55,7 @@ class Brought(NamedTuple):
 
     licence: str
     run: str
+    models: str
     development: str
 
 
@@ -110,11 +112,16 @@ def locked(name: str) -> set[str]:
     return {canonical(line) for line in lines if re.match(r"[\w.-]+(\[[\w,-]+\])?==", line)}
 
 
+def server_packages() -> set[str]:
+    """Name what a server may have: every lock that is not for development, and torch, which is pinned apart."""
+    return locked("run") | locked("models") | {"torch"}
+
+
 def licences() -> dict[str, str]:
     """Read the licence of every package on the page."""
     found = {package: row.licence for package, row in direct().items()}
     for row in (Brought(*cells) for cells in read("What these bring along")):
-        found |= dict.fromkeys(listed(row.run) | listed(row.development), row.licence)
+        found |= dict.fromkeys(listed(row.run) | listed(row.models) | listed(row.development), row.licence)
     return found
 
 
@@ -172,7 +179,11 @@ def test_what_comes_along_is_what_the_locks_hold() -> None:
     rows = [Brought(*cells) for cells in read("What these bring along")]
     columns = {
         "run": (set().union(*(listed(row.run) for row in rows)), locked("run")),
-        "development only": (set().union(*(listed(row.development) for row in rows)), locked("dev") - locked("run")),
+        "models": (set().union(*(listed(row.models) for row in rows)), locked("models") - locked("run")),
+        "development only": (
+            set().union(*(listed(row.development) for row in rows)),
+            locked("dev") - locked("run") - locked("models"),
+        ),
     }
     no_offenders(
         (
@@ -218,7 +229,7 @@ def test_licences_are_those_that_the_packages_declare() -> None:
 def test_no_package_that_runs_is_under_the_gpl() -> None:
     """Unless the page names it as an allowed exception; the LGPL is another licence."""
     rows = direct()
-    said = {name: licences().get(name, "") + " " + " ".join(declared_texts(name)) for name in locked("run")}
+    said = {name: licences().get(name, "") + " " + " ".join(declared_texts(name)) for name in server_packages()}
     no_offenders(
         (
             f"{name}: {text.strip()}"
@@ -253,7 +264,7 @@ def test_copyleft_libraries_inside_wheels_are_on_the_page() -> None:
     """What the installed wheels carry has its row; nobody passes it on without knowing."""
     rows = [Inside(*cells) for cells in read("Copyleft libraries inside wheels")]
     told = {(package, library) for row in rows for package in listed(row.package) for library in listed(row.library)}
-    inside = {(package, library) for package in locked("dev") for library in carried(package)}
+    inside = {(package, library) for package in locked("dev") | server_packages() for library in carried(package)}
     no_offenders(
         (f"{package} carries {library}" for package, library in inside - told),
         "The page names every copyleft library inside an installed wheel.",
@@ -267,7 +278,7 @@ def test_a_gpl_library_in_a_wheel_that_runs_is_an_allowed_exception() -> None:
         (
             f"{row.package}: {row.library}, {row.licence}"
             for row in rows
-            if listed(row.package) & locked("run")
+            if listed(row.package) & server_packages()
             and row.licence.startswith(("GPL", "AGPL"))
             and "WITH" not in row.licence
             and "allowed exception" not in row.meaning.lower()

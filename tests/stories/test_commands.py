@@ -72,7 +72,8 @@ def test_the_catalogue_knows_which_engines_are_off(machine: Machine) -> None:
     made = {(one["model"], one["task_type"]): one for one in listed}
     assert made["tester", "do"]["engine"] == "tester"
     flux = made["Qubico/flux1-dev", "txt2img"]
-    assert (flux["engine"], flux["missing"]) == (None, "the engine preview is off (UNITASK_ENGINES)")
+    off = "the engine diffusers is off (UNITASK_ENGINES); the engine preview is off (UNITASK_ENGINES)"
+    assert (flux["engine"], flux["missing"]) == (None, off)
 
 
 def test_the_doctor_shows_settings_without_secrets(machine: Machine) -> None:
@@ -97,7 +98,7 @@ def test_the_doctor_explains_what_is_wrong_and_ends_with_1(machine: Machine) -> 
     assert "Traceback" not in ended.stderr
     troubles = ended.stdout.partition("Troubles")[2]
     assert " ! tester/needy cannot be made: needy: install the package needy-weights\n" in troubles
-    assert " ! Qubico/flux1-dev/txt2img cannot be made: the engine preview is off (UNITASK_ENGINES)\n" in troubles
+    assert " ! Qubico/flux1-dev/txt2img cannot be made: the engine diffusers is off (UNITASK_ENGINES); " in troubles
     assert " ! UNITASK_ENGINES is wrong: no engine 'testr' is installed; there are: " in troubles
     assert " ! the database cannot be reached: ConnectionRefusedError: " in troubles
 

@@ -42,7 +42,7 @@ def shelve(models: Path, card_id: str, *contents: Any, base: str = "", part: str
     """Save networks or a pipeline under a card's name, in single precision, with the manifest that makes it count."""
     folder = models / card_id
     for content in contents:
-        content.save_pretrained(folder)
+        content.save_pretrained(folder / part)
     cards = models / "cards"
     cards.mkdir(parents=True, exist_ok=True)
     (cards / f"{card_id}.toml").write_text(CARD.format(card_id=card_id, base=base, part=part) + lines)

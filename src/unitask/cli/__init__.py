@@ -5,7 +5,7 @@ import sys
 import click
 
 from unitask import __version__
-from unitask.cli import accounts, books, catalogue, credit, doctor, keys, plans, server, worker
+from unitask.cli import accounts, books, catalogue, credit, doctor, keys, models, plans, server, worker
 from unitask.kit.errors import UnitaskError
 
 
@@ -30,6 +30,7 @@ for command in (
     books.ledger,
     books.audit,
     catalogue.catalogue,
+    models.models,
     doctor.doctor,
 ):
     commands.add_command(command)

@@ -94,12 +94,19 @@ def _products(settings: Settings) -> list[str]:
     allowed = frozenset(settings.engines) if settings.engines is not None else None
     shelf = Shelf(settings.models_folder)
     troubles = []
+    better: dict[str, list[str]] = {}
     for product in Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days):
         choice = choose(product, allowed, shelf)
         if choice.recipe:
             click.echo(f"   {product.key:48} {choice.recipe.level} by {choice.recipe.engine}")
+            if choice.missing:
+                better.setdefault(choice.missing, []).append(product.key)
         else:
             troubles.append(f"{product.key} cannot be made: {choice.missing}")
+    if better:
+        click.echo("\nWhat would be made better")
+    for missing, keys in better.items():
+        click.echo(f"   {', '.join(keys)}\n      {missing}")
     return troubles
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from unitask.kit.errors import Unavailable
-from unitask.weights.card import Card, read_cards
+from unitask.weights.card import Card, LoraCard, read_cards, read_loras
 
 MANIFEST: Final = "unitask.json"
 _LORA_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -43,6 +43,11 @@ class Shelf:
     def cards(self) -> dict[str, Card]:
         """Every card by its id."""
         return read_cards(self.folder / "cards")
+
+    @cached_property
+    def loras(self) -> dict[tuple[str, str], LoraCard]:
+        """Every LoRA of which a source is known, by family and name. A file without a card is one as well."""
+        return read_loras(self.folder / "cards")
 
     def has(self, card_id: str) -> bool:
         """Tell whether the weights of a card lie here, complete when they came."""

@@ -26,7 +26,7 @@ class Part:
 
     card: Card
     root: Path
-    subfolder: str
+    name: str
     library: str
     class_name: str
     digest: str
@@ -48,14 +48,14 @@ class Part:
         try:
             network = kind.from_pretrained(
                 self.root,
-                **({"subfolder": self.subfolder} if self.subfolder else {}),
+                subfolder=self.name,
                 torch_dtype=_COMPUTED[self.card.dtype],
                 local_files_only=True,
                 use_safetensors=True,
             )
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise EngineFailure(
-                f"the weights of {self.card.id} cannot be read ({self.subfolder or self.class_name}); "
+                f"the weights of {self.card.id} cannot be read ({self.name}); "
                 f"look for the damage with: unitask models check {self.card.id}",
                 raw_message=f"{type(error).__name__}: {error}"[:500],
             ) from error
@@ -101,13 +101,12 @@ class Model:
         for name, value in _index(card, root).items():
             if isinstance(value, list):
                 library, class_name = value
-                subfolder = "" if name == card.part else name
                 if not library:
                     continue  # left to the base
-                if part := _part(card, root, manifest, (subfolder, library, class_name)):
+                if part := _part(card, root, manifest, (name, library, class_name)):
                     parts[name] = part
-                elif (root / subfolder).is_dir():
-                    small[name] = root / subfolder, library, class_name
+                elif (root / name).is_dir():
+                    small[name] = root / name, library, class_name
             elif not name.startswith("_"):
                 numbers[name] = value
         return cls(card, parts, small, numbers)
@@ -134,7 +133,7 @@ class Model:
 
 def _index(card: Card, root: Path) -> dict[str, Any]:
     """Read which parts a folder has: a pipeline's index, or the head of the one part that the card says it is."""
-    path = root / ("config.json" if card.part else INDEX)
+    path = root / card.part / "config.json" if card.part else root / INDEX
     try:
         said: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if not card.part:
@@ -152,8 +151,8 @@ def _index(card: Card, root: Path) -> dict[str, Any]:
 
 def _part(card: Card, root: Path, manifest: Manifest, entry: tuple[str, str, str]) -> Part | None:
     """Describe a network; None for what has no weights, such as a tokenizer."""
-    subfolder, library, class_name = entry
-    prefix = f"{subfolder}/" if subfolder else ""
+    name, library, class_name = entry
+    prefix = f"{name}/"
     files = {
         path.removeprefix(prefix): file
         for path, file in sorted(manifest.files.items())
@@ -167,7 +166,7 @@ def _part(card: Card, root: Path, manifest: Manifest, entry: tuple[str, str, str
     )
     digest = hashlib.sha256(said.encode()).hexdigest()
     size_bytes = sum(file.size_bytes for file in weights.values())
-    return Part(card, root, subfolder, library, class_name, digest, size_bytes)
+    return Part(card, root, name, library, class_name, digest, size_bytes)
 
 
 def _class(library: str, class_name: str) -> Any:
