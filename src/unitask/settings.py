@@ -88,6 +88,11 @@ class Settings(BaseSettings):
     )
     pin_limit_bytes: int = Field(2**30, ge=0, description="Bytes of files that an account may pin; 0 for none.")
     slots: int = Field(1, ge=1, le=256, description="Tasks that one worker runs at the same time.")
+    devices: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        None,
+        description="Devices in use by engines that keep one, such as cuda:0,cuda:1. Default: all that they find.",
+    )
+    batch: int = Field(4, ge=1, le=64, description="Tasks that one device is given at a time; 1: one after another.")
     models: Path | None = Field(None, description="Folder of the weights of models. Default: in the data folder.")
     engines: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         None, description="Engines in use, separated by commas. Default: all that are installed."
@@ -123,7 +128,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("engines", "trusted_proxies", mode="before")
+    @field_validator("devices", "engines", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value

@@ -34,6 +34,26 @@ async def test_an_attempt_past_its_deadline_is_taken_from_a_living_worker(
     assert json.loads((await customer.see(task.id)).logs) == ["attempt 1: the attempt did not end in time"]
 
 
+async def test_an_attempt_that_waits_in_its_worker_has_its_whole_time_later(
+    services: Services, clock: ManualClock, customer: Customer, worker: HandWorker
+) -> None:
+    """Its time begins when the worker begins it; of the others nothing changes."""
+    waits, runs = await customer.order(), await customer.order()
+    works = await worker.claim(2)
+    waiting = [(work.task_id, work.attempt) for work in works if work.task_id == waits.id]
+    limit_s = services.catalogue.by_key("Qubico/flux1-dev/txt2img").limit_s
+    clock.pass_s(limit_s)
+    await worker.beat(waiting=[*waiting, (runs.id, 7)])
+    clock.pass_s(GRACE_S + 0.1)
+    await worker.beat()
+    assert await services.tasks.reap() == 1
+    assert [task_id for task_id, _, _ in await worker.beat()] == [waits.id]
+    clock.pass_s(limit_s)
+    await worker.beat()
+    assert await services.tasks.reap() == 1
+    assert (await customer.see(waits.id)).status is Status.PENDING
+
+
 @pytest.mark.parametrize("status", [Status.PENDING, Status.STAGED, Status.PROCESSING])
 async def test_a_task_past_its_deadline_fails_wherever_it_stands(
     services: Services, clock: ManualClock, worker: HandWorker, status: Status

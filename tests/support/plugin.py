@@ -29,11 +29,11 @@ def install(folder: Path, module: Path, **groups: Mapping[str, str]) -> dict[str
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))}
 
 
-def install_plugin(folder: Path) -> dict[str, str]:
-    """Install the engine `tester`, and `needy` that always lacks something, with their products; see `tester.py`."""
-    return install(
-        folder,
-        TESTER,
-        engines={"tester": "ENGINE", "needy": "NEEDY"},
-        products={"tester": "PRODUCTS"},
-    )
+def install_plugin(folder: Path, *, keeper: bool = False) -> dict[str, str]:
+    """Install the engine `tester`, and `needy` that always lacks something, with their products; see `tester.py`.
+
+    `keeper` too if wanted: every worker would start a process for each of its devices.
+    """
+    engines = {"tester": "ENGINE", "needy": "NEEDY"} | ({"keeper": "KEEPER"} if keeper else {})
+    products = {"tester": "PRODUCTS"} | ({"keeper": "KEPT"} if keeper else {})
+    return install(folder, TESTER, engines=engines, products=products)

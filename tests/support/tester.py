@@ -11,14 +11,14 @@ import resource
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from unitask.kit.errors import EngineFailure
-from unitask.spec.engine import Job, Output
+from unitask.kit.errors import EngineFailure, TaskFailure
+from unitask.spec.engine import Job, Output, Work
 from unitask.spec.media import Image, Media
 from unitask.spec.price import Price
 from unitask.spec.product import Example, Input, Product, Recipe
@@ -46,6 +46,7 @@ class Do(Input):
         "hang",
         "hang_in_c",
         "many_warnings",
+        "memory_limit",
         "nan",
         "nonsense",
         "print_noise",
@@ -56,6 +57,7 @@ class Do(Input):
         "slow_save",
         "slow_steps",
         "start_program",
+        "wait_for_file",
     ] = "ok"
     image: Image = ""
     seed: int = -1
@@ -63,6 +65,7 @@ class Do(Input):
     steps: int = Field(10, ge=1, le=10_000)
     size_bytes: int = Field(1000, ge=8)
     marker: str = Field("", description="A path: a file that tells the attempts of one task apart, or a pid.")
+    together: str = Field("", description="What the engine `keeper` makes at once; empty: alone.")
 
 
 class Done(BaseModel):
@@ -153,6 +156,10 @@ def _many_warnings(_: Do, job: Job) -> dict[str, Any]:
     return {}
 
 
+def _memory_limit(_: Do, __: Job) -> dict[str, Any]:
+    return {"limit_bytes": resource.getrlimit(resource.RLIMIT_DATA)[0]}
+
+
 def _nan(_: Do, __: Job) -> dict[str, Any]:
     return {"number": float("nan")}
 
@@ -208,6 +215,13 @@ def _start_program(inputs: Do, job: Job) -> dict[str, Any]:
     return {}
 
 
+def _wait_for_file(inputs: Do, job: Job) -> dict[str, Any]:
+    while not Path(inputs.marker).exists():
+        job.progress(0.5, f"waits in {os.getpid()}")
+        time.sleep(0.02)
+    return {}
+
+
 _DEEDS: dict[str, Callable[[Do, Job], dict[str, Any]]] = {
     name.removeprefix("_"): deed
     for name, deed in list(globals().items())
@@ -229,6 +243,7 @@ class TesterEngine:
         (job.scratch / "left-behind.bin").write_bytes(b"x" * 1000)
         said = _DEEDS[inputs.do](inputs, job)
         said |= {"seed": job.seed, "pid": os.getpid(), "scratch": str(job.scratch), "made": job.recipe.make}
+        said |= {"device": os.environ.get("UNITASK_DEVICE", ""), "together": [job.task_id]}
         measures = {product.price.unit: float("nan")} if inputs.do == "nan" else {}
         return Output({"image_url": said.pop("image_url", ""), "said": said}, measures)
 
@@ -241,6 +256,43 @@ class NeedyEngine(TesterEngine):
     def missing(self) -> str | None:
         """Say so."""
         return "install the package needy-weights"
+
+
+class KeeperEngine(TesterEngine):
+    """Satisfies `unitask.spec.engine.BatchEngine`, on the devices that `TESTER_DEVICES` names."""
+
+    name = "keeper"
+    most_in_batch = 3
+
+    def devices(self) -> tuple[str, ...]:
+        """List them."""
+        return tuple(os.environ.get("TESTER_DEVICES", "fake:0,fake:1").split(","))
+
+    def batch_key(self, product: Product, inputs: Any, recipe: Recipe) -> str | None:
+        """Do as the input says."""
+        del product, recipe
+        return inputs.together or None
+
+    def run_batch(self, works: Sequence[Work]) -> list[Output | TaskFailure]:
+        """Wait until each may go on, as if all were in one computation; then do what each input says."""
+        waiting = [work for work in works if work.inputs.do == "wait_for_file"]
+        while not all(Path(work.inputs.marker).exists() for work in waiting):
+            for work in waiting:
+                work.job.progress(0.5, f"waits with {len(works)} in {os.getpid()}")
+            time.sleep(0.02)
+        results: list[Output | TaskFailure] = []
+        for work in works:
+            try:
+                output = self.run(work.product, work.inputs, work.job)
+                output.fields["said"]["together"] = [one.job.task_id for one in works]
+                results.append(output)
+            except TaskFailure as error:
+                results.append(error)
+        return results
+
+
+if os.environ.get("TESTER_BROKEN") and os.environ.get("UNITASK_DEVICE"):
+    sys.exit("this device is broken")
 
 
 def _product(task_type: str, *, engine: str = "tester", limit_s: int = 60) -> Product:
@@ -262,4 +314,6 @@ def _product(task_type: str, *, engine: str = "tester", limit_s: int = 60) -> Pr
 
 ENGINE = TesterEngine()
 NEEDY = NeedyEngine()
+KEEPER = KeeperEngine()
 PRODUCTS = (_product("do"), _product("brief", limit_s=1), _product("needy", engine="needy"))
+KEPT = (_product("kept", engine="keeper"),)

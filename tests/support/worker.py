@@ -1,5 +1,6 @@
 """A worker made of plain calls: what a test needs to move tasks along without processes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from unitask.app import Services
@@ -22,9 +23,13 @@ class HandWorker:
         self.id = worker_id
         self._engines = engines
 
-    async def beat(self, work: Work | None = None, progress: float = 0) -> list[tuple[str, int, bool]]:
+    async def beat(
+        self, work: Work | None = None, progress: float = 0, waiting: Sequence[tuple[str, int]] = ()
+    ) -> list[tuple[str, int, bool]]:
         said = [Progress(work.task_id, work.attempt, progress, "")] if work else []
-        held = await self._tasks.beat(worker_id=self.id, name=self.id, engines=self._engines, progress=said)
+        held = await self._tasks.beat(
+            worker_id=self.id, name=self.id, engines=self._engines, progress=said, waiting=waiting
+        )
         return [(one.task_id, one.attempt, one.cancel_requested) for one in held]
 
     async def claim(self, most: int = 1) -> list[Work]:

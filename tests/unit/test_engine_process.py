@@ -50,7 +50,7 @@ class Bench:
     engine: EngineProcess
     store: Store
     reach: Reach = field(
-        default_factory=lambda: Reach("http://unitask.test/files/", "http://127.0.0.1:9/files/", False)
+        default_factory=lambda: Reach(Path("models"), "http://unitask.test/files/", "http://127.0.0.1:9/files/", False)
     )
 
     async def run(self, task: ClaimedTask | Attempt, within_s: float = 30) -> SettleRequest:

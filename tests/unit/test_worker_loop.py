@@ -1,18 +1,15 @@
-"""The worker's loop against an API that a test writes: what no real API can be made to do at the right moment."""
+"""The worker's loop against an API that a test writes."""
 
 import asyncio
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support.plugin import install_plugin
 from support.wait import seen
+from support.written_api import WrittenApi, task
 from unitask.kit.errors import Unavailable
-from unitask.spec import protocol
 from unitask.worker.client import Rejected
 from unitask.worker.service import Options, Worker
 
@@ -20,6 +17,8 @@ OPTIONS = Options(
     api_url="http://127.0.0.1:9",
     slots=1,
     engines=("tester",),
+    devices={},
+    batch=1,
     memory_bytes=0,
     allow_private=False,
     models=Path("models"),
@@ -31,56 +30,6 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let engine processes find the engine `tester`."""
     for name, value in install_plugin(tmp_path / "plugin").items():
         monkeypatch.setenv(name, value)
-
-
-def task(number: int, do: str = "ok", **inputs: Any) -> protocol.ClaimedTask:
-    """Write a task for the engine `tester`."""
-    return protocol.ClaimedTask(
-        task_id=f"0192f0c0-0000-7000-8000-{number:012}",
-        attempt=1,
-        model="tester",
-        task_type="do",
-        engine="tester",
-        input={"do": do, **inputs},
-        seconds_left=30,
-    )
-
-
-@dataclass
-class WrittenApi:
-    """Gives out its tasks one by one and keeps the reports; `on_...` may raise in place of an answer."""
-
-    tasks: list[protocol.ClaimedTask] = field(default_factory=list)
-    reports: list[protocol.SettleRequest] = field(default_factory=list)
-    on_claim: Callable[[], None] = lambda: None
-    on_settle: Callable[[], None] = lambda: None
-    given: list[protocol.HeldTask] = field(default_factory=list)
-    tries: int = 0
-
-    async def beat(self, request: protocol.BeatRequest) -> protocol.BeatAnswer:
-        """Let the worker keep what it was given."""
-        del request
-        return protocol.BeatAnswer(held=self.given, files_url="http://unitask.test/files/", next_in_s=0.1)
-
-    async def claim(self, request: protocol.ClaimRequest) -> list[protocol.ClaimedTask]:
-        """Give the next task; when there are no more, wait as the real one does."""
-        self.on_claim()
-        if not self.tasks:
-            await asyncio.Event().wait()
-        claimed = self.tasks[: request.most]
-        self.tasks = self.tasks[request.most :]
-        self.given += [
-            protocol.HeldTask(task_id=one.task_id, attempt=one.attempt, cancel_requested=False) for one in claimed
-        ]
-        return claimed
-
-    async def settle(self, report: protocol.SettleRequest) -> bool:
-        """Take a report."""
-        self.tries += 1
-        self.on_settle()
-        self.reports.append(report)
-        self.given = [one for one in self.given if one.task_id != report.task_id]
-        return True
 
 
 def rejected() -> None:

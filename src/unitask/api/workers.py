@@ -64,7 +64,13 @@ async def beat(request: Request) -> JsonAnswer:
     sign = await _read(request, protocol.BeatRequest)
     progress = [Progress(one.task_id, one.attempt, one.progress, one.note) for one in sign.progress]
     unitask = services(request)
-    held = await unitask.tasks.beat(worker_id=sign.worker_id, name=sign.name, engines=sign.engines, progress=progress)
+    held = await unitask.tasks.beat(
+        worker_id=sign.worker_id,
+        name=sign.name,
+        engines=sign.engines,
+        progress=progress,
+        waiting=[(one.task_id, one.attempt) for one in sign.progress if one.waiting],
+    )
     answer = [
         protocol.HeldTask(task_id=one.task_id, attempt=one.attempt, cancel_requested=one.cancel_requested)
         for one in held

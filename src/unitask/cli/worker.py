@@ -13,7 +13,8 @@ from unitask.kit.errors import Unavailable
 from unitask.kit.process import die_with_parent
 from unitask.settings import Settings, WrongSetting
 from unitask.worker.client import ApiClient
-from unitask.worker.service import Options, Worker, usable_engines
+from unitask.worker.installed import devices_of, usable_engines
+from unitask.worker.service import Options, Worker
 
 
 @click.command()
@@ -38,6 +39,8 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
         api_url=settings.api_url,
         slots=settings.slots,
         engines=engines,
+        devices=devices_of(engines, settings.devices),
+        batch=settings.batch,
         memory_bytes=settings.engine_memory_bytes,
         allow_private=settings.allow_private_networks,
         models=settings.models_folder,

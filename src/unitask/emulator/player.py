@@ -29,7 +29,7 @@ from unitask.tasks.model import Failure, Outcome, Work
 from unitask.tasks.service import WORK
 from unitask.webhooks.deliver import Deliverer
 from unitask.worker import messages
-from unitask.worker.child import run
+from unitask.worker.making import run
 
 _MOST: Final = 5000
 _POLL_S: Final = 1.0
@@ -206,7 +206,7 @@ class Player:
         desk = _Desk(services, work, asyncio.get_running_loop())
         with tempfile.TemporaryDirectory(prefix="unitask-") as scratch:
             order = messages.Run(
-                task_id=work.task_id,
+                of=messages.Name(work.task_id, work.attempt),
                 model=work.model,
                 task_type=work.task_type,
                 engine=work.engine,
@@ -245,9 +245,9 @@ class _Desk:
         try:
             file = await store.store(_chunks(word.path), extension=word.extension, limit_bytes=_FILE_LIMIT_BYTES)
             await self._services.tasks.add_output(file, task_id=work.task_id, attempt=work.attempt)
-            self.saved.put(messages.Saved(reference=file.reference))
+            self.saved.put(messages.Saved(of=word.of, reference=file.reference))
         except (UnitaskError, OSError) as error:
-            self.saved.put(messages.Saved(reference="", why=str(error)))
+            self.saved.put(messages.Saved(of=word.of, reference="", why=str(error)))
 
 
 async def _chunks(path: str) -> AsyncIterator[bytes]:

@@ -135,6 +135,18 @@ where queue.task_id = r.task_id and queue.attempt = r.attempt and queue.state = 
   and (queue.progress <> r.progress or queue.note <> r.note)
 returning queue.task_id, has_webhook
 
+-- The time of an attempt that waits in its worker has not begun.
+-- name: put_off [sqlite]
+update queue set attempt_deadline = :now + (l.value ->> 'limit_us') from json_each(:rows) r cross join json_each(:lanes) l
+where queue.task_id = (r.value ->> 0) and queue.attempt = (r.value ->> 1) and queue.state = 'processing'
+  and queue.product = (l.value ->> 'product') and queue.engine = (l.value ->> 'engine')
+-- name: put_off [postgres]
+update queue set attempt_deadline = :now::bigint + l.limit_us
+from json_array_elements(:rows::json) r,
+  json_to_recordset(:lanes::json) as l(product text, engine text, limit_us bigint)
+where queue.task_id = (r ->> 0)::uuid and queue.attempt = (r ->> 1)::int and queue.state = 'processing'
+  and queue.product = l.product and queue.engine = l.engine
+
 -- name: held_by
 select task_id, attempt, cancel_requested from queue where worker_id = :worker_id and state = 'processing'
 

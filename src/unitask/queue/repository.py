@@ -142,6 +142,12 @@ async def note_progress(tx: Transaction, progress: Sequence[Progress]) -> list[s
     return [row["task_id"] for row in rows if row["has_webhook"]]
 
 
+async def put_off(tx: Transaction, waiting: Sequence[tuple[str, int]], *, lanes: Sequence[Lane], now: int) -> None:
+    """Give attempts that have not begun yet their whole time from now on."""
+    if waiting:
+        await tx.execute(SQL.put_off, rows=list(waiting), lanes=list(lanes), now=now)
+
+
 async def held_by(tx: Transaction, worker_id: str) -> list[Held]:
     """List what a worker holds."""
     rows = await tx.fetch(SQL.held_by, worker_id=worker_id)

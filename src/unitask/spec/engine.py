@@ -1,10 +1,11 @@
 """What an engine is, what it is given and what it gives back."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from unitask.kit.errors import TaskFailure
 from unitask.spec.media import Media
 from unitask.spec.product import Input, Product, Recipe
 
@@ -23,7 +24,10 @@ class Job(Protocol):
 
     @property
     def cancelled(self) -> bool:
-        """Whether the client took the order back; `progress` raises `Cancelled` then."""
+        """Whether the client took the order back; `progress` raises `Cancelled` then.
+
+        In a batch only when all its clients did: one that goes disturbs no other, and its result is dropped.
+        """
 
     @property
     def seconds_left(self) -> float:
@@ -64,7 +68,11 @@ class Output:
 
 
 class Engine(Protocol):
-    """Makes media. Synchronous; runs in a child process that may be killed at any time."""
+    """Makes media. Synchronous; runs in a child process that may be killed at any time.
+
+    One that also satisfies `DeviceEngine` runs in processes that keep a device, one that satisfies `BatchEngine` makes
+    several works at once there. All others have nothing to do with either.
+    """
 
     name: str
 
@@ -76,5 +84,49 @@ class Engine(Protocol):
 
         Raises:
             TaskFailure: with a sentence for the client.
+
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One attempt of a batch: what `Engine.run` is given."""
+
+    product: Product
+    inputs: Input
+    job: Job
+
+
+@runtime_checkable
+class DeviceEngine(Engine, Protocol):
+    """An engine that holds much on a device. Its process is the only one of the worker there, and lives on."""
+
+    def devices(self) -> tuple[str, ...]:
+        """List the devices of this machine that it can run on, such as `("cuda:0", "cuda:1")` or `("cpu",)`.
+
+        Asked once, by the worker itself: it takes seconds at most and imports nothing heavy; `unitask.kit.devices`
+        helps. The process of each device finds in its environment `UNITASK_DEVICE`, what it calls its device: of
+        `cuda:N` it sees no other and calls it `cuda:0`; any other name is as it is here. No memory limit is set.
+        """
+
+
+@runtime_checkable
+class BatchEngine(DeviceEngine, Protocol):
+    """A device engine that makes several works at once when they agree in what it says they must agree in."""
+
+    most_in_batch: int
+    """The most works of one batch."""
+
+    def batch_key(self, product: Product, inputs: Input, recipe: Recipe) -> Hashable | None:
+        """Say what works of one batch have in common; those with equal keys may go together, None goes alone."""
+
+    def run_batch(self, works: Sequence[Work]) -> list[Output | TaskFailure]:
+        """Make two works or more with equal keys; one goes by `run`. Gives one result a work, in their order.
+
+        What `job.fetch` and `job.save` raise is the failure of that work alone: catch it and put it into the list.
+        `job.progress` raises `Cancelled` only when nobody wants any of the results; what is raised from here fails all.
+
+        Raises:
+            TaskFailure: with a sentence for all the clients.
 
         """

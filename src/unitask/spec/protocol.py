@@ -51,12 +51,13 @@ class ClaimAnswer(BaseModel):
 
 
 class AttemptProgress(BaseModel):
-    """How far an attempt is, 0 to 1."""
+    """How far an attempt is, 0 to 1. `waiting`: it has not begun, and the time that it may take does not count yet."""
 
     task_id: TaskId
     attempt: AttemptNumber
     progress: float = Field(ge=0, le=1)
     note: Text = Field("", max_length=200)
+    waiting: bool = False
 
 
 class BeatRequest(BaseModel):

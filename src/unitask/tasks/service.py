@@ -258,14 +258,24 @@ class Tasks:
         ]
 
     async def beat(
-        self, *, worker_id: str, name: str, engines: Sequence[str], progress: Sequence[Progress]
+        self,
+        *,
+        worker_id: str,
+        name: str,
+        engines: Sequence[str],
+        progress: Sequence[Progress],
+        waiting: Sequence[tuple[str, int]] = (),
     ) -> list[Held]:
-        """Renew a worker's lease and note its progress; the answer lists what it still holds."""
+        """Renew a worker's lease and note its progress; the answer lists what it still holds.
+
+        `waiting`: tasks and attempts that it has not begun; their time begins later.
+        """
         now = self._clock.now_us()
 
         async def work(tx: Transaction) -> list[Held]:
             until = now + int(self._rules.lease_s * SECOND_US)
             await queue.beat(tx, worker_id=worker_id, name=name, engines=engines, now=now, lease_until=until)
+            await queue.put_off(tx, waiting, lanes=self._lanes(engines) if waiting else [], now=now)
             moved = await queue.note_progress(tx, progress)
             await announce(tx, [(task_id, PROGRESS) for task_id in moved], now)
             return await queue.held_by(tx, worker_id)

@@ -13,9 +13,10 @@ from unitask.kit.errors import Unavailable
 from unitask.spec import protocol
 from unitask.worker import messages
 from unitask.worker.client import ApiClient, Rejected
-from unitask.worker.process import EngineProcess
+from unitask.worker.process import EngineProcess, Seat
 
 CANCEL_GRACE_S: Final = 2.0
+_LOOK_S: Final = 0.5
 _UPLOAD_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,14 @@ class Reach:
 
 @dataclass(slots=True)
 class Attempt:
-    """A claimed task while it is this worker's. `end`: what has to be reported of it, as soon as that is known."""
+    """A claimed task while it is this worker's. `end`: what has to be reported of it, as soon as that is known.
+
+    `scratch` is its folder: removed when it ends, or by whoever runs attempts together when the last has ended.
+    """
 
     task: protocol.ClaimedTask
+    seat: Seat | None = None
+    scratch: Path | None = None
     fraction: float = 0.0
     note: str = ""
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,14 +52,24 @@ class Attempt:
     end: protocol.SettleRequest | None = None
 
     @property
-    def name(self) -> tuple[str, int]:
+    def name(self) -> messages.Name:
         """Task and attempt: what the API knows it by."""
-        return self.task.task_id, self.task.attempt
+        return messages.Name(self.task.task_id, self.task.attempt)
+
+    @property
+    def extra(self) -> dict[str, object]:
+        """What the log says of it in every line."""
+        task = self.task
+        return {"task_id": task.task_id, "attempt": task.attempt, "product": f"{task.model}/{task.task_type}"}
 
     def report(self) -> protocol.AttemptProgress:
         """Say how far it is."""
         return protocol.AttemptProgress(
-            task_id=self.task.task_id, attempt=self.task.attempt, progress=self.fraction, note=self.note
+            task_id=self.task.task_id,
+            attempt=self.task.attempt,
+            progress=self.fraction,
+            note=self.note,
+            waiting=self.seat is None or self.seat.began is None,
         )
 
 
@@ -63,40 +79,56 @@ def failed(task: protocol.ClaimedTask, message: str, **details: object) -> proto
     return protocol.SettleRequest(task_id=task.task_id, attempt=task.attempt, failure=failure)
 
 
-async def run(attempt: Attempt, engine: EngineProcess, client: ApiClient, reach: Reach) -> protocol.SettleRequest:
-    """Run an attempt in an engine process; the process may be dead afterwards."""
-    scratch = Path(tempfile.mkdtemp(prefix="unitask-"))
-    task = attempt.task
+async def run(
+    attempt: Attempt, engine: EngineProcess, client: ApiClient, reach: Reach
+) -> protocol.SettleRequest | None:
+    """Run an attempt in an engine process; the process may be dead afterwards. None: it was, before the attempt began.
+
+    Others may run in the process, and those that began with this one share its end if the process dies or is killed.
+    """
+    attempt.scratch = scratch = Path(tempfile.mkdtemp(prefix="unitask-"))
     try:
-        await engine.send(
-            messages.Run(
-                task_id=task.task_id,
-                model=task.model,
-                task_type=task.task_type,
-                engine=task.engine,
-                input=task.input,
-                seconds_left=task.seconds_left,
-                scratch=str(scratch),
-                models=str(reach.models),
-                files_url=reach.files_url,
-                own_files_url=reach.own_files_url,
-                allow_private=reach.allow_private,
-            )
-        )
-        return await _within_limits(attempt, engine, client)
+        with engine.seat(attempt.name) as attempt.seat:
+            try:
+                await engine.send(_order(attempt, scratch, reach))
+                return await _within_limits(attempt, attempt.seat, engine, client)
+            except BaseException:
+                await engine.kill()
+                raise
     finally:
-        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        # The engine may write into it as long as it makes others together with this one.
+        if not (engine.alive and engine.runs_others(attempt.name)):
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
-async def _within_limits(attempt: Attempt, engine: EngineProcess, client: ApiClient) -> protocol.SettleRequest:
+def _order(attempt: Attempt, scratch: Path, reach: Reach) -> messages.Run:
+    task = attempt.task
+    return messages.Run(
+        of=attempt.name,
+        model=task.model,
+        task_type=task.task_type,
+        engine=task.engine,
+        input=task.input,
+        seconds_left=task.seconds_left,
+        scratch=str(scratch),
+        models=str(reach.models),
+        files_url=reach.files_url,
+        own_files_url=reach.own_files_url,
+        allow_private=reach.allow_private,
+    )
+
+
+async def _within_limits(
+    attempt: Attempt, seat: Seat, engine: EngineProcess, client: ApiClient
+) -> protocol.SettleRequest | None:
     """Wait for the end, the deadline or a cancel that is not obeyed, whichever comes first."""
     task = attempt.task
-    listening = asyncio.create_task(_listen(attempt, engine, client), name=f"listen-{task.task_id}")
-    cancelled = asyncio.create_task(_insist(attempt, engine), name=f"cancel-{task.task_id}")
+    listening = asyncio.create_task(_listen(attempt, seat, engine, client), name=f"listen-{task.task_id}")
+    cancelled = asyncio.create_task(_insist(attempt, seat, engine), name=f"cancel-{task.task_id}")
+    overdue = asyncio.create_task(_overdue(task, seat, engine), name=f"deadline-{task.task_id}")
+    watching = {listening, cancelled, overdue}
     try:
-        done, _ = await asyncio.wait(
-            {listening, cancelled}, timeout=max(0.0, task.seconds_left), return_when=asyncio.FIRST_COMPLETED
-        )
+        done, _ = await asyncio.wait(watching, return_when=asyncio.FIRST_COMPLETED)
         if listening in done:
             return listening.result()
         await engine.kill()
@@ -105,26 +137,44 @@ async def _within_limits(attempt: Attempt, engine: EngineProcess, client: ApiCli
         limit = round(task.seconds_left)
         return failed(task, f"the engine did not finish within {limit} s", raw_message="attempt deadline passed")
     finally:
-        for side_task in (listening, cancelled):
+        for side_task in watching:
             side_task.cancel()
-        await asyncio.gather(listening, cancelled, return_exceptions=True)
+        await asyncio.gather(*watching, return_exceptions=True)
 
 
-async def _insist(attempt: Attempt, engine: EngineProcess) -> None:
-    """Pass a cancel on; returns when the engine has had its time to obey."""
+async def _overdue(task: protocol.ClaimedTask, seat: Seat, engine: EngineProcess) -> None:
+    """Return when the attempt has had its time."""
+    while True:
+        left_s = engine.seconds_left(seat, task.seconds_left)
+        if left_s <= 0:
+            return
+        await asyncio.sleep(min(left_s, _LOOK_S))
+
+
+async def _insist(attempt: Attempt, seat: Seat, engine: EngineProcess) -> None:
+    """Pass a cancel on; returns when the engine has had its time to obey and works for nobody else."""
     await attempt.cancel.wait()
-    await engine.send(messages.Cancel())
-    await asyncio.sleep(0 if attempt.lost else CANCEL_GRACE_S)
+    seat.wanted = False
+    await engine.send(messages.Cancel(of=attempt.name))
+    # What a device holds is worth two seconds, even for a result that would come to nothing.
+    grace_s = CANCEL_GRACE_S if engine.device or not attempt.lost else 0
+    while True:
+        await asyncio.sleep(grace_s)
+        if not engine.runs_others(attempt.name, wanted=True):
+            return
+        grace_s = _LOOK_S
 
 
-async def _listen(attempt: Attempt, engine: EngineProcess, client: ApiClient) -> protocol.SettleRequest:
+async def _listen(
+    attempt: Attempt, seat: Seat, engine: EngineProcess, client: ApiClient
+) -> protocol.SettleRequest | None:
     task = attempt.task
-    async for word in engine.words():
+    async for word in engine.words(seat):
         match word:
             case messages.Progress(fraction=fraction, note=note):
                 attempt.fraction, attempt.note = fraction, note
             case messages.Save(path=path, extension=extension):
-                await engine.send(await _store(task, client, Path(path), extension))
+                await engine.send(await _store(attempt, client, Path(path), extension))
             case messages.Done(output=output, measures=measures, warnings=warnings):
                 return protocol.SettleRequest(
                     task_id=task.task_id,
@@ -135,16 +185,13 @@ async def _listen(attempt: Attempt, engine: EngineProcess, client: ApiClient) ->
                 )
             case messages.Broke() as broke:
                 if broke.spent:
-                    await engine.kill()
-                report = failed(
-                    task,
-                    broke.message[:2000],
-                    raw_message=broke.raw_message[:8000],
-                    number=broke.number,
-                    retryable=broke.retryable,
-                )
-                return report.model_copy(update={"warnings": broke.warnings})
+                    await engine.ended()
+                return _broken(task, broke)
+            case messages.Started():
+                log.info("started", extra=attempt.extra)
     how = await engine.ended()
+    if seat.began is None and engine.proven:
+        return None
     return failed(
         task,
         f"the engine's process ended unexpectedly ({how})",
@@ -153,13 +200,24 @@ async def _listen(attempt: Attempt, engine: EngineProcess, client: ApiClient) ->
     )
 
 
-async def _store(task: protocol.ClaimedTask, client: ApiClient, path: Path, extension: str) -> messages.Saved:
+def _broken(task: protocol.ClaimedTask, broke: messages.Broke) -> protocol.SettleRequest:
+    report = failed(
+        task,
+        broke.message[:2000],
+        raw_message=broke.raw_message[:8000],
+        number=broke.number,
+        retryable=broke.retryable,
+    )
+    return report.model_copy(update={"warnings": broke.warnings})
+
+
+async def _store(attempt: Attempt, client: ApiClient, path: Path, extension: str) -> messages.Saved:
     try:
-        reference = await _upload(task, client, path, extension)
+        reference = await _upload(attempt.task, client, path, extension)
     except (Unavailable, Rejected, OSError) as error:
-        return messages.Saved(reference="", why=str(error))
+        return messages.Saved(of=attempt.name, reference="", why=str(error))
     faults.point("run.saved")
-    return messages.Saved(reference=reference)
+    return messages.Saved(of=attempt.name, reference=reference)
 
 
 async def _upload(task: protocol.ClaimedTask, client: ApiClient, path: Path, extension: str) -> str:

@@ -1,131 +1,82 @@
-"""The engine process: runs one attempt after another until its parent lets go. May be killed at any time.
+"""The engine process: runs one attempt after another, or several together, until its parent lets go.
 
-It has no token and no database: what it may do is fetch under guard, and ask its parent to store a file.
+May be killed at any time. It has no token and no database: what it may do is fetch under guard, and ask its parent to
+store a file.
 """
 
 import os
 import queue
 import socket
 import sys
-import threading
-import traceback
-from pathlib import Path
+import time
+from typing import Final
 
 from unitask.catalogue import Catalogue
-from unitask.engines import installed
-from unitask.kit import faults
-from unitask.kit.errors import EngineFailure, TaskFailure, UnknownProduct
 from unitask.kit.process import die_with_parent, limit_memory
-from unitask.spec.engine import Output
-from unitask.spec.product import Product
 from unitask.worker import messages
-from unitask.worker.job import ChildJob, Parent
+from unitask.worker.making import Prepared, make, prepare
+from unitask.worker.parent import Desk, Socket
+
+_WINDOW_S: Final = 0.02
+"""How long an attempt that may go with others waits for them; the parent sends all it has at once."""
 
 
-class Socket:
-    """The other end of the socket; one thread listens, so that a cancel is heard while an engine works."""
+class Rounds:
+    """What is waiting, and what of it goes next: the oldest attempt, and with it those that may go with it."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._stream = connection.makefile("rwb")
-        self.runs: queue.SimpleQueue[messages.Run] = queue.SimpleQueue()
-        self.saved: queue.SimpleQueue[messages.Saved] = queue.SimpleQueue()
-        self.cancelled = threading.Event()
-        threading.Thread(target=self._listen, name="parent", daemon=True).start()
+    def __init__(self, parent: Socket, catalogue: Catalogue) -> None:
+        self._parent = parent
+        self._catalogue = catalogue
+        self._waiting: list[tuple[Desk, Prepared]] = []
 
-    def say(self, word: messages.Word) -> None:
-        """Tell the parent something."""
-        self._stream.write(messages.line(word))
-        self._stream.flush()
+    def run(self) -> None:
+        """Run the next attempts to their end."""
+        chosen = self._choose()
+        begun = self._parent.begin([desk for desk, _ in chosen])
+        group = [(desk, prepared) for desk, prepared in chosen if desk in begun]
+        ends = make(group) if group else []
+        for (desk, _), end in zip(group, ends, strict=True):
+            self._parent.end(desk, end)
+        if any(isinstance(end, messages.Broke) and end.spent for end in ends):
+            os._exit(0)
 
-    def _listen(self) -> None:
-        for text in self._stream:
-            match messages.ORDER.validate_json(text):
-                case messages.Run() as order:
-                    # Here and not where the run begins: a cancel may come right behind its order.
-                    self.cancelled.clear()
-                    self.saved = queue.SimpleQueue()
-                    self.runs.put(order)
-                case messages.Saved() as saved:
-                    self.saved.put(saved)
-                case messages.Cancel():
-                    self.cancelled.set()
-        os._exit(0)
+    def _choose(self) -> list[tuple[Desk, Prepared]]:
+        while not self._waiting:
+            self._hear(None)
+        first = self._waiting[0][1]
+        until = time.monotonic() + _WINDOW_S
+        while len(self._fellows(first)) < first.most and self._hear(max(0.0, until - time.monotonic())):
+            pass
+        chosen = self._fellows(first)
+        self._waiting = [one for one in self._waiting if one not in chosen]
+        return chosen
 
+    def _fellows(self, first: Prepared) -> list[tuple[Desk, Prepared]]:
+        if first.key is None:
+            return self._waiting[:1]
+        return [one for one in self._waiting if one[1].key == first.key][: first.most]
 
-def run(parent: Parent, catalogue: Catalogue, order: messages.Run) -> messages.Done | messages.Broke:
-    """Run one attempt; whatever its engine raises becomes the report of a failure."""
-    try:
-        product = catalogue.find(order.model, order.task_type)
-    except UnknownProduct:
-        return _broke(_unknown(order))
-    recipe = next((one for one in product.recipes if one.engine == order.engine), None)
-    if recipe is None:
-        return _broke(_unknown(order))
-    job = ChildJob(parent=parent, order=order, recipe=recipe)
-    try:
-        faults.point("run.started")
-        inputs = product.input.model_validate(order.input)
-        job.choose_seed(inputs)
-        output = installed()[order.engine].run(product, inputs, job)
-        faults.point("run.finished")
-        return _done(output, order, job)
-    except TaskFailure as error:
-        return _broke(error, job)
-    except MemoryError:
-        failure = EngineFailure(_out_of_memory(product), raw_message="MemoryError")
-        return _broke(failure, job, spent=True)
-    except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the task's failure
-        failure = EngineFailure(
-            f"the engine {order.engine} failed: {type(error).__name__}; the operator's log says more",
-            raw_message=f"{type(error).__name__}: {error}"[:500],
-        )
-        traceback.print_exc()
-        return _broke(failure, job)
-
-
-def _done(output: Output, order: messages.Run, job: ChildJob) -> messages.Done:
-    """Report a result, if it survives the way to the parent: an engine may have put anything into it."""
-    try:
-        done = messages.Done(output=output.fields, measures=dict(output.measures), warnings=job.warnings)
-        messages.WORD.validate_json(messages.line(done))
-    except ValueError as error:
-        raise EngineFailure(
-            f"the engine {order.engine} gave a result that cannot be read", raw_message=str(error)[:500]
-        ) from error
-    return done
-
-
-def _unknown(order: messages.Run) -> EngineFailure:
-    """Say that the API sells what this worker has no package for; another worker may have it."""
-    product = f"{order.model} {order.task_type} by {order.engine}"
-    return EngineFailure(f"this worker does not know {product}; its release is not the API's", retryable=True)
-
-
-def _out_of_memory(product: Product) -> str:
-    return f"{product.model} {product.task_type} needs more memory than it may use here; try a smaller input"
-
-
-def _broke(error: TaskFailure, job: ChildJob | None = None, *, spent: bool = False) -> messages.Broke:
-    return messages.Broke(
-        message=str(error),
-        raw_message=error.raw_message.replace(f"{job.scratch}/", "") if job else error.raw_message,
-        number=error.number,
-        retryable=error.retryable,
-        warnings=job.warnings if job else [],
-        spent=spent,
-    )
+    def _hear(self, timeout_s: float | None) -> bool:
+        """Take one more order in; tells whether one came in time."""
+        try:
+            desk = self._parent.orders.get(timeout=timeout_s)
+        except queue.Empty:
+            return False
+        prepared = prepare(self._catalogue, desk.order)
+        if isinstance(prepared, messages.Broke):
+            self._parent.end(desk, prepared)
+        else:
+            self._waiting.append((desk, prepared))
+        return True
 
 
 def main(descriptor: int, memory_bytes: int) -> None:
     """Serve attempts over the inherited socket."""
     die_with_parent()
     limit_memory(memory_bytes)
-    parent = Socket(socket.socket(fileno=descriptor))
-    catalogue = Catalogue.load()
+    rounds = Rounds(Socket(socket.socket(fileno=descriptor)), Catalogue.load())
     while True:
-        order = parent.runs.get()
-        Path(order.scratch).mkdir(parents=True, exist_ok=True)
-        parent.say(run(parent, catalogue, order))
+        rounds.run()
 
 
 if __name__ == "__main__":

@@ -41,12 +41,12 @@ class ChildJob:
     """Satisfies `unitask.spec.engine.Job` by way of the parent process."""
 
     def __init__(self, *, parent: Parent, order: messages.Run, recipe: Recipe) -> None:
-        self.task_id = order.task_id
+        self.task_id = order.of.task_id
         self.recipe = recipe
         self.scratch = Path(order.scratch)
         self.models = Path(order.models)
         self.warnings: list[str] = []
-        self.seed = int.from_bytes(hashlib.sha256(order.task_id.encode()).digest()[:4], "big")
+        self.seed = int.from_bytes(hashlib.sha256(self.task_id.encode()).digest()[:4], "big")
         self._parent = parent
         self._order = order
         self._guard = Guard(allow_private=order.allow_private)
@@ -116,7 +116,7 @@ class ChildJob:
         path = content if isinstance(content, Path) else self._new_path(f"output.{extension}")
         if isinstance(content, bytes):
             path.write_bytes(content)
-        self._parent.say(messages.Save(path=str(path), extension=extension))
+        self._parent.say(messages.Save(of=self._order.of, path=str(path), extension=extension))
         saved = self._parent.saved.get(timeout=_SAVE_TIMEOUT_S)
         if not saved.reference:
             raise EngineFailure("the result could not be stored", raw_message=saved.why, retryable=True)
@@ -126,7 +126,8 @@ class ChildJob:
         """Report how far the work is; raises `Cancelled` when the client took the order back."""
         if self.cancelled:
             raise Cancelled("the task was cancelled")
-        self._parent.say(messages.Progress(fraction=min(1.0, max(0.0, fraction)), note=note[:200]))
+        fraction = min(1.0, max(0.0, fraction))
+        self._parent.say(messages.Progress(of=self._order.of, fraction=fraction, note=note[:200]))
 
     def warn(self, sentence: str) -> None:
         """Tell the client something about the result, once; further sentences than the first hundred are dropped."""

@@ -1,15 +1,31 @@
-"""What a worker and its engine process say to each other: one JSON object a line, over a socket pair."""
+"""What a worker and its engine process say to each other: one JSON object a line, over a socket pair.
 
-from typing import Any, Literal
+Every message is about one attempt, and a process may have several.
+"""
+
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 
 
-class Run(BaseModel):
-    """Run one attempt. `own_files` maps the address prefix of stored files to where they can be read from here."""
+class Name(NamedTuple):
+    """What an attempt is known by."""
+
+    task_id: str
+    attempt: int
+
+
+class _OfAttempt(BaseModel):
+    of: Name
+
+
+class Run(_OfAttempt):
+    """Run one attempt. `seconds_left` counts from its start.
+
+    `files_url` is how clients name stored files, `own_files_url` where they can be read from here.
+    """
 
     do: Literal["run"] = "run"
-    task_id: str
     model: str
     task_type: str
     engine: str
@@ -22,13 +38,13 @@ class Run(BaseModel):
     allow_private: bool
 
 
-class Cancel(BaseModel):
-    """Stop at the next step."""
+class Cancel(_OfAttempt):
+    """Stop at the next step, or do not begin."""
 
     do: Literal["cancel"] = "cancel"
 
 
-class Saved(BaseModel):
+class Saved(_OfAttempt):
     """The file was stored under this reference; an empty one says that it could not be, and `why`."""
 
     do: Literal["saved"] = "saved"
@@ -36,7 +52,13 @@ class Saved(BaseModel):
     why: str = ""
 
 
-class Progress(BaseModel):
+class Started(_OfAttempt):
+    """The attempt has begun; before it waited for others."""
+
+    say: Literal["started"] = "started"
+
+
+class Progress(_OfAttempt):
     """How far the work is."""
 
     say: Literal["progress"] = "progress"
@@ -44,7 +66,7 @@ class Progress(BaseModel):
     note: str
 
 
-class Save(BaseModel):
+class Save(_OfAttempt):
     """Store this file; the engine waits for `Saved`."""
 
     say: Literal["save"] = "save"
@@ -52,7 +74,7 @@ class Save(BaseModel):
     extension: str
 
 
-class Done(BaseModel):
+class Done(_OfAttempt):
     """The attempt made this."""
 
     say: Literal["done"] = "done"
@@ -61,8 +83,8 @@ class Done(BaseModel):
     warnings: list[str]
 
 
-class Broke(BaseModel):
-    """The attempt failed. After `spent` the process is not used again."""
+class Broke(_OfAttempt):
+    """The attempt failed. After `spent` the process ends by itself: its memory is full of holes."""
 
     say: Literal["broke"] = "broke"
     message: str
@@ -73,8 +95,9 @@ class Broke(BaseModel):
     spent: bool = False
 
 
+End = Done | Broke
 Order = Run | Cancel | Saved
-Word = Progress | Save | Done | Broke
+Word = Started | Progress | Save | Done | Broke
 ORDER: TypeAdapter[Order] = TypeAdapter(Order)
 WORD: TypeAdapter[Word] = TypeAdapter(Word)
 

@@ -1,0 +1,140 @@
+"""From orders to results in an engine process: one attempt, or several that go together."""
+
+import traceback
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from unitask.catalogue import Catalogue
+from unitask.engines import installed
+from unitask.kit import faults
+from unitask.kit.errors import EngineFailure, TaskFailure, UnknownProduct
+from unitask.spec.engine import BatchEngine, Engine, Output, Work
+from unitask.spec.product import Input, Product, Recipe
+from unitask.worker import messages
+from unitask.worker.job import ChildJob, Parent
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An attempt that can begin. Attempts with equal keys may go together, up to `most`; a key of None goes alone."""
+
+    order: messages.Run
+    engine: Engine
+    product: Product
+    recipe: Recipe
+    inputs: Input
+    key: Hashable | None
+    most: int
+
+
+def prepare(catalogue: Catalogue, order: messages.Run) -> Prepared | messages.Broke:
+    """Find what an order is about."""
+    try:
+        product = catalogue.find(order.model, order.task_type)
+    except UnknownProduct:
+        return _broke(order, _unknown(order))
+    recipe = next((one for one in product.recipes if one.engine == order.engine), None)
+    if recipe is None:
+        return _broke(order, _unknown(order))
+    try:
+        inputs = product.input.model_validate(order.input)
+        engine = installed()[order.engine]
+        key, most = None, 1
+        if isinstance(engine, BatchEngine) and (common := engine.batch_key(product, inputs, recipe)) is not None:
+            key, most = (engine.name, common), engine.most_in_batch
+    except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the task's failure
+        return _broke(order, _unexpected(order, error))
+    return Prepared(order, engine, product, recipe, inputs, key, most)
+
+
+def run(parent: Parent, catalogue: Catalogue, order: messages.Run) -> messages.End:
+    """Run one attempt; whatever its engine raises becomes the report of a failure."""
+    prepared = prepare(catalogue, order)
+    return prepared if isinstance(prepared, messages.Broke) else make([(parent, prepared)])[0]
+
+
+def make(group: Sequence[tuple[Parent, Prepared]]) -> list[messages.End]:
+    """Run attempts that go together; gives the end of each, in their order."""
+    jobs = [ChildJob(parent=parent, order=one.order, recipe=one.recipe) for parent, one in group]
+    works = [Work(one.product, one.inputs, job) for (_, one), job in zip(group, jobs, strict=True)]
+    results: Sequence[Output | Exception] = ()
+    try:
+        faults.point("run.started")
+        for work, job in zip(works, jobs, strict=True):
+            job.scratch.mkdir(parents=True, exist_ok=True)
+            job.choose_seed(work.inputs)
+        results = _results(group[0][1].engine, works)
+        faults.point("run.finished")
+    except MemoryError:
+        pass  # Nothing can be said before this handler ends: its error holds on to all that the engine had.
+    except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the failure of its tasks
+        results = [error] * len(works)
+    results = results or [MemoryError()] * len(works)
+    return [_end(one, job, result) for (_, one), job, result in zip(group, jobs, results, strict=True)]
+
+
+def _results(engine: Engine, works: Sequence[Work]) -> Sequence[Output | TaskFailure]:
+    if len(works) == 1 or not isinstance(engine, BatchEngine):
+        return [engine.run(work.product, work.inputs, work.job) for work in works]
+    results = engine.run_batch(works)
+    if len(results) != len(works):
+        raise EngineFailure(f"the engine {engine.name} gave {len(results)} results of {len(works)} works")
+    return results
+
+
+def _end(one: Prepared, job: ChildJob, result: Output | Exception) -> messages.End:
+    if isinstance(result, Output):
+        try:
+            return _done(result, one.order, job)
+        except EngineFailure as error:
+            result = error
+    if isinstance(result, TaskFailure):
+        return _broke(one.order, result, job)
+    if isinstance(result, MemoryError):
+        failure = EngineFailure(_out_of_memory(one.product), raw_message="MemoryError")
+        return _broke(one.order, failure, job, spent=True)
+    return _broke(one.order, _unexpected(one.order, result), job)
+
+
+def _done(output: Output, order: messages.Run, job: ChildJob) -> messages.Done:
+    """Report a result, if it survives the way to the parent: an engine may have put anything into it."""
+    try:
+        done = messages.Done(of=order.of, output=output.fields, measures=dict(output.measures), warnings=job.warnings)
+        messages.WORD.validate_json(messages.line(done))
+    except ValueError as error:
+        raise EngineFailure(
+            f"the engine {order.engine} gave a result that cannot be read", raw_message=str(error)[:500]
+        ) from error
+    return done
+
+
+def _unknown(order: messages.Run) -> EngineFailure:
+    """Say that the API sells what this worker has no package for; another worker may have it."""
+    product = f"{order.model} {order.task_type} by {order.engine}"
+    return EngineFailure(f"this worker does not know {product}; its release is not the API's", retryable=True)
+
+
+def _unexpected(order: messages.Run, error: Exception) -> EngineFailure:
+    traceback.print_exception(error)
+    return EngineFailure(
+        f"the engine {order.engine} failed: {type(error).__name__}; the operator's log says more",
+        raw_message=f"{type(error).__name__}: {error}"[:500],
+    )
+
+
+def _out_of_memory(product: Product) -> str:
+    return f"{product.model} {product.task_type} needs more memory than it may use here; try a smaller input"
+
+
+def _broke(
+    order: messages.Run, error: TaskFailure, job: ChildJob | None = None, *, spent: bool = False
+) -> messages.Broke:
+    return messages.Broke(
+        of=order.of,
+        message=str(error),
+        raw_message=error.raw_message.replace(f"{order.scratch}/", ""),
+        number=error.number,
+        retryable=error.retryable,
+        warnings=job.warnings if job else [],
+        spent=spent,
+    )

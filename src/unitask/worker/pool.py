@@ -1,0 +1,171 @@
+"""Engine processes of one kind: claims for them, runs in them, replaces those that died."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from unitask.kit.errors import Unavailable
+from unitask.spec import protocol
+from unitask.worker.attempt import Attempt, Reach, failed, run
+from unitask.worker.client import ApiClient
+from unitask.worker.messages import Name
+from unitask.worker.process import EngineProcess
+from unitask.worker.report import settle
+
+_CLAIM_WAIT_S: Final = 20.0
+_RETRY_S: Final = 1.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the processes of a pool are for. `together`: the most attempts that one is given at a time."""
+
+    engines: tuple[str, ...]
+    processes: int
+    together: int = 1
+    memory_bytes: int = 0
+    device: str | None = None
+
+
+@dataclass(slots=True)
+class Held:
+    """What the pools of a worker share: who it is at the API, how files are reached, the attempts that are its own."""
+
+    worker_id: str
+    client: ApiClient
+    reach: Callable[[], Reach]
+    attempts: dict[Name, Attempt] = field(default_factory=dict)
+
+
+class Pool:
+    """Claims when a process is free, for tasks that wait here while another worker has a free one would wait longer."""
+
+    def __init__(self, kind: Kind, held: Held) -> None:
+        self.name = kind.device or "slots"
+        self._kind = kind
+        self._held = held
+        self._free = asyncio.Semaphore(kind.processes)
+        self._idle: list[EngineProcess] = []
+
+    async def open(self) -> None:
+        """Start the processes, so that they are warm when the first task comes."""
+        for _ in range(self._kind.processes):
+            self._idle.append(await self._start())
+
+    async def close(self) -> None:
+        """End the processes."""
+        for engine in self._idle:
+            await engine.kill()
+
+    async def work(self) -> None:
+        """Claim and run for ever.
+
+        Raises:
+            Rejected: the API does not want this worker.
+
+        """
+        try:
+            async with asyncio.TaskGroup() as running:
+                await self._claim_into(running)
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+
+    async def _claim_into(self, running: asyncio.TaskGroup) -> None:
+        together = self._kind.together
+        while True:
+            await self._free.acquire()
+            free = 1
+            while not self._free.locked():
+                await self._free.acquire()
+                free += 1
+            claimed = await self._claim(free * together)
+            attempts = [Attempt(task) for task in claimed]
+            groups = [attempts[first : first + together] for first in range(0, len(attempts), together)]
+            for _ in range(free - len(groups)):
+                self._free.release()
+            for group in groups:
+                self._held.attempts |= {attempt.name: attempt for attempt in group}
+                running.create_task(self._attend(group), name=f"attempts-{group[0].task.task_id}")
+
+    async def _claim(self, most: int) -> list[protocol.ClaimedTask]:
+        request = protocol.ClaimRequest(
+            worker_id=self._held.worker_id, engines=list(self._kind.engines), most=most, wait_s=_CLAIM_WAIT_S
+        )
+        try:
+            return await self._held.client.claim(request)
+        except Unavailable as error:
+            log.warning("cannot claim: %s", error)
+            await asyncio.sleep(_RETRY_S)
+            return []
+
+    async def _attend(self, group: Sequence[Attempt]) -> None:
+        """Run attempts in one process; those that had not begun when it ended go on in the next."""
+        left = group
+        try:
+            while left:
+                left = await self._serve(left)
+        finally:
+            for attempt in group:
+                self._held.attempts.pop(attempt.name, None)
+                if attempt.scratch:
+                    await asyncio.to_thread(shutil.rmtree, attempt.scratch, ignore_errors=True)
+            self._free.release()
+
+    async def _serve(self, group: Sequence[Attempt]) -> list[Attempt]:
+        try:
+            engine = await self._engine()
+        except OSError as error:
+            for attempt in group:
+                await self._conclude(attempt, _not_run(attempt, error))
+            return []
+        try:
+            reports = await asyncio.gather(*(self._run(attempt, engine) for attempt in group))
+        except BaseException:
+            await engine.kill()
+            raise
+        self._idle.append(engine)
+        return [attempt for attempt, ended in zip(group, reports, strict=True) if not ended]
+
+    async def _run(self, attempt: Attempt, engine: EngineProcess) -> bool:
+        """Run an attempt; whatever is wrong with it or here costs this one attempt. False: it has not begun."""
+        try:
+            report = await run(attempt, engine, self._held.client, self._held.reach())
+        except Exception as error:
+            log.exception("the worker could not run an attempt", extra={"task_id": attempt.task.task_id})
+            report = _not_run(attempt, error)
+        if report is None:
+            return False
+        await self._conclude(attempt, report)
+        return True
+
+    async def _conclude(self, attempt: Attempt, report: protocol.SettleRequest) -> None:
+        attempt.end = report
+        try:
+            if attempt.lost:
+                log.warning("lost to another worker", extra=attempt.extra)
+                return
+            accepted = await settle(self._held.client, report)
+            ended = report.failure.message if report.failure else "done"
+            log.info(ended, extra={**attempt.extra, "accepted": accepted})
+        finally:
+            self._held.attempts.pop(attempt.name, None)
+
+    async def _engine(self) -> EngineProcess:
+        while self._idle:
+            engine = self._idle.pop()
+            if engine.alive:
+                return engine
+            await engine.kill()
+        return await self._start()
+
+    async def _start(self) -> EngineProcess:
+        return await EngineProcess.start(self._kind.memory_bytes, self._kind.device)
+
+
+def _not_run(attempt: Attempt, error: Exception) -> protocol.SettleRequest:
+    what = f"{type(error).__name__}: {error}"[:500]
+    return failed(attempt.task, "the worker could not run the task", raw_message=what, retryable=True)
