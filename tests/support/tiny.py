@@ -5,11 +5,8 @@ Only tests of the engine `diffusers` import this: it needs torch.
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 from tokenizers import pre_tokenizers

@@ -11,6 +11,8 @@ where the sources differ or are silent:
 - Prices of styles from a picture, of camera moves and of Wan 2.2 are not published: that of the 14b model.
 - A camera move is `{motion_type, motion_speed}`; several add up. Kling's `{type, config}` is another product's.
 - One list of styles serves words and pictures: which style was trained for which is not published.
+- Steps, guidance and shift are those that the makers of the public weights recommend; where they leave the shift to
+  the scheduler that comes with the weights, so do we. Nothing is avoided that `negative_prompt` does not name.
 """
 
 from collections.abc import Mapping
@@ -183,16 +185,51 @@ _SIZES_720P: Final = {"16:9": [1280, 720], "9:16": [720, 1280], "1:1": [960, 960
 _WAN21: Final = {"frames": 85, "fps": 16, "sizes": _SIZES_480P}
 _WAN22: Final = {"frames": 81, "fps": 16, "sizes": _SIZES_720P}
 _PRICES: Final = {"1.3b": "0.12", "14b": "0.28"}
-
-
 _DRAWN: Final = frozenset({"text_to_video", "image_to_video_lora"})
 """What only the preview engine makes."""
+FULL_LIMIT_S: Final = 3600
+_FROM_WORDS: Final = {"steps": 50, "guidance": 5.0, "shift": 3.0, "tokens": 512}
+_FROM_PICTURE: Final = {"steps": 40, "guidance": 5.0, "shift": 3.0, "tokens": 512}
+_FULL: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
+    "txt2video-1.3b": ("wan_text_to_video", "wan21-t2v-1.3b", _FROM_WORDS),
+    "txt2video-14b": ("wan_text_to_video", "wan21-t2v-14b", _FROM_WORDS),
+    "txt2video-14b-lora": ("wan_text_to_video", "wan21-t2v-14b", _FROM_WORDS),
+    "img2video-14b": ("wan_image_to_video", "wan21-i2v-14b-480p", _FROM_PICTURE),
+    "img2video-14b-lora": ("wan_image_to_video", "wan21-i2v-14b-480p", _FROM_PICTURE),
+    "img2video-14b-keyframe": (
+        "wan_keyframes",
+        "wan21-flf2v-14b-720p",
+        {"steps": 50, "guidance": 5.5, "tokens": 512},
+    ),
+    "img2video-14b-control-camera": (
+        "wan_camera_move",
+        "wan21-fun-control-camera-14b",
+        {"steps": 50, "guidance": 6.0, "shift": 3.0, "tokens": 512},
+    ),
+    "wan22-txt2video-14b": (
+        "wan_text_to_video",
+        "wan22-t2v-a14b",
+        {"steps": 40, "guidance": 4.0, "guidance_2": 3.0, "tokens": 512},
+    ),
+    "wan22-img2video-14b": (
+        "wan_image_to_video",
+        "wan22-i2v-a14b",
+        {"steps": 40, "guidance": 3.5, "guidance_2": 3.5, "tokens": 512},
+    ),
+}
+"""What the public weights make: how, which weights, and the settings that their makers recommend."""
+
+
+def _recipes(task_type: str, make: str) -> tuple[Recipe, ...]:
+    film = _WAN22 if task_type.startswith("wan22") else _WAN21
+    full_make, weights, settings = _FULL[task_type]
+    full = Recipe("diffusers", "full", full_make, {**film, **settings}, weights=(weights,), limit_s=FULL_LIMIT_S)
+    plain = Recipe("preview", "preview", make, film) if make in _DRAWN else Recipe("cpu", "basic", make, film)
+    return full, plain
 
 
 def _product(task_type: str, title: str, inputs: type[WanxInput], examples: tuple[Example, ...], make: str) -> Product:
     small = task_type.endswith("1.3b")
-    options = _WAN22 if task_type.startswith("wan22") else _WAN21
-    recipe = Recipe("preview", "preview", make, options) if make in _DRAWN else Recipe("cpu", "basic", make, options)
     return Product(
         model=MODEL,
         task_type=task_type,
@@ -202,7 +239,7 @@ def _product(task_type: str, title: str, inputs: type[WanxInput], examples: tupl
         input=inputs,
         output=VideoResult,
         price=dollars(_PRICES["1.3b" if small else "14b"]),
-        recipes=(recipe,),
+        recipes=_recipes(task_type, make),
         examples=examples,
         expected_s=120.0 if small else 300.0,
         limit_s=LIMIT_S,

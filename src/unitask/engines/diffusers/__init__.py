@@ -33,12 +33,17 @@ LIBRARIES: Final = (
 UNWANTED: Final = ("torchvision", "torchaudio")
 """Not needed here; but where they are installed and do not fit torch, transformers cannot be imported at all."""
 MAKES: Final = {
+    "hug": "unitask.engines.diffusers.wan:hug",
     "image_to_image": "unitask.engines.diffusers.flux:image_to_image",
     "inpaint": "unitask.engines.diffusers.flux_edit:inpaint",
     "kontext": "unitask.engines.diffusers.flux_edit:kontext",
     "outpaint": "unitask.engines.diffusers.flux_edit:outpaint",
     "redux": "unitask.engines.diffusers.flux_edit:redux",
     "text_to_image": "unitask.engines.diffusers.flux:text_to_image",
+    "wan_camera_move": "unitask.engines.diffusers.camera:camera_move",
+    "wan_image_to_video": "unitask.engines.diffusers.wan:image_to_video",
+    "wan_keyframes": "unitask.engines.diffusers.wan:keyframes",
+    "wan_text_to_video": "unitask.engines.diffusers.wan:text_to_video",
 }
 """What a recipe may name as its `make`, and the function that makes it."""
 _IMPORT_S: Final = 60

@@ -15,7 +15,7 @@ from typing import Any, Final
 import torch
 from PIL import Image
 
-from unitask.engines.diffusers.parts import Model
+from unitask.engines.diffusers.model import Model
 from unitask.engines.diffusers.pictures import covering, fetch_picture, middle, on_grid, opaque, save, within
 from unitask.engines.diffusers.runtime import Runtime
 from unitask.engines.diffusers.steps import Steps

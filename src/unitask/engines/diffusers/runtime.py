@@ -13,7 +13,8 @@ from diffusers.hooks import apply_group_offloading
 
 from unitask.engines.diffusers.embeddings import Embeddings
 from unitask.engines.diffusers.hardware import Hardware
-from unitask.engines.diffusers.parts import Model, Part
+from unitask.engines.diffusers.model import Model
+from unitask.engines.diffusers.parts import Part
 from unitask.engines.diffusers.residency import Place, Residency, TooLarge, Wanted
 from unitask.kit.errors import EngineFailure
 from unitask.spec.engine import Job

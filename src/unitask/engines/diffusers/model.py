@@ -1,0 +1,121 @@
+"""A model on the shelf, taken apart: its networks (parts), and the small rest (tokenizers, schedulers, numbers)."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from unitask.engines.diffusers.parts import Part, class_of, computed_in, damaged, loaded_bytes
+from unitask.weights import Card, Manifest, Shelf
+
+INDEX: Final = "model_index.json"
+CONFIG: Final = "config.json"
+PREPARES: Final = "preprocessor_config.json"
+_WEIGHTS: Final = ".safetensors"
+_READ_AS: Final = {"LlamaTokenizer": "PreTrainedTokenizerFast", "LlamaTokenizerFast": "PreTrainedTokenizerFast"}
+"""transformers 5 builds Llama's tokenizers as those of the first two generations were, and drops all spaces of later
+ones; the plain class takes them as their file says."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """All that a card and its bases offer, by the names that pipelines give them.
+
+    `small_files` are those of tokenizers and the like: folder, library, class. `numbers` are plain settings.
+    """
+
+    card: Card
+    parts: Mapping[str, Part]
+    small_files: Mapping[str, tuple[Path, str, str]]
+    numbers: Mapping[str, Any]
+    _loaded: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def on(cls, shelf: Shelf, card_id: str) -> "Model":
+        """Take a card's folder apart, over that of its base.
+
+        A folder beside the network's that says how pictures are prepared for it is the model's `image_processor`.
+
+        Raises:
+            Unavailable: the weights are not here.
+            EngineFailure: the folder is not laid out as such models are.
+
+        """
+        card, root, manifest = shelf.cards[card_id], shelf.root(card_id), shelf.manifest(card_id)
+        base = cls.on(shelf, card.base) if card.base else None
+        parts: dict[str, Part] = dict(base.parts) if base else {}
+        small = dict(base.small_files) if base else {}
+        numbers: dict[str, Any] = dict(base.numbers) if base else {}
+        if card.part and (root / card.part / PREPARES).is_file():
+            small["image_processor"] = root / card.part, "transformers", "AutoImageProcessor"
+        for name, value in _index(card, root).items():
+            if not isinstance(value, list):
+                if not name.startswith("_"):
+                    numbers[name] = value
+                continue
+            library, class_name = value
+            if not library:
+                continue  # left to the base
+            if part := _part(card, root, manifest, (name, library, class_name)):
+                parts[name] = part
+            elif (root / name).is_dir():
+                small[name] = root / name, library, class_name
+        return cls(card, parts, small, numbers)
+
+    def small(self, name: str) -> Any:
+        """Give a tokenizer, a scheduler or the like; it is read once.
+
+        Raises:
+            EngineFailure: its files are damaged.
+
+        """
+        if name not in self._loaded:
+            folder, library, class_name = self.small_files[name]
+            try:
+                kind = class_of(library, _READ_AS.get(class_name, class_name))
+                self._loaded[name] = kind.from_pretrained(folder, local_files_only=True)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise damaged(self.card, name, error) from error
+        return self._loaded[name]
+
+
+def _index(card: Card, root: Path) -> dict[str, Any]:
+    """Read which parts a folder has: a pipeline's index, or where there is none, what the parts say of themselves."""
+    try:
+        if card.part:
+            return {card.part: _head(root / card.part)}
+        if card.base and not (root / INDEX).exists():
+            return {folder.name: _head(folder) for folder in sorted(root.iterdir()) if folder.is_dir()}
+        return dict(json.loads((root / INDEX).read_text("utf-8")))
+    except (OSError, ValueError, LookupError) as error:
+        raise damaged(card, f"{card.part}/{CONFIG}" if card.part else INDEX, error) from error
+
+
+def _head(folder: Path) -> list[str]:
+    """Read of which library and class a part is: a network, or what prepares pictures for one."""
+    if not (folder / CONFIG).exists():
+        return ["transformers", json.loads((folder / PREPARES).read_text("utf-8"))["image_processor_type"]]
+    said = json.loads((folder / CONFIG).read_text("utf-8"))
+    if "_class_name" in said:
+        return ["diffusers", said["_class_name"]]
+    return ["transformers", said["architectures"][0]]
+
+
+def _part(card: Card, root: Path, manifest: Manifest, entry: tuple[str, str, str]) -> Part | None:
+    """Describe a network; None for what has no weights, such as a tokenizer."""
+    name, library, class_name = entry
+    files = {
+        path.removeprefix(f"{name}/"): file
+        for path, file in sorted(manifest.files.items())
+        if path.startswith(f"{name}/") and "/" not in path.removeprefix(f"{name}/")
+    }
+    weights = {file_name: file for file_name, file in files.items() if file_name.endswith(_WEIGHTS)}
+    if not weights:
+        return None
+    said = "\n".join(f"{one} {file.sha256}" for one, file in files.items() if one in weights or one == CONFIG)
+    digest = hashlib.sha256(said.encode()).hexdigest()
+    width = 1 if card.storage == "fp8" else computed_in(card, class_name).itemsize
+    size_bytes = sum(loaded_bytes(root / name / one, file.size_bytes, width) for one, file in weights.items())
+    return Part(card, root, name, library, class_name, digest, size_bytes)
