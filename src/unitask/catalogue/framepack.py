@@ -19,6 +19,9 @@ from unitask.spec.samples import EXAMPLE_FACE, EXAMPLE_FRIENDS, EXAMPLE_IMAGE
 
 LIMIT_DURATION_S: Final = 30
 LIMIT_SIDE_PX: Final = 720
+_FILM: Final = {"fps": 30, "sizes": "follow the image", "limit_side_px": LIMIT_SIDE_PX}
+_WAY: Final = {"steps": 30, "guidance": 9.0, "tokens": 256, "window": 9}
+_FULL_LIMIT_S: Final = 7200
 
 
 class ImageToVideo(Input):
@@ -48,12 +51,8 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         output=VideoResult,
         price=dollars("0.03", unit="second", units=_seconds),
         recipes=(
-            Recipe(
-                "cpu",
-                "basic",
-                "image_to_video",
-                {"fps": 30, "sizes": "follow the image", "limit_side_px": LIMIT_SIDE_PX},
-            ),
+            Recipe("diffusers", "full", "framepack", {**_FILM, **_WAY}, ("framepack-i2v",), _FULL_LIMIT_S),
+            Recipe("cpu", "basic", "image_to_video", _FILM),
         ),
         examples=(
             Example("Ten seconds", {"start_image": EXAMPLE_FACE, "prompt": "a slow dance", "duration": 10}),

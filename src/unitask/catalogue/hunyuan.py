@@ -5,7 +5,7 @@ closer to the picture. Readings where the sources differ or are silent:
 
 - Sizes are published as height x width: 16:9 is 848 x 480 from words and 960 x 544 from a picture.
 - Frames per second are not documented: 24, the rate of the public weights (HunyuanVideo of Tencent), 3.54 s.
-- `negative_prompt` is on no page, but sent: it is accepted, and an engine without a use for it leaves it.
+- `negative_prompt` is on no page, but sent: it is accepted, and an engine without a use for it says so.
 - The list of styles and the price of `txt2video-lora` are not published: any plain name is accepted, `anime` is one,
   and the price is that of `txt2video`. Whether a style is there, its engine knows.
 """
@@ -22,6 +22,7 @@ from unitask.spec.samples import EXAMPLE_COUPLE, EXAMPLE_FACE, EXAMPLE_IMAGE
 MODEL: Final = "Qubico/hunyuan"
 LIMIT_STYLES: Final = 4
 LIMIT_S: Final = 900
+_FULL_LIMIT_S: Final = 3600
 
 StyleName = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"), SERVED_STYLE]
 
@@ -96,12 +97,26 @@ _FROM_PORTRAIT: Final = (
 _FROM_TEXT_SIZES: Final = {"16:9": [848, 480], "9:16": [480, 848], "1:1": [640, 640]}
 _FROM_IMAGE_SIZES: Final = {"16:9": [960, 544], "9:16": [544, 960], "1:1": [720, 720]}
 
+_TEXT_WAY: Final = {"steps": 20, "guidance": 6.0, "shift": 7.0, "tokens": 256}
+_CONCAT_WAY: Final = {"steps": 20, "guidance": 1.0, "tokens": 256, "interleave": 2, "lost_frames": 4}
+_REPLACE_WAY: Final = {"steps": 20, "guidance": 6.0, "tokens": 256, "interleave": 4, "lost_frames": 0}
+_FULL: Final = {
+    "txt2video": ("hunyuan_text_to_video", "hunyuan-video", _TEXT_WAY),
+    "fast-txt2video": ("hunyuan_text_to_video", "fast-hunyuan", {**_TEXT_WAY, "steps": 6, "shift": 17.0}),
+    "txt2video-lora": ("hunyuan_text_to_video", "hunyuan-video", _TEXT_WAY),
+    "img2video-concat": ("hunyuan_image_to_video", "hunyuan-video-i2v-concat", _CONCAT_WAY),
+    "img2video-replace": ("hunyuan_image_to_video", "hunyuan-video-i2v-replace", _REPLACE_WAY),
+}
+"""What makes a video from real weights, from which, and how."""
+
 
 def _product(
     task_type: str, title: str, inputs: type[TextToVideo], examples: tuple[Example, ...], price: str = "0.09"
 ) -> Product:
     from_image = task_type.startswith("img2video")
     options = {"frames": 85, "fps": 24, "sizes": _FROM_IMAGE_SIZES if from_image else _FROM_TEXT_SIZES}
+    make, card, way = _FULL[task_type]
+    full = Recipe("diffusers", "full", make, {**options, **way}, (card,), _FULL_LIMIT_S)
     if from_image:
         recipe = Recipe("cpu", "basic", "image_to_video", options)
     else:
@@ -115,7 +130,7 @@ def _product(
         input=inputs,
         output=VideoResult,
         price=dollars(price),
-        recipes=(recipe,),
+        recipes=(full, recipe),
         examples=examples,
         expected_s=90.0 if task_type.startswith("fast") else 240.0,
         limit_s=LIMIT_S,

@@ -14,6 +14,10 @@ from unitask.spec.product import Example, Input, Product, Recipe, VideoResult
 from unitask.spec.samples import EXAMPLE_COUPLE, EXAMPLE_FACE
 
 _SIZES: Final = {"16:9": [960, 544], "9:16": [544, 960], "1:1": [720, 720]}
+_FILM: Final = {"frames": 97, "fps": 24, "sizes": _SIZES}
+_WAY: Final = {"steps": 30, "guidance": 1.0, "tokens": 256}
+"""What the client calls guidance leads away from the negative prompt here; that of the base model stays at 1."""
+_FULL_LIMIT_S: Final = 3600
 
 
 class ImageToVideo(Input):
@@ -40,7 +44,10 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=ImageToVideo,
         output=VideoResult,
         price=dollars("0.15"),
-        recipes=(Recipe("cpu", "basic", "image_to_video", {"frames": 97, "fps": 24, "sizes": _SIZES}),),
+        recipes=(
+            Recipe("diffusers", "full", "skyreels", {**_FILM, **_WAY}, ("skyreels-v1-i2v",), _FULL_LIMIT_S),
+            Recipe("cpu", "basic", "image_to_video", _FILM),
+        ),
         examples=(
             Example("A portrait", {"prompt": "FPS-24, a smile and a look upwards", "image": EXAMPLE_FACE}),
             Example(

@@ -23,6 +23,7 @@ _DAMAGED: Final = (OSError, SyntaxError, ValueError, ArithmeticError, LookupErro
 _WHITE_FROM: Final = 250
 _SPECK_PX: Final = 16
 _SPECK_SHARE: Final = 0.0002
+_LEAST_SIDE_PX: Final = 16
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
@@ -94,3 +95,10 @@ def white_region(picture: "NDArray[Any]") -> "NDArray[Any]":
     kept = stats[:, cv2.CC_STAT_AREA] >= max(_SPECK_PX, int(mask.size * _SPECK_SHARE))
     kept[0] = False
     return np.asarray(kept[labels], np.bool_)
+
+
+def even_size(size: tuple[int, int], limit_side_px: int) -> tuple[int, int]:
+    """Shrink a size in proportion until its longer side is within the limit; sides are even, as videos want them."""
+    scale = min(1.0, limit_side_px / max(size))
+    width, height = (max(_LEAST_SIDE_PX, round(side * scale / 2) * 2) for side in size)
+    return width, height

@@ -15,6 +15,7 @@ from unitask.engines.cpu.film import Film, shoot
 from unitask.engines.cpu.framing import framed
 from unitask.engines.cpu.passing import Passing
 from unitask.engines.cpu.scenery import Scenery
+from unitask.kit.pictures import even_size
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import VideoResult
 
@@ -31,7 +32,6 @@ TOLD_SHORT: Final = 0.75
 PASSING_S: Final = 4.0
 LEAST_MOVE: Final = 0.3
 """The share of a film from which on it is worth while to move the camera before the pictures change."""
-LEAST_SIDE_PX: Final = 16
 
 
 def image_to_video(inputs: Any, job: Job) -> Output:
@@ -101,8 +101,7 @@ def _film_following(given: Pixels, inputs: Any, job: Job) -> Film:
     """Keep the picture's proportions in even sides, the longer one as the recipe limits it."""
     options = job.recipe.options
     height, width = given.shape[:2]
-    scale = min(1.0, options["limit_side_px"] / max(width, height))
-    wide, high = (max(LEAST_SIDE_PX, round(side * scale / 2) * 2) for side in (width, height))
+    wide, high = even_size((width, height), options["limit_side_px"])
     fps = Fraction(options["fps"])
     return Film(wide, high, max(1, round(inputs.duration * fps)), fps)
 

@@ -34,11 +34,15 @@ UNWANTED: Final = ("torchvision", "torchaudio")
 """Not needed here; but where they are installed and do not fit torch, transformers cannot be imported at all."""
 MAKES: Final = {
     "hug": "unitask.engines.diffusers.wan:hug",
+    "framepack": "unitask.engines.diffusers.framepack:image_to_video",
+    "hunyuan_image_to_video": "unitask.engines.diffusers.hunyuan:image_to_video",
+    "hunyuan_text_to_video": "unitask.engines.diffusers.hunyuan:text_to_video",
     "image_to_image": "unitask.engines.diffusers.flux:image_to_image",
     "inpaint": "unitask.engines.diffusers.flux_edit:inpaint",
     "kontext": "unitask.engines.diffusers.flux_edit:kontext",
     "outpaint": "unitask.engines.diffusers.flux_edit:outpaint",
     "redux": "unitask.engines.diffusers.flux_edit:redux",
+    "skyreels": "unitask.engines.diffusers.hunyuan:skyreels",
     "text_to_image": "unitask.engines.diffusers.flux:text_to_image",
     "wan_camera_move": "unitask.engines.diffusers.camera:camera_move",
     "wan_image_to_video": "unitask.engines.diffusers.wan:image_to_video",

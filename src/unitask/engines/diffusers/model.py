@@ -11,8 +11,8 @@ from unitask.engines.diffusers.parts import Part, class_of, computed_in, damaged
 from unitask.weights import Card, Manifest, Shelf
 
 INDEX: Final = "model_index.json"
-CONFIG: Final = "config.json"
-PREPARES: Final = "preprocessor_config.json"
+_CONFIG: Final = "config.json"
+_PREPARES: Final = "preprocessor_config.json"
 _WEIGHTS: Final = ".safetensors"
 _READ_AS: Final = {"LlamaTokenizer": "PreTrainedTokenizerFast", "LlamaTokenizerFast": "PreTrainedTokenizerFast"}
 """transformers 5 builds Llama's tokenizers as those of the first two generations were, and drops all spaces of later
@@ -48,7 +48,7 @@ class Model:
         parts: dict[str, Part] = dict(base.parts) if base else {}
         small = dict(base.small_files) if base else {}
         numbers: dict[str, Any] = dict(base.numbers) if base else {}
-        if card.part and (root / card.part / PREPARES).is_file():
+        if card.part and (root / card.part / _PREPARES).is_file():
             small["image_processor"] = root / card.part, "transformers", "AutoImageProcessor"
         for name, value in _index(card, root).items():
             if not isinstance(value, list):
@@ -90,14 +90,14 @@ def _index(card: Card, root: Path) -> dict[str, Any]:
             return {folder.name: _head(folder) for folder in sorted(root.iterdir()) if folder.is_dir()}
         return dict(json.loads((root / INDEX).read_text("utf-8")))
     except (OSError, ValueError, LookupError) as error:
-        raise damaged(card, f"{card.part}/{CONFIG}" if card.part else INDEX, error) from error
+        raise damaged(card, f"{card.part}/{_CONFIG}" if card.part else INDEX, error) from error
 
 
 def _head(folder: Path) -> list[str]:
     """Read of which library and class a part is: a network, or what prepares pictures for one."""
-    if not (folder / CONFIG).exists():
-        return ["transformers", json.loads((folder / PREPARES).read_text("utf-8"))["image_processor_type"]]
-    said = json.loads((folder / CONFIG).read_text("utf-8"))
+    if not (folder / _CONFIG).exists():
+        return ["transformers", json.loads((folder / _PREPARES).read_text("utf-8"))["image_processor_type"]]
+    said = json.loads((folder / _CONFIG).read_text("utf-8"))
     if "_class_name" in said:
         return ["diffusers", said["_class_name"]]
     return ["transformers", said["architectures"][0]]
@@ -114,7 +114,7 @@ def _part(card: Card, root: Path, manifest: Manifest, entry: tuple[str, str, str
     weights = {file_name: file for file_name, file in files.items() if file_name.endswith(_WEIGHTS)}
     if not weights:
         return None
-    said = "\n".join(f"{one} {file.sha256}" for one, file in files.items() if one in weights or one == CONFIG)
+    said = "\n".join(f"{one} {file.sha256}" for one, file in files.items() if one in weights or one == _CONFIG)
     digest = hashlib.sha256(said.encode()).hexdigest()
     width = 1 if card.storage == "fp8" else computed_in(card, class_name).itemsize
     size_bytes = sum(loaded_bytes(root / name / one, file.size_bytes, width) for one, file in weights.items())

@@ -20,6 +20,7 @@ from unitask.kit.errors import EngineFailure
 from unitask.spec.engine import Job
 from unitask.weights import Shelf
 
+diffusers.utils.logging.set_verbosity_error()  # its warnings repeat the words of clients
 T = TypeVar("T")
 _GIB: Final = 2**30
 _NO_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")

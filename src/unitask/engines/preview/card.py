@@ -20,7 +20,7 @@ from unitask.engines.preview.result import store
 from unitask.engines.preview.sources import DEFAULT_PX, asked_size, opaque
 from unitask.engines.preview.strip import Label
 from unitask.engines.preview.video.film import Film, film_of, shoot
-from unitask.kit.pictures import read_image
+from unitask.kit.pictures import even_size, read_image
 from unitask.kit.video import Video, VideoLimits, read_video
 from unitask.spec.engine import Job, Output
 from unitask.spec.media import MediaValue, media_values
@@ -100,9 +100,8 @@ def _film(inputs: Any, job: Job, pictures: list[Pixels], videos: list[Video]) ->
     if options.get("sizes") != "follow the image":
         return film_of(inputs, job)
     height, width = pictures[0].shape[:2]
-    scale = min(1.0, options.get("limit_side_px", _SIDE_LIMIT) / max(width, height))
     fps = Fraction(options["fps"])
-    wide, high = (max(16, round(side * scale / 2) * 2) for side in (width, height))
+    wide, high = even_size((width, height), options.get("limit_side_px", _SIDE_LIMIT))
     return Film(wide, high, max(1, round(inputs.duration * fps)), fps)
 
 
