@@ -7,6 +7,7 @@ import torch
 from diffusers import (
     AutoencoderKL,
     FlowMatchEulerDiscreteScheduler,
+    FluxControlNetModel,
     FluxFillPipeline,
     FluxPipeline,
     FluxPriorReduxPipeline,
@@ -76,6 +77,28 @@ def shelve_flux(models: Path) -> None:
     """Put `schnell` and `dev` on a shelf; all but their transformers is the same."""
     shelve(models, "flux1-schnell", flux(transformer(guided=False)))
     shelve(models, "flux1-dev", flux(transformer(seed=1)))
+
+
+def shelve_controlnet(models: Path) -> None:
+    """Put a Union ControlNet on a shelf that is loud enough to be seen; it needs `dev`."""
+    network = seeded(
+        FluxControlNetModel,
+        patch_size=1,
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        pooled_projection_dim=32,
+        guidance_embeds=True,
+        axes_dims_rope=[4, 4, 8],
+        num_mode=10,
+    )
+    for blocks in (network.controlnet_x_embedder, network.controlnet_blocks, network.controlnet_single_blocks):
+        for values in blocks.parameters():
+            torch.nn.init.normal_(values, std=0.5)
+    shelve(models, "flux1-controlnet-union", network, base="flux1-dev", part="controlnet")
 
 
 def shelve_relatives(models: Path) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import pre_tokenizers
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTokenizer,
+    PreTrainedTokenizerFast,
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
@@ -91,6 +93,18 @@ def t5_tokenizer(max_length: int = 512) -> Any:
     scores = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("\u2581", -2.0)]
     scores += [(chr(code), -3.0) for code in range(33, 127)]
     return T5Tokenizer(vocab=scores, extra_ids=0, model_max_length=max_length)
+
+
+def byte_tokenizer(max_length: int = 4096) -> Any:
+    """Every byte is a token, as tokenizers of Qwen and Llama begin: 257 ids."""
+    tokenizer = Tokenizer(BPE(vocab={byte: number for number, byte in enumerate(BYTES)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<|endoftext|>"])
+    end = "<|endoftext|>"
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=end, eos_token=end, model_max_length=max_length
+    )
 
 
 def t5_text(width: int = 32, *, many_languages: bool = False) -> Any:

@@ -140,6 +140,9 @@ _EXTEND: Final = (
     ),
     Example("At the end", {**_RECORDING, "right_extend_duration": 5, "lyrics": "[inst]"}),
 )
+_MEDIUM: Final = {"limit_seconds": LIMIT_SECONDS, "format": "mp3", "rate": 48_000}
+_WAY: Final = {"steps": 8, "guidance": 1.0, "shift": 3.0}
+_FULL_LIMIT_S: Final = 1800
 
 
 def _product(
@@ -152,7 +155,9 @@ def _product(
     seconds: Callable[[Any], int],
     engine: str = "preview",
     level: Level = "preview",
+    **way: float,
 ) -> Product:
+    full = Recipe("diffusers", "full", make, {**_MEDIUM, **_WAY, **way}, ("ace-step-15-turbo",), _FULL_LIMIT_S)
     return Product(
         model=MODEL,
         task_type=task_type,
@@ -162,7 +167,7 @@ def _product(
         input=inputs,
         output=AudioResult,
         price=dollars("0.0005", unit="second", units=seconds),
-        recipes=(Recipe(engine, level, make, {"limit_seconds": LIMIT_SECONDS, "format": "mp3", "rate": 48_000}),),
+        recipes=(full, Recipe(engine, level, make, _MEDIUM)),
         examples=examples,
         expected_s=20.0,
         limit_s=300,
@@ -185,6 +190,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         title="ACE-Step: music after a recording",
         make="music_from_audio",
         seconds=_most_seconds,
+        strength=0.8,
     ),
     _product(
         "edit",
@@ -193,6 +199,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         title="ACE-Step: change a recording",
         make="music_edit",
         seconds=_most_seconds,
+        strength=1.0,
     ),
     _product(
         "extend",

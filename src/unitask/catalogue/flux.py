@@ -277,7 +277,11 @@ def _full(make: str, card: str, way: dict[str, Any], **more: Any) -> Recipe:
     return Recipe("diffusers", "full", make, {**way, **more}, (card,), _FULL_LIMIT_S)
 
 
+_CONTROL_CARDS: Final = ("flux1-controlnet-union", "depth-anything-small", "person-detector", "vitpose-base-simple")
+
+
 _FULL: Final = {
+    "controlnet-lora": Recipe("diffusers", "full", "controlnet", _DEV_WAY, _CONTROL_CARDS, _FULL_LIMIT_S),
     "fill-inpaint": _full("inpaint", "flux1-fill-dev", _FILL_WAY),
     "fill-outpaint": _full("outpaint", "flux1-fill-dev", _FILL_WAY, **_ADDED),
     "redux-variation": _full("redux", "flux1-redux-dev", _DEV_WAY),

@@ -8,12 +8,13 @@ import importlib.util
 import pkgutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from unitask.kit.errors import EngineFailure
-from unitask.spec.engine import Job, Output
-from unitask.spec.product import Input, Product
+from unitask.kit.devices import cuda
+from unitask.kit.errors import EngineFailure, TaskFailure
+from unitask.spec.engine import Job, Output, Work
+from unitask.spec.product import Input, Product, Recipe
 
 if TYPE_CHECKING:
     from unitask.engines.diffusers.runtime import Runtime
@@ -33,13 +34,18 @@ LIBRARIES: Final = (
 UNWANTED: Final = ("torchvision", "torchaudio")
 """Not needed here; but where they are installed and do not fit torch, transformers cannot be imported at all."""
 MAKES: Final = {
-    "hug": "unitask.engines.diffusers.wan:hug",
+    "controlnet": "unitask.engines.diffusers.flux_control:controlnet",
     "framepack": "unitask.engines.diffusers.framepack:image_to_video",
+    "hug": "unitask.engines.diffusers.wan:hug",
     "hunyuan_image_to_video": "unitask.engines.diffusers.hunyuan:image_to_video",
     "hunyuan_text_to_video": "unitask.engines.diffusers.hunyuan:text_to_video",
     "image_to_image": "unitask.engines.diffusers.flux:image_to_image",
     "inpaint": "unitask.engines.diffusers.flux_edit:inpaint",
     "kontext": "unitask.engines.diffusers.flux_edit:kontext",
+    "music": "unitask.engines.diffusers.ace_step:music",
+    "music_edit": "unitask.engines.diffusers.ace_step:music_edit",
+    "music_extend": "unitask.engines.diffusers.ace_step:music_extend",
+    "music_from_audio": "unitask.engines.diffusers.ace_step:music_from_audio",
     "outpaint": "unitask.engines.diffusers.flux_edit:outpaint",
     "redux": "unitask.engines.diffusers.flux_edit:redux",
     "skyreels": "unitask.engines.diffusers.hunyuan:skyreels",
@@ -50,13 +56,18 @@ MAKES: Final = {
     "wan_text_to_video": "unitask.engines.diffusers.wan:text_to_video",
 }
 """What a recipe may name as its `make`, and the function that makes it."""
+TOGETHER: Final = {
+    "text_to_image": ("unitask.engines.diffusers.flux:texts_to_images", "unitask.engines.diffusers.flux:alike"),
+}
+"""What can be made of several orders at once: `([(inputs, job)], runtime) -> [Output]`, and what they must agree in."""
 _IMPORT_S: Final = 60
 
 
 class DiffusersEngine:
-    """Satisfies `unitask.spec.engine.Engine`."""
+    """Satisfies `unitask.spec.engine.BatchEngine`."""
 
     name = "diffusers"
+    most_in_batch = 8
 
     def __init__(self) -> None:
         self._runtime: Runtime | None = None
@@ -84,6 +95,29 @@ class DiffusersEngine:
             raise EngineFailure(f"the engine diffusers cannot make {job.recipe.make!r} of {product.key}")
         make: Callable[[Input, Job, Any], Output] = pkgutil.resolve_name(target)
         return self._loaded(job).attempt(lambda runtime: make(inputs, job, runtime), job)
+
+    def devices(self) -> tuple[str, ...]:
+        """List NVIDIA's cards; without one, models are made on the processor."""
+        return cuda() or ("cpu",)
+
+    def batch_key(self, product: Product, inputs: Input, recipe: Recipe) -> Hashable | None:  # noqa: ARG002 - the protocol's signature
+        """Say what works that go together have in common; None goes alone."""
+        if recipe.make not in TOGETHER:
+            return None
+        alike: Callable[[Input, Recipe], Hashable | None] = pkgutil.resolve_name(TOGETHER[recipe.make][1])
+        return alike(inputs, recipe)
+
+    def run_batch(self, works: Sequence[Work]) -> list[Output | TaskFailure]:
+        """Make several works at once; they come out as each does alone.
+
+        Raises:
+            TaskFailure: with a sentence for all the clients.
+
+        """
+        job = works[0].job
+        make: Callable[[Any, Any], list[Output | TaskFailure]] = pkgutil.resolve_name(TOGETHER[job.recipe.make][0])
+        orders = [(work.inputs, work.job) for work in works]
+        return self._loaded(job).attempt(lambda runtime: make(orders, runtime), job)
 
     def _loaded(self, job: Job) -> "Runtime":
         """Give the runtime of this process, which keeps models in memory from task to task."""

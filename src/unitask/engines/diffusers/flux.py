@@ -6,9 +6,10 @@ and `guidance` where the client asks for none (null: these weights do without), 
 `negative` false where nothing can be made of a negative prompt.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil
 from typing import Any, Final
 
@@ -20,8 +21,12 @@ from unitask.engines.diffusers.pictures import covering, fetch_picture, middle, 
 from unitask.engines.diffusers.runtime import Runtime
 from unitask.engines.diffusers.steps import Steps
 from unitask.engines.diffusers.styles import wanted, worn
+from unitask.kit.errors import TaskFailure
 from unitask.spec.engine import Job, Output
-from unitask.spec.product import ImageResult
+from unitask.spec.product import ImageResult, Recipe
+
+Order = tuple[Any, Job]
+"""The input and its job."""
 
 SIDE_PX: Final = 1024
 LIMIT_PIXELS: Final = 1024 * 1024
@@ -52,9 +57,9 @@ class Brush:
     strength: float = 1.0
 
     @classmethod
-    def of(cls, inputs: Any, job: Job, size: tuple[int, int], strength: float = 1.0) -> "Brush":
+    def of(cls, inputs: Any, recipe: Recipe, size: tuple[int, int], strength: float = 1.0) -> "Brush":
         """Read what the client asks for, and the recipe's options where it asks for nothing."""
-        options = job.recipe.options
+        options = recipe.options
         guidance = options["guidance"]
         return cls(
             width=size[0],
@@ -82,7 +87,33 @@ class Brush:
 
 def text_to_image(inputs: Any, job: Job, runtime: Runtime) -> Output:
     """Paint `batch_size` pictures from words, in the style of `lora_settings` if there is one."""
-    return painted("FluxPipeline", inputs, job, runtime=runtime, brush=Brush.of(inputs, job, asked(inputs)))
+    brush = Brush.of(inputs, job.recipe, asked(inputs))
+    (pictures,) = painted("FluxPipeline", [(inputs, job)], runtime=runtime, brush=brush)
+    return stored(pictures, job, brush)
+
+
+def texts_to_images(orders: Sequence[Order], runtime: Runtime) -> list[Output | TaskFailure]:
+    """Do the same for several orders at once; each comes out as it does alone."""
+    inputs, job = orders[0]
+    brush = Brush.of(inputs, job.recipe, asked(inputs))
+    made = painted("FluxPipeline", orders, runtime=runtime, brush=brush)
+    results: list[Output | TaskFailure] = []
+    for (_, own_job), pictures in zip(orders, made, strict=True):
+        try:
+            results.append(stored(pictures, own_job, brush))
+        except TaskFailure as error:
+            results.append(error)
+    return results
+
+
+def alike(inputs: Any, recipe: Recipe) -> Hashable | None:
+    """Tell what orders of pictures from words have in common when they can be made at once; None goes alone.
+
+    Several pictures are a batch of their own. Styles go alone, because their small products round differently in
+    company: the same order would not make the same bytes.
+    """
+    brush = Brush.of(inputs, recipe, asked(inputs))
+    return None if inputs.batch_size > 1 or brush.styles else (recipe.weights, brush)
 
 
 def image_to_image(inputs: Any, job: Job, runtime: Runtime) -> Output:
@@ -90,11 +121,11 @@ def image_to_image(inputs: Any, job: Job, runtime: Runtime) -> Output:
     job.progress(0.02, "reading the picture")
     given = opaque(fetch_picture(inputs, "image", job))
     size = (inputs.width, inputs.height) if inputs.width and inputs.height else within(given.size, LIMIT_PIXELS)
-    brush = Brush.of(inputs, job, size, inputs.denoise)
+    brush = Brush.of(inputs, job.recipe, size, inputs.denoise)
     start = covering(given, on_grid(size))
-    return painted(
-        "FluxImg2ImgPipeline", inputs, job, runtime=runtime, brush=brush, image=start, strength=inputs.denoise
-    )
+    more = {"image": start, "strength": inputs.denoise}
+    (pictures,) = painted("FluxImg2ImgPipeline", [(inputs, job)], runtime=runtime, brush=brush, **more)
+    return stored(pictures, job, brush)
 
 
 def asked(inputs: Any) -> tuple[int, int]:
@@ -102,31 +133,39 @@ def asked(inputs: Any) -> tuple[int, int]:
     return inputs.width or SIDE_PX, inputs.height or SIDE_PX
 
 
-def painted(pipeline: str, inputs: Any, job: Job, *, runtime: Runtime, brush: Brush, **more: Any) -> Output:
-    """Make the pictures of one task; `more` goes to the pipeline."""
+def painted(
+    pipeline: str, orders: Sequence[Order], *, runtime: Runtime, brush: Brush, **more: Any
+) -> list[list[Image.Image]]:
+    """Make the pictures of orders that want them made alike, a list for each; `more` goes to the pipeline."""
+    inputs, job = orders[0]
     model = runtime.model(job.recipe.weights[0])
-    seeds = [job.seed + number for number in range(inputs.batch_size)]
-    told = words(inputs, job, runtime=runtime, model=model, brush=brush, count=len(seeds))
+    told = [
+        words(inputs, job, runtime=runtime, model=model, brush=brush)
+        for inputs, job in orders
+        for _ in range(inputs.batch_size)
+    ]
+    seeds = [job.seed + number for inputs, job in orders for number in range(inputs.batch_size)]
     with drawing(pipeline, inputs, job, runtime=runtime, model=model) as pipe:
         made = pipe(
-            **told,
+            **_stacked(told),
             **more,
             **brush.arguments,
             generator=runtime.generators(seeds),
-            callback_on_step_end=Steps([job], brush.passes),
+            callback_on_step_end=Steps([job for _, job in orders], brush.passes),
         ).images
-    return stored(made, job, brush, seeds)
+    pictures = iter(made)
+    return [list(islice(pictures, inputs.batch_size)) for inputs, _ in orders]
 
 
-def words(inputs: Any, job: Job, *, runtime: Runtime, model: Model, brush: Brush, count: int = 1) -> dict[str, Any]:
-    """Turn the prompts into what a pipeline takes instead: `count` equal rows."""
+def words(inputs: Any, job: Job, *, runtime: Runtime, model: Model, brush: Brush) -> dict[str, Any]:
+    """Turn the prompts of an order into what a pipeline takes instead."""
     job.progress(0.05, "reading the prompt")
     tokens, negative = job.recipe.options["tokens"], getattr(inputs, "negative_prompt", "")
-    told = _repeated(encoded(runtime, model, inputs.prompt, tokens), count)
+    told = encoded(runtime, model, inputs.prompt, tokens)
     if negative.strip() and not brush.negative:
         job.warn(_NO_NEGATIVE)
     if brush.negative:
-        against = _repeated(encoded(runtime, model, negative, tokens), count)
+        against = encoded(runtime, model, negative, tokens)
         told |= {f"negative_{name}": value for name, value in against.items()} | {"true_cfg_scale": _AWAY}
     return told
 
@@ -159,14 +198,19 @@ def drawing(pipeline: str, inputs: Any, job: Job, runtime: Runtime, model: Model
         yield pipe
 
 
-def stored(made: Sequence[Image.Image], job: Job, brush: Brush, seeds: Sequence[int]) -> Output:
+def stored(made: Sequence[Image.Image], job: Job, brush: Brush) -> Output:
     """Cut what was made to the size that was asked for, and store it."""
     job.progress(0.95, "saving")
     size = brush.width, brush.height
-    references = [save(middle(picture, size), job, seed) for picture, seed in zip(made, seeds, strict=True)]
+    references = [save(middle(picture, size), job, job.seed + number) for number, picture in enumerate(made)]
     job.progress(1.0)
     return Output(ImageResult.of(*references))
 
 
-def _repeated(row: dict[str, Any], count: int) -> dict[str, Any]:
-    return {name: torch.cat([value] * count) for name, value in row.items()}
+def _stacked(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Put rows of tensors under one another; what is no tensor is the same in all."""
+    first = rows[0]
+    return {
+        name: torch.cat([row[name] for row in rows]) if isinstance(value, torch.Tensor) else value
+        for name, value in first.items()
+    }

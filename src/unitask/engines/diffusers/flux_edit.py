@@ -76,7 +76,7 @@ def redux(inputs: Any, job: Job, runtime: Runtime) -> Output:
     model = runtime.model(job.recipe.weights[0])
     with runtime.pipeline("FluxPriorReduxPipeline", model) as prior, torch.no_grad():
         told = prior(given, prompt=inputs.prompt)
-    brush = Brush.of(inputs, job, asked(inputs))
+    brush = Brush.of(inputs, job.recipe, asked(inputs))
     against = words(inputs, job, runtime=runtime, model=model, brush=brush) if brush.negative else {}
     told = {**against, "prompt_embeds": told.prompt_embeds, "pooled_prompt_embeds": told.pooled_prompt_embeds}
     with drawing("FluxPipeline", inputs, job, runtime=runtime, model=model) as pipe:
@@ -86,7 +86,7 @@ def redux(inputs: Any, job: Job, runtime: Runtime) -> Output:
             generator=runtime.generators([job.seed]),
             callback_on_step_end=Steps([job], brush.passes),
         ).images
-    return stored(made, job, brush, [job.seed])
+    return stored(made, job, brush)
 
 
 def kontext(inputs: Any, job: Job, runtime: Runtime) -> Output:
@@ -94,25 +94,25 @@ def kontext(inputs: Any, job: Job, runtime: Runtime) -> Output:
     job.progress(0.02, "reading the picture")
     given = opaque(fetch_picture(inputs, "image", job))
     reference = covering(given, on_grid(within(given.size, LIMIT_PIXELS)))
-    brush = Brush.of(inputs, job, asked(inputs))
+    brush = Brush.of(inputs, job.recipe, asked(inputs))
     area = brush.arguments["width"] * brush.arguments["height"]
-    return painted(
+    (pictures,) = painted(
         "FluxKontextPipeline",
-        inputs,
-        job,
+        [(inputs, job)],
         runtime=runtime,
         brush=brush,
         image=reference,
         max_area=area,
         _auto_resize=False,
     )
+    return stored(pictures, job, brush)
 
 
 def _filled(rgb: Image.Image, hole: "np.ndarray[Any, Any]", inputs: Any, job: Job, runtime: Runtime) -> Image.Image:
     """Paint the hole, bool (h, w), and lay what was made over the picture where it belongs."""
     model = runtime.model(job.recipe.weights[0])
     size = on_grid(within(rgb.size, LIMIT_WORKED_PIXELS))
-    brush = Brush.of(inputs, job, size)
+    brush = Brush.of(inputs, job.recipe, size)
     asked_for = getattr(inputs, "guidance_scale", None)
     scale = asked_for * job.recipe.options["guidance_each"] if asked_for else brush.guidance
     mask = Image.fromarray(hole.astype(np.uint8) * 255)

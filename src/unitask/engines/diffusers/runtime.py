@@ -153,10 +153,15 @@ class Runtime:
         )
 
     def _streamed(self, part: Part) -> Wanted:
-        """Want a network whose layers come to the device one after another. It stays so: it has a place of its own."""
+        """Want a network whose layers come to the device one after another. It stays so: it has a place of its own.
+
+        One that says it cannot be streamed goes there whole: such are small.
+        """
 
         def load() -> Any:
             network = part.load()
+            if not getattr(network, "_supports_group_offloading", True):
+                return network.to(self.device)
             apply_group_offloading(
                 network,
                 onload_device=self.device,
