@@ -1,0 +1,179 @@
+"""Every product that is made from weights, ordered over HTTP from `unitask up`: tiny weights, all of the real code."""
+
+import base64
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+import pytest
+import tiny_hunyuan
+import tiny_wan
+from PIL import Image
+from tiny_ace_step import shelve_ace_step
+from tiny_control import shelve_depth, shelve_poses
+from tiny_flux import shelve_controlnet, shelve_flux, shelve_relatives, shelve_style
+
+from support import small_products
+from support.decoding import film, picture, sound
+from support.keys import API_KEY
+from support.machine import Api, Machine
+from support.plugin import install
+from support.previews import tone
+from unitask.catalogue import validate
+from unitask.kit.sound import write_audio
+from unitask.spec.media import media_values
+from unitask.spec.product import Product
+
+PRODUCTS: Final = {product.key: product for product in small_products.PRODUCTS}
+WITHIN_S: Final = 120
+SMALL: Final = {"width": 48, "height": 32, "duration": 1}
+SIDES: Final = [{"setting_type": "outpaint", "outpaint_left": 16, "outpaint_bottom": 5}]
+FAMILIES: Final = {"flux": "flux", "wan": "wan", "hunyuan": "hunyuan"}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a shelf with all weights that products are made from."""
+    folder = tmp_path_factory.mktemp("models")
+    for shelve in (
+        shelve_flux,
+        shelve_controlnet,
+        shelve_relatives,
+        shelve_depth,
+        shelve_poses,
+        tiny_wan.shelve_from_words,
+        tiny_wan.shelve_from_pictures,
+        tiny_wan.shelve_camera,
+        tiny_hunyuan.shelve_hunyuan,
+        tiny_hunyuan.shelve_fast,
+        tiny_hunyuan.shelve_from_pictures,
+        tiny_hunyuan.shelve_skyreels,
+        tiny_hunyuan.shelve_framepack,
+        shelve_ace_step,
+    ):
+        shelve(folder)
+    styles = {"flux": shelve_style, "wan": tiny_wan.shelve_style, "hunyuan": tiny_hunyuan.shelve_style}
+    for product in PRODUCTS.values():
+        for style in product.examples[0].input.get("lora_settings", []):
+            styles[product.family](folder, style["lora_type"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def api(models: Path, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Api]:
+    """Start the server as a newcomer does, with this shelf."""
+    settings = {"API_KEY": API_KEY, "PORT": "0", "MODELS": str(models), "TASK_DEADLINE_S": "600"}
+    machine = Machine(tmp_path_factory.mktemp("machine"), sqlite_template, settings)
+    install(machine.folder / "plugin", Path(small_products.__file__), products={"small": "PRODUCTS"})
+    program = machine.start("up")
+    yield machine.client(program)
+    machine.clear_away()
+    assert "Traceback" not in program.err
+
+
+def uri(kind: str, content: bytes) -> str:
+    """Write a file as a data URI."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def photo() -> str:
+    """Draw a picture with a white region."""
+    rows, columns = np.mgrid[:44, :60]
+    pixels = np.stack([rows * 3, columns * 3, np.full((44, 60), 90)], axis=2).astype(np.uint8)
+    pixels[14:30, 20:40] = 255
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return uri("image/png", stream.getvalue())
+
+
+def order(product: Product) -> dict[str, Any]:
+    """Take the first example, with small media and a small size."""
+    inputs, _ = validate(product, product.examples[0].input)
+    for value in media_values(inputs):
+        hum = write_audio(tone(220, 2.0, 8000), rate=8000, form="wav", metadata={})
+        value.replace(uri("audio/wav", hum) if value.media.kind == "audio" else photo())
+    fields = {name: value for name, value in SMALL.items() if name in type(inputs).model_fields}
+    if product.task_type == "fill-outpaint":
+        fields["custom_settings"] = SIDES
+    return {**inputs.model_dump(exclude_none=True), **fields}
+
+
+def made(api: Api, product: Product, **fields: Any) -> dict[str, Any]:
+    """Order, wait, and give the task."""
+    body = {"model": product.model, "task_type": product.task_type, "input": {**order(product), **fields}}
+    answer = api.http.post("/api/v1/task", json=body)
+    assert answer.status_code == 200, answer.text
+    task = api.ended(answer.json()["data"]["task_id"], WITHIN_S)
+    assert task["status"] == "completed", task["error"]
+    return task
+
+
+def content(url: str) -> bytes:
+    """Download as any client would."""
+    answer = httpx.get(url, trust_env=False, timeout=20)
+    assert answer.status_code == 200
+    return answer.content
+
+
+@pytest.mark.parametrize("key", PRODUCTS)
+def test_it_is_made_from_weights_and_keeps_its_promise(api: Api, key: str) -> None:
+    """The file decodes, and has the size, the frames, the rate and the length that were ordered."""
+    product = PRODUCTS[key]
+    task = made(api, product)
+    meta, options = task["meta"], product.recipes[0].options
+    assert (meta["engine"], meta["engine_level"]) == ("diffusers", "full")
+    product.output.model_validate(task["output"])
+    if product.media == "image":
+        size = {"fill-inpaint": (60, 44), "fill-outpaint": (76, 49)}.get(product.task_type, (48, 32))
+        assert picture(content(task["output"]["image_url"])).size == size
+    elif product.media == "audio":
+        heard = sound(content(task["output"]["audio_url"]))
+        longer = sum(product.examples[0].input.get(f"{side}_extend_duration", 0) for side in ("left", "right"))
+        length = 2 + longer if longer else 2 if product.task_type == "edit" else 1
+        assert heard.seconds == pytest.approx(length, abs=0.2)
+    else:
+        shot = film(content(task["output"]["video_url"]))
+        frames = options["fps"] if product.family == "framepack" else options["frames"]
+        assert (shot.frames, shot.fps) == (frames, options["fps"])
+        if product.family != "framepack":
+            assert list(shot.size) == options.get("size") or options["sizes"]["16:9"]
+
+
+def test_the_same_order_makes_the_same_file(api: Api) -> None:
+    """In another attempt, in the same process, after other models."""
+    product = PRODUCTS["tiny/flux1-dev/txt2img"]
+    one, again, other = (content(made(api, product, seed=seed)["output"]["image_url"]) for seed in (5, 5, 6))
+    assert one == again
+    assert one != other
+
+
+def test_progress_is_seen_while_it_is_made_and_a_cancel_is_heard(api: Api) -> None:
+    """Long work says how far it is, and stops when it is told to."""
+    product = PRODUCTS["tiny/flux1-dev/txt2img"]
+    wish = {**order(product), "steps": 40, "width": 512, "height": 512}
+    body = {"model": product.model, "task_type": product.task_type, "input": wish}
+    task_id = api.http.post("/api/v1/task", json=body).json()["data"]["task_id"]
+    api.reaches(task_id, "processing", within_s=WITHIN_S)
+    assert api.http.delete(f"/api/v1/task/{task_id}").status_code == 200
+    task = api.ended(task_id, WITHIN_S)
+    assert task["status"] == "failed"
+    assert "cancelled" in task["error"]["message"]
+    assert made(api, product)["status"] == "completed"
+
+
+def test_weights_that_are_taken_away_are_missed_with_the_command_that_brings_them(api: Api, models: Path) -> None:
+    """Without a restart: on the order itself."""
+    product = PRODUCTS["tiny/flux1-dev-advanced/kontext"]
+    manifest = models / "flux1-kontext-dev/unitask.json"
+    text = manifest.read_bytes()
+    manifest.unlink()
+    try:
+        body = {"model": product.model, "task_type": product.task_type, "input": order(product)}
+        refused = api.http.post("/api/v1/task", json=body)
+    finally:
+        manifest.write_bytes(text)
+    assert refused.status_code == 503
+    assert "unitask models pull flux1-kontext-dev" in refused.json()["message"]

@@ -1,0 +1,35 @@
+"""A plug-in: every product that is made from weights, as `tiny/...`, with fewer steps, pixels and frames."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from unitask.catalogue import ace_step, flux, framepack, hug, hunyuan, skyreels, wanx
+from unitask.spec.product import Product
+
+SMALLER: Final = {
+    "frames": 6,
+    "limit_side_px": 48,
+    "rate": 8000,
+    "size": [48, 32],
+    "sizes": {"16:9": [48, 32], "9:16": [32, 48], "1:1": [32, 32]},
+    "steps": 2,
+    "window": 2,
+}
+
+
+def _smaller(product: Product) -> Product:
+    recipe = next(recipe for recipe in product.recipes if recipe.engine == "diffusers")
+    small: dict[str, Any] = {name: value for name, value in SMALLER.items() if name in recipe.options}
+    if product.family == "framepack":
+        small |= {"sizes": recipe.options["sizes"], "fps": 8}
+    if product.family == "flux":
+        small["tokens"] = 32
+    model = product.model.replace("Qubico", "tiny")
+    return replace(product, model=model, recipes=(replace(recipe, options={**recipe.options, **small}),))
+
+
+PRODUCTS: Final = tuple(
+    _smaller(product)
+    for module in (ace_step, flux, framepack, hug, hunyuan, skyreels, wanx)
+    for product in module.PRODUCTS
+)
