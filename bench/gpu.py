@@ -117,8 +117,10 @@ class Bench:
 
     def __init__(self, models: Path, scale: dict[str, Any], steps: int) -> None:
         from unitask.engines.diffusers import ENGINE
+        from unitask.runtime.runtime import runtime_of
 
         self.engine = ENGINE
+        self.runtime = runtime_of(models)
         self.product = Catalogue.load().find("Qubico/flux1-dev", "txt2img")
         self.models = models
         side = scale["side"]
@@ -143,7 +145,7 @@ class Bench:
         """Call the pipeline itself, with networks, texts and arguments of the engine."""
         from unitask.engines.diffusers import flux
 
-        runtime = self.engine._runtime
+        runtime = self.runtime
         model = runtime.model("flux1-dev")
         told = flux.encoded(runtime, model, self.inputs.prompt, 512)
         side, steps = self.inputs.width, self.inputs.steps
@@ -251,7 +253,7 @@ def measure(bench: Bench, device: str) -> None:
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         bench.run()
-        planned = bench.engine._runtime.residency.used_bytes("device") / MIB
+        planned = bench.runtime.residency.used_bytes("device") / MIB
         print(f"memory: counted {planned:.0f} MiB of networks, peak {torch.cuda.max_memory_allocated() / MIB:.0f} MiB")
 
 

@@ -13,10 +13,10 @@ from tiny_ace_step import CARD, RATE, shelve_ace_step
 
 from support.previews import CATALOGUE, Made, Workshop, loudness, tone
 from unitask.engines.diffusers import DiffusersEngine, ace_step
-from unitask.engines.diffusers.hardware import Hardware
-from unitask.engines.diffusers.runtime import Runtime
 from unitask.kit.errors import Cancelled, EngineFailure, MediaFailure
 from unitask.kit.sound import read_audio
+from unitask.runtime.hardware import Hardware
+from unitask.runtime.runtime import Runtime
 from unitask.weights import Shelf
 
 torch.set_num_threads(1)

@@ -13,9 +13,9 @@ from tiny_control import shelve_depth, shelve_poses
 from support.job import LocalJob
 from unitask.engines.diffusers import poses
 from unitask.engines.diffusers.control_maps import read_map
-from unitask.engines.diffusers.hardware import Hardware
-from unitask.engines.diffusers.runtime import Runtime
 from unitask.kit.errors import EngineFailure, MediaFailure
+from unitask.runtime.hardware import Hardware
+from unitask.runtime.runtime import Runtime
 from unitask.spec.product import Recipe
 from unitask.weights import Shelf
 

@@ -8,8 +8,8 @@ import torch
 
 from support import films
 from support.job import LocalJob
-from unitask.engines.diffusers.films import Film, shoot
 from unitask.kit.errors import EngineFailure
+from unitask.runtime.films import Film, shoot
 from unitask.spec.product import Recipe
 
 FILM = Film(width=40, height=20, frames=6, fps=Fraction(12))

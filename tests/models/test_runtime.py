@@ -10,10 +10,10 @@ import torch
 from tiny_flux import shelve_flux
 
 from support.previews import CATALOGUE, Workshop
-from unitask.engines.diffusers import DiffusersEngine
-from unitask.engines.diffusers.hardware import Hardware
-from unitask.engines.diffusers.runtime import Runtime
+from unitask.engines.diffusers.flux import text_to_image
 from unitask.kit.errors import EngineFailure
+from unitask.runtime.hardware import Hardware
+from unitask.runtime.runtime import Runtime
 from unitask.weights import Shelf
 
 ROOM: Final = 2**30
@@ -34,15 +34,14 @@ class Studio:
 
     def __init__(self, folder: Path, models: Path, hardware: Hardware) -> None:
         self.runtime = Runtime(Shelf(models), hardware)
-        self._engine = DiffusersEngine()
-        self._engine._runtime = self.runtime
         self._workshop = Workshop(folder, "diffusers", models)
 
     def picture(self, model: str = "flux1-dev") -> bytes:
         """Make the same small picture every time."""
         product = CATALOGUE.find(f"Qubico/{model}", "txt2img")
         job = self._workshop.job(product, **QUICK)
-        output = self._engine.run(product, product.input(**ORDER), job)
+        inputs = product.input(**ORDER)
+        output = self.runtime.attempt(lambda runtime: text_to_image(inputs, job, runtime), job)
         return job.saved[output.fields["image_url"]].read_bytes()
 
     def kinds(self) -> list[str]:

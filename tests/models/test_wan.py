@@ -13,9 +13,9 @@ from support import films
 from support.films import Found
 from support.previews import CATALOGUE, Made, Workshop
 from unitask.engines.diffusers import wan
-from unitask.engines.diffusers.hardware import Hardware
-from unitask.engines.diffusers.runtime import Runtime
 from unitask.kit.errors import Cancelled, EngineFailure
+from unitask.runtime.hardware import Hardware
+from unitask.runtime.runtime import Runtime
 from unitask.weights import Shelf
 
 PROMPT = "a red fox in the snow"

@@ -14,9 +14,9 @@ from support import films
 from support.previews import Made, Workshop
 from unitask.catalogue.wanx import CameraMove
 from unitask.engines.diffusers.camera import SPEEDS, Adapter, CameraPart, Pose, controlled, groups, pose, rays
-from unitask.engines.diffusers.hardware import Hardware
-from unitask.engines.diffusers.runtime import Runtime
 from unitask.kit.errors import EngineFailure
+from unitask.runtime.hardware import Hardware
+from unitask.runtime.runtime import Runtime
 from unitask.weights import Shelf
 
 WIDTH, HEIGHT = 32, 18

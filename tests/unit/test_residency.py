@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from unitask.engines.diffusers.residency import Place, Residency, TooLarge, Wanted
+from unitask.runtime.residency import Place, Residency, TooLarge, Wanted
 
 
 class Network:

@@ -17,7 +17,7 @@ from unitask.spec.engine import Job, Output, Work
 from unitask.spec.product import Input, Product, Recipe
 
 if TYPE_CHECKING:
-    from unitask.engines.diffusers.runtime import Runtime
+    from unitask.runtime.runtime import Runtime
 
 LIBRARIES: Final = (
     "accelerate",
@@ -69,9 +69,6 @@ class DiffusersEngine:
     name = "diffusers"
     most_in_batch = 8
 
-    def __init__(self) -> None:
-        self._runtime: Runtime | None = None
-
     def missing(self) -> str | None:
         """Say what to install if a library of the extra `models` is absent, or which one is broken."""
         absent = [library for library in LIBRARIES if importlib.util.find_spec(library) is None]
@@ -94,7 +91,7 @@ class DiffusersEngine:
         if target is None:
             raise EngineFailure(f"the engine diffusers cannot make {job.recipe.make!r} of {product.key}")
         make: Callable[[Input, Job, Any], Output] = pkgutil.resolve_name(target)
-        return self._loaded(job).attempt(lambda runtime: make(inputs, job, runtime), job)
+        return _runtime(job).attempt(lambda runtime: make(inputs, job, runtime), job)
 
     def devices(self) -> tuple[str, ...]:
         """List NVIDIA's cards; without one, models are made on the processor."""
@@ -117,16 +114,14 @@ class DiffusersEngine:
         job = works[0].job
         make: Callable[[Any, Any], list[Output | TaskFailure]] = pkgutil.resolve_name(TOGETHER[job.recipe.make][0])
         orders = [(work.inputs, work.job) for work in works]
-        return self._loaded(job).attempt(lambda runtime: make(orders, runtime), job)
+        return _runtime(job).attempt(lambda runtime: make(orders, runtime), job)
 
-    def _loaded(self, job: Job) -> "Runtime":
-        """Give the runtime of this process, which keeps models in memory from task to task."""
-        from unitask.engines.diffusers.runtime import Runtime  # noqa: PLC0415 - imports torch
-        from unitask.weights import Shelf  # noqa: PLC0415 - with it
 
-        if self._runtime is None or self._runtime.shelf.folder != job.models:
-            self._runtime = Runtime.here(Shelf(job.models))
-        return self._runtime
+def _runtime(job: Job) -> "Runtime":
+    """Give the runtime of this process, which keeps models in memory from task to task."""
+    from unitask.runtime.runtime import runtime_of  # noqa: PLC0415 - imports torch
+
+    return runtime_of(job.models)
 
 
 def _imports(library: str) -> bool:

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unitask.engines.diffusers.pictures import labels
-from unitask.engines.diffusers.runtime import Runtime
-from unitask.engines.diffusers.steps import Steps
 from unitask.kit.errors import EngineFailure
 from unitask.kit.sound import read_audio, write_audio
+from unitask.runtime.pictures import labels
+from unitask.runtime.runtime import Runtime
+from unitask.runtime.steps import Steps
 from unitask.spec.engine import Job, Output
 from unitask.spec.media import media_values
 from unitask.spec.product import AudioResult

@@ -16,10 +16,10 @@ from diffusers import WanTransformer3DModel
 from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 from safetensors.torch import load_file
 
-from unitask.engines.diffusers.films import Film
-from unitask.engines.diffusers.parts import Part
-from unitask.engines.diffusers.runtime import Runtime
 from unitask.engines.diffusers.wan import FROM_PICTURES, asked, ready, rolled, words
+from unitask.runtime.films import Film
+from unitask.runtime.parts import Part
+from unitask.runtime.runtime import Runtime
 from unitask.spec.engine import Job, Output
 
 RATE: Final = 16

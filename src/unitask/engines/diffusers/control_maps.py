@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unitask.engines.diffusers.poses import DETECTOR, ESTIMATOR, read_poses
-from unitask.engines.diffusers.runtime import Runtime
+from unitask.runtime.runtime import Runtime
 from unitask.spec.engine import Job
 
 DEPTH_ESTIMATOR: Final = "depth-anything-small"

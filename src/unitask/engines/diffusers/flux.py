@@ -16,12 +16,12 @@ from typing import Any, Final
 import torch
 from PIL import Image
 
-from unitask.engines.diffusers.model import Model
-from unitask.engines.diffusers.pictures import covering, fetch_picture, middle, on_grid, opaque, save, within
-from unitask.engines.diffusers.runtime import Runtime
-from unitask.engines.diffusers.steps import Steps
-from unitask.engines.diffusers.styles import wanted, worn
 from unitask.kit.errors import TaskFailure
+from unitask.runtime.model import Model
+from unitask.runtime.pictures import covering, fetch_picture, middle, on_grid, opaque, save, within
+from unitask.runtime.runtime import Runtime
+from unitask.runtime.steps import Steps
+from unitask.runtime.styles import wanted, worn
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult, Recipe
 

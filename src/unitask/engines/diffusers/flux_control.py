@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from unitask.engines.diffusers.control_maps import read_map
 from unitask.engines.diffusers.flux import LIMIT_PIXELS, Brush, painted, stored
-from unitask.engines.diffusers.pictures import covering, fetch_picture, on_grid, opaque, save, within
-from unitask.engines.diffusers.runtime import Runtime
+from unitask.runtime.pictures import covering, fetch_picture, on_grid, opaque, save, within
+from unitask.runtime.runtime import Runtime
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
 

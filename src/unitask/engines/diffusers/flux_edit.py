@@ -11,11 +11,11 @@ import torch
 from PIL import Image, ImageFilter
 
 from unitask.engines.diffusers.flux import LIMIT_PIXELS, Brush, asked, drawing, painted, stored, words
-from unitask.engines.diffusers.pictures import covering, fetch_picture, on_grid, opaque, save, within
-from unitask.engines.diffusers.runtime import Runtime
-from unitask.engines.diffusers.steps import Steps
 from unitask.kit.errors import TaskFailure
 from unitask.kit.pictures import white_region
+from unitask.runtime.pictures import covering, fetch_picture, on_grid, opaque, save, within
+from unitask.runtime.runtime import Runtime
+from unitask.runtime.steps import Steps
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
 

@@ -8,11 +8,11 @@ from fractions import Fraction
 from math import ceil
 from typing import Any, Final
 
-from unitask.engines.diffusers.films import Film, shoot
 from unitask.engines.diffusers.hunyuan import filmed, warn_of_negative, words
-from unitask.engines.diffusers.pictures import covering, fetch_picture, opaque
-from unitask.engines.diffusers.runtime import Runtime
 from unitask.kit.pictures import even_size
+from unitask.runtime.films import Film, shoot
+from unitask.runtime.pictures import covering, fetch_picture, opaque
+from unitask.runtime.runtime import Runtime
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import VideoResult
 

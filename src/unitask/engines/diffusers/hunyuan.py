@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from PIL import Image
 
-from unitask.engines.diffusers.films import Film, shoot
-from unitask.engines.diffusers.model import Model
-from unitask.engines.diffusers.runtime import Runtime
-from unitask.engines.diffusers.steps import Steps
-from unitask.engines.diffusers.styles import Style, wanted, worn
+from unitask.runtime.films import Film, shoot
+from unitask.runtime.model import Model
+from unitask.runtime.runtime import Runtime
+from unitask.runtime.steps import Steps
+from unitask.runtime.styles import Style, wanted, worn
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import VideoResult
 

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from unitask.engines.diffusers.runtime import Runtime
 from unitask.kit.errors import MediaFailure
+from unitask.runtime.runtime import Runtime
 from unitask.spec.engine import Job
 
 Floats = NDArray[np.float32]

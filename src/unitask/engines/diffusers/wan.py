@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from unitask.engines.diffusers.films import Film, shoot
-from unitask.engines.diffusers.runtime import Runtime
-from unitask.engines.diffusers.steps import Steps
-from unitask.engines.diffusers.styles import Style, wanted, worn
 from unitask.kit.errors import Unavailable
+from unitask.runtime.films import Film, shoot
+from unitask.runtime.runtime import Runtime
+from unitask.runtime.steps import Steps
+from unitask.runtime.styles import Style, wanted, worn
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import VideoResult
 

@@ -5,26 +5,37 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Self, TypeVar
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import diffusers
 import torch
+import transformers
 from diffusers.hooks import apply_group_offloading
 
-from unitask.engines.diffusers.embeddings import Embeddings
-from unitask.engines.diffusers.hardware import Hardware
-from unitask.engines.diffusers.model import Model
-from unitask.engines.diffusers.parts import Part
-from unitask.engines.diffusers.residency import Place, Residency, TooLarge, Wanted
 from unitask.kit.errors import EngineFailure
+from unitask.runtime.embeddings import Embeddings
+from unitask.runtime.hardware import Hardware
+from unitask.runtime.model import Model
+from unitask.runtime.parts import Part
+from unitask.runtime.residency import Place, Residency, TooLarge, Wanted
 from unitask.spec.engine import Job
 from unitask.weights import Shelf
 
+for library in (diffusers, transformers):
+    library.utils.logging.disable_progress_bar()
 diffusers.utils.logging.set_verbosity_error()  # its warnings repeat the words of clients
 T = TypeVar("T")
 _GIB: Final = 2**30
 _NO_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
 """What torch says when memory ends and it has no class for it."""
+
+
+@cache
+def runtime_of(models: Path) -> "Runtime":
+    """Give the one runtime of this process for a folder of weights: all engines share what is in memory."""
+    return Runtime(Shelf(models), Hardware.found())
 
 
 class Runtime:
@@ -43,11 +54,6 @@ class Runtime:
         self._lock = threading.RLock()
         self._models: dict[str, Model] = {}
         self._frugal = False
-
-    @classmethod
-    def here(cls, shelf: Shelf) -> Self:
-        """Make one for the device of this process."""
-        return cls(shelf, Hardware.found())
 
     @property
     def device(self) -> torch.device:

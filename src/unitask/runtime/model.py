@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from unitask.engines.diffusers.parts import Part, class_of, computed_in, damaged, loaded_bytes
+from unitask.runtime.parts import Part, class_of, computed_in, damaged, loaded_bytes
 from unitask.weights import Card, Manifest, Shelf
 
 INDEX: Final = "model_index.json"

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from unitask.engines.diffusers.pictures import GRID_PX, covering, fetch_picture, labels, on_grid, opaque
 from unitask.kit.errors import EngineFailure
 from unitask.kit.video import write_video
+from unitask.runtime.pictures import GRID_PX, covering, fetch_picture, labels, on_grid, opaque
 from unitask.spec.engine import Job
 
 Pixels = NDArray[np.uint8]
