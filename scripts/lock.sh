@@ -10,7 +10,7 @@ compile() {
 compile --extra cpu --extra postgres --extra s3 --group build --output-file requirements/run.txt
 compile --extra cpu --extra postgres --extra s3 --extra speech --extra fonts --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
 # torch comes in builds for each kind of hardware, so its version is pinned (requirements/torch.constraints) and its files are
-# not. What it asks for besides is locked here under its own names.
-compile --extra cpu --extra models --constraints requirements/run.txt --constraints requirements/dev.txt \
-  --no-emit-package torch --override <(echo 'torch ; sys_platform == "never"') --output-file requirements/models.txt \
+# not. What it asks for besides is locked here under its own names. torchvision, which spandrel asks for, is not needed.
+compile --extra cpu --extra models --group test-models --constraints requirements/run.txt --constraints requirements/dev.txt \
+  --no-emit-package torch --no-emit-package torchvision --override <(printf '%s ; sys_platform == "never"\n' torch torchvision) --output-file requirements/models.txt \
   <(printf '%s\n' filelock fsspec jinja2 networkx sympy typing-extensions)

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from unitask.engines.diffusers import ENGINE
+from unitask.runtime.engine import imports
 
 
 def put(folder: Path, monkeypatch: pytest.MonkeyPatch, **packages: str) -> None:
     """Put packages of this content where Python finds them, and the processes that it starts."""
     for name, text in packages.items():
         (folder / f"{name}.py").write_text(text)
+    imports.cache_clear()
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
 
