@@ -12,6 +12,9 @@ import pytest
 from support.examples import ADDRESS, INTERPRETERS, refused, run, runnable
 from support.server import throw_away_server
 from support.source import ROOT, text_of
+from support.texts import section, tables
+from unitask.catalogue import Catalogue
+from unitask.weights.card import read_cards
 
 EXAMPLES = runnable(text_of(ROOT / "README.md") or "")
 
@@ -56,3 +59,29 @@ def test_the_examples_work_one_after_the_other(tmp_path: Path) -> None:
                 run(block, server, folder)
     if left_out:
         pytest.skip(f"curl is not installed, so these were left out: {left_out}")
+
+
+def made_from_weights() -> list[list[str]]:
+    """Write the rows of the table from the catalogue and the cards: a model, what is made of it, from what."""
+    cards = read_cards(Path("/nonexistent"))
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for product in Catalogue.load():
+        for recipe in product.recipes:
+            if recipe.weights:
+                found.setdefault((product.model, recipe.weights), []).append(product.task_type)
+    return [
+        [
+            f"`{model}`",
+            ", ".join(f"`{task_type}`" for task_type in task_types),
+            ", ".join(f"`{card}`" for card in weights),
+            "; ".join(f"{card}: {cards[card].verified}" for card in weights if cards[card].verified) or "not yet",
+        ]
+        for (model, weights), task_types in found.items()
+    ]
+
+
+def test_the_table_of_what_is_made_from_weights_is_the_catalogue_s() -> None:
+    """With who has seen the real ones work, as the cards say."""
+    (rows,) = tables(section(text_of(ROOT / "README.md") or "", "From real weights"))
+    expected = made_from_weights()
+    assert rows == expected, "\n".join(f"| {' | '.join(row)} |" for row in expected)

@@ -98,7 +98,9 @@ def _products(settings: Settings) -> list[str]:
     for product in Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days):
         choice = choose(product, allowed, shelf)
         if choice.recipe:
-            click.echo(f"   {product.key:48} {choice.recipe.level} by {choice.recipe.engine}")
+            unseen = [card for card in choice.recipe.weights if not shelf.cards[card].verified]
+            remark = f", not yet verified with the real weights of {' and '.join(unseen)}" if unseen else ""
+            click.echo(f"   {product.key:48} {choice.recipe.level} by {choice.recipe.engine}{remark}")
             if choice.missing:
                 better.setdefault(choice.missing, []).append(product.key)
         else:

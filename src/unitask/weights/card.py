@@ -36,7 +36,8 @@ class Card(BaseModel):
     `files` are patterns of paths in the repository; `sha256` pins single ones. Parts (subfolders) that the repository
     lacks come from the card named by `base`. `part` is the subfolder into which the files go, for a repository whose
     root is one part. `repository` is empty for weights that are only imported. `disk_bytes` is about what they take,
-    `memory_bytes` about what the device needs besides them.
+    `memory_bytes` about what the device needs besides them. `verified` says who saw these very weights work, on what
+    and when; empty: nobody who told us.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,6 +57,7 @@ class Card(BaseModel):
     disk_bytes: int = Field(ge=0)
     memory_bytes: int = Field(ge=0)
     license: License
+    verified: str = ""
 
 
 class LoraCard(BaseModel):
