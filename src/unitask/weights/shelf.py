@@ -103,6 +103,6 @@ class Shelf:
         if not _LORA_NAME.fullmatch(name) or not path.is_file():
             raise Unavailable(
                 f"the LoRA {name!r} is not here; get it with: unitask models pull lora:{family}/{name}, "
-                f"or put a file at {path}"
+                f"or put it into the folder of models as loras/{family}/{name}.safetensors"
             )
         return path
