@@ -35,10 +35,10 @@ def test_recipes_name_weights_that_have_a_card() -> None:
 
 
 def test_loras_are_called_what_clients_may_send() -> None:
-    """Of the families that list their names."""
-    names = {"flux": set(get_args(flux.LoraType)), "wan": set(get_args(get_args(wanx.LoraType)[0]))}
+    """Of the families that list their names; `hug` is what AI Hug asks for by itself."""
+    names = {"flux": set(get_args(flux.LoraType)), "wan": {*get_args(get_args(wanx.LoraType)[0]), "hug"}}
     loras = read_loras(NOWHERE)
-    assert len(loras) == 16
+    assert len(loras) == 17
     for family, name in loras:
         assert name in names[family]
 
