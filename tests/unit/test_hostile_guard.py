@@ -17,7 +17,7 @@ from unitask.kit.net import Guard, Refused, Unreachable
 from unitask.spec.media import Media
 from unitask.spec.product import Recipe
 from unitask.worker.job import ChildJob
-from unitask.worker.messages import Run
+from unitask.worker.messages import Name, Run
 
 AT_LEAST = 150
 
@@ -46,7 +46,7 @@ def trapped() -> Iterator[Trap]:
 def job(tmp_path: Path) -> ChildJob:
     """Give what an engine reads its inputs through, as a worker with the settings of production makes it."""
     order = Run(
-        task_id="1",
+        of=Name("1", 1),
         model="m",
         task_type="t",
         engine="cpu",
