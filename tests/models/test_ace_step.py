@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tiny_ace_step import CARD, RATE, shelve_ace_step
 
 from support.previews import CATALOGUE, Made, Workshop, loudness, tone
-from unitask.engines.diffusers import DiffusersEngine, ace_step
+from unitask.engines.diffusers import ENGINE, ace_step
 from unitask.kit.errors import Cancelled, EngineFailure, MediaFailure
 from unitask.kit.sound import read_audio
 from unitask.runtime.hardware import Hardware
@@ -201,7 +201,7 @@ def test_a_cancelled_order_stops_at_its_next_step_and_leaves_no_trace(workshop: 
     job = workshop.job(FROM_WORDS, **(SMALL | {"steps": 6}))
     job.cancel_when = lambda fraction: fraction > 0.3
     with pytest.raises(Cancelled):
-        DiffusersEngine().run(FROM_WORDS, FROM_WORDS.input(**WORDS), job)
+        ENGINE.run(FROM_WORDS, FROM_WORDS.input(**WORDS), job)
     assert len([fraction for fraction in job.fractions if fraction > 0.3]) == 1
     assert order(workshop, "txt2audio", **WORDS).content("audio_url") == before
 

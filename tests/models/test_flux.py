@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny_flux import shelve_flux, shelve_relatives, shelve_style
 
 from support.previews import Made, Workshop
@@ -118,6 +119,16 @@ def test_a_damaged_style_fails_its_task_and_no_other(workshop: Workshop, models:
     assert words(workshop).content("image_url") == before
 
 
+def test_a_style_of_another_kind_of_model_is_called_so(workshop: Workshop, models: Path) -> None:
+    """None of its names begins as those of this one do."""
+    rows, columns = torch.zeros(2, 8), torch.zeros(8, 2)
+    layer = "diffusion_model.blocks.0.self_attn.q"
+    weights = {f"{layer}.lora_A.weight": rows, f"{layer}.lora_B.weight": columns}
+    save_file(weights, models / "loras/flux/mjv6.safetensors")
+    with pytest.raises(EngineFailure, match="'mjv6' cannot be used"):
+        words(workshop, task_type="txt2img-lora", lora_settings=[{"lora_type": "mjv6"}])
+
+
 def test_a_given_picture_is_painted_over_more_or_less(workshop: Workshop) -> None:
     """It keeps its size; the less denoise, the nearer."""
     source = photo(workshop)
@@ -192,6 +203,15 @@ def test_a_variation_depends_on_picture_and_words(workshop: Workshop) -> None:
     for change in ({"image": other}, {"prompt": "a dog"}, {"seed": 9}):
         made = workshop.order(ADVANCED, "redux-variation", **{"prompt": "a cat", "image": one, **order, **change})
         assert not np.array_equal(made.picture(), first.picture())
+
+
+def test_a_negative_prompt_pushes_a_variation_away(workshop: Workshop) -> None:
+    """Though there is a picture among its words."""
+    order = {"prompt": "a cat", "image": photo(workshop), "width": 48, "height": 32, "options": QUICK}
+    plain = workshop.order(ADVANCED, "redux-variation", **order)
+    away = workshop.order(ADVANCED, "redux-variation", **order, negative_prompt="dogs")
+    assert not np.array_equal(plain.picture(), away.picture())
+    assert away.job.warnings == []
 
 
 def test_an_edit_looks_at_the_picture(workshop: Workshop) -> None:

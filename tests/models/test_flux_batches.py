@@ -93,6 +93,17 @@ def test_other_weights_are_another_batch_and_what_is_more_than_a_picture_from_wo
     assert ENGINE.batch_key(fill, edit, workshop.job(fill).recipe) is None
 
 
+def test_what_has_no_effect_is_said_to_whom_it_concerns(workshop: Workshop) -> None:
+    """Wherever in a batch that is."""
+    quick = CATALOGUE.find("Qubico/flux1-schnell", "txt2img")
+    orders = [quick.input(prompt="a", width=40, height=32, **fields) for fields in ({}, {"guidance_scale": 2})]
+    works = [Work(quick, inputs, workshop.job(quick, steps=2, tokens=32)) for inputs in orders]
+    ENGINE.run_batch(works)
+    first, second = (one.job.warnings for one in works)  # type: ignore[attr-defined]
+    assert first == []
+    assert "guidance_scale has no effect" in second[0]
+
+
 def test_who_takes_an_order_back_does_not_take_those_beside_it(workshop: Workshop) -> None:
     """Their pictures are what they would have been."""
     works = [work(workshop, 3), work(workshop, 11)]

@@ -139,7 +139,7 @@ def test_it_is_made_from_weights_and_keeps_its_promise(api: Api, key: str) -> No
         frames = options["fps"] if product.family == "framepack" else options["frames"]
         assert (shot.frames, shot.fps) == (frames, options["fps"])
         if product.family != "framepack":
-            assert list(shot.size) == options.get("size") or options["sizes"]["16:9"]
+            assert list(shot.size) == (options.get("size") or options["sizes"][order(product)["aspect_ratio"]])
 
 
 def test_the_same_order_makes_the_same_file(api: Api) -> None:

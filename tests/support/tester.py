@@ -120,7 +120,7 @@ def _eat_memory(_: Do, __: Job) -> dict[str, Any]:
 
 
 def _environment(_: Do, __: Job) -> dict[str, Any]:
-    return {"names": sorted(name for name in os.environ if name.startswith("UNITASK_"))}
+    return {"names": sorted(os.environ)}
 
 
 def _exit(_: Do, __: Job) -> dict[str, Any]:

@@ -34,6 +34,14 @@ def test_recipes_name_weights_that_have_a_card() -> None:
     assert named <= cards.keys()
 
 
+def test_what_is_painted_by_flux_has_the_room_that_flux_needs() -> None:
+    """Also where a card gives only what comes beside it: the size of the picture decides."""
+    cards = read_cards(NOWHERE)
+    first = {recipe.weights[0] for product in flux.PRODUCTS for recipe in product.recipes if recipe.weights}
+    assert len(first) > 4
+    assert min(cards[one].memory_bytes for one in first) >= cards["flux1-dev"].memory_bytes
+
+
 def test_loras_are_called_what_clients_may_send() -> None:
     """Of the families that list their names; `hug` is what AI Hug asks for by itself."""
     names = {"flux": set(get_args(flux.LoraType)), "wan": {*get_args(get_args(wanx.LoraType)[0]), "hug"}}

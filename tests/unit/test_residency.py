@@ -1,5 +1,7 @@
 """What stays in memory: least recently used goes first, to the host while there is room, then altogether."""
 
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +16,7 @@ class Network:
         self.name = name
         self.size_bytes = size_bytes
         self.place: Place = "host"
+        self.hooked: Network | None = None
 
 
 class Memory:
@@ -86,6 +89,17 @@ def test_what_leaves_the_device_waits_on_the_host_and_comes_back_without_loading
     assert memory.happened.count("load a") == 1
 
 
+def test_what_comes_back_from_a_full_host_does_not_give_way_to_what_makes_room_for_it() -> None:
+    """Two models that take turns, where the host has room for one."""
+    memory = Memory(10, host_bytes=10)
+    memory.take("a")
+    memory.take("b")
+    (again,) = memory.take("a")
+    assert again.place == "device"
+    assert memory.happened.count("load a") == 1
+    assert memory.residency.held("host") == []
+
+
 def test_the_host_is_bounded_too() -> None:
     """What does not fit there either is forgotten, the oldest first."""
     memory = Memory(10, host_bytes=20)
@@ -93,6 +107,21 @@ def test_the_host_is_bounded_too() -> None:
         memory.take(name)
     assert memory.residency.held("host") == ["b", "c"]
     assert memory.residency.used_bytes("host") <= 20
+
+
+def test_what_goes_is_gone_before_the_next_comes_though_it_holds_on_to_itself() -> None:
+    """As networks do that are streamed, cached or kept in eight bits."""
+    memory = Memory(10)
+    (network,) = memory.take("a")
+    network.hooked = network
+    seen = weakref.ref(network)
+    del network
+    gc.disable()
+    try:
+        memory.take("b")
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_room_for_work_is_kept_free() -> None:

@@ -74,6 +74,16 @@ def test_files_that_were_put_in_their_place_by_hand_are_taken_as_they_lie(shelf:
     assert shelf.root("model") == shelf.folder / "model"
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_a_place_on_another_disk_is_its_place_too(shelf: Shelf, copy: Path, *, link: bool) -> None:
+    """The folder of the card is a link to where its owner has room: nothing is copied, and nothing cleared away."""
+    (shelf.folder / "model").symlink_to(copy)
+    before = {path: (copy / path).stat().st_ino for path in names(copy)}
+    bring(shelf, shelf.folder / "model", link=link)
+    assert {path: (copy / path).stat().st_ino for path in before} == before
+    assert shelf.root("model") == shelf.folder / "model"
+
+
 def test_a_folder_of_another_shelf_is_held_to_its_manifest(shelf: Shelf, copy: Path, tmp_path: Path) -> None:
     """What was damaged on the way is found; the commit comes along."""
     there = Shelf(tmp_path / "there")

@@ -1,5 +1,6 @@
 """Which loaded things stay in memory: the least recently used go first. Knows nothing of what they are."""
 
+import gc
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -104,14 +105,15 @@ class Residency:
             if self.used_bytes(place) + more_bytes <= self._limits[place]:
                 return
             if key not in spared:
-                self._evict(key, place)
+                self._evict(key, place, spared)
 
-    def _evict(self, key: Hashable, place: Place) -> None:
+    def _evict(self, key: Hashable, place: Place, spared: set[Hashable]) -> None:
         kept = self._kept[key]
         if place == "device" and kept.size_bytes <= self._limits["host"]:
-            self._make_room(kept.size_bytes, "host", {key})
+            self._make_room(kept.size_bytes, "host", {key, *spared})
             if self.used_bytes("host") + kept.size_bytes <= self._limits["host"]:
                 self._move(kept.thing, "host")
                 kept.place = "host"
                 return
-        del self._kept[key]
+        del self._kept[key], kept
+        gc.collect()  # a network and what was hooked into it hold on to each other

@@ -77,6 +77,7 @@ def _load(pipe: Any, style: Style) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several at once are what we want
             pipe.load_lora_weights(weights, adapter_name=style.adapter)
+        pipe.set_adapters(style.adapter)  # fails if nothing of the file was for this kind of model
     except (OSError, ValueError, KeyError, RuntimeError, IndexError, SafetensorError) as error:
         raise EngineFailure(
             f"the LoRA {style.path.stem!r} cannot be used: its file is damaged or made for another kind of model",

@@ -62,7 +62,7 @@ def bring_in(parcel: Parcel, source: Path, *, link: bool, say: Say) -> Manifest:
     source = source.resolve()
     if parcel.rename:
         raise Unavailable(f"a LoRA is one file: copy it to {parcel.folder / parcel.rename}")
-    in_place = parcel.folder == source
+    in_place = parcel.folder.resolve() == source
     found = _found(parcel, source, stay=link or in_place)
     say(f"{parcel.name}: reading {len(found)} files, {in_words(sum(one.stat().st_size for one in found.values()))}")
     stored = {place: StoredWeight(size_bytes=one.stat().st_size, sha256=sha256_of(one)) for place, one in found.items()}

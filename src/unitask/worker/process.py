@@ -23,7 +23,7 @@ _LINE_LIMIT: Final = 64 * 2**20
 _LAST_WORDS_S: Final = 1.0
 _UNHEARD: Final = 1000
 # A model's code runs in the child and may print or send away whatever it finds.
-_SECRETS: Final = {"UNITASK_DATABASE_URL"} | {
+_SECRETS: Final = {"UNITASK_DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN"} | {
     f"UNITASK_{name.upper()}"
     for name, field in Settings.model_fields.items()
     if SecretStr in get_args(field.annotation)

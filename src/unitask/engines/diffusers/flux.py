@@ -35,7 +35,7 @@ WORDS: Final = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
 READERS: Final = (*WORDS, "image_encoder", "feature_extractor")
 """What is not needed any more when the picture is made."""
 PICTURE: Final = ("transformer", "vae", "scheduler")
-_AWAY: Final = 2.0
+AWAY: Final = 2.0
 """How strongly a negative prompt pushes away."""
 _NO_NEGATIVE: Final = "negative_prompt has no effect here: these weights cannot be steered away from words"
 _NO_GUIDANCE: Final = "guidance_scale has no effect here: these weights were made to do without"
@@ -162,11 +162,13 @@ def words(inputs: Any, job: Job, *, runtime: Runtime, model: Model, brush: Brush
     job.progress(0.05, "reading the prompt")
     tokens, negative = job.recipe.options["tokens"], getattr(inputs, "negative_prompt", "")
     told = encoded(runtime, model, inputs.prompt, tokens)
+    if getattr(inputs, "guidance_scale", None) is not None and brush.guidance is None:
+        job.warn(_NO_GUIDANCE)
     if negative.strip() and not brush.negative:
         job.warn(_NO_NEGATIVE)
     if brush.negative:
         against = encoded(runtime, model, negative, tokens)
-        told |= {f"negative_{name}": value for name, value in against.items()} | {"true_cfg_scale": _AWAY}
+        told |= {f"negative_{name}": value for name, value in against.items()} | {"true_cfg_scale": AWAY}
     return told
 
 
@@ -185,8 +187,6 @@ def encoded(runtime: Runtime, model: Model, text: str, tokens: int) -> dict[str,
 @contextmanager
 def drawing(pipeline: str, inputs: Any, job: Job, runtime: Runtime, model: Model, **more: Any) -> Iterator[Any]:
     """Give a pipeline that needs no text any more, in the style that the input asks for."""
-    if getattr(inputs, "guidance_scale", None) is not None and job.recipe.options["guidance"] is None:
-        job.warn(_NO_GUIDANCE)
     styles = wanted(runtime.shelf, "flux", getattr(inputs, "lora_settings", []))
     job.progress(0.08, "loading the model")
     room = model.card.memory_bytes

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from unitask.engines.diffusers.flux import LIMIT_PIXELS, Brush, asked, drawing, painted, stored, words
+from unitask.engines.diffusers.flux import AWAY, LIMIT_PIXELS, Brush, asked, drawing, painted, stored, words
 from unitask.kit.errors import TaskFailure
 from unitask.kit.pictures import white_region
+from unitask.runtime.model import Model
 from unitask.runtime.pictures import covering, fetch_picture, on_grid, opaque, save, within
 from unitask.runtime.runtime import Runtime
 from unitask.runtime.steps import Steps
@@ -74,11 +75,12 @@ def redux(inputs: Any, job: Job, runtime: Runtime) -> Output:
     job.progress(0.02, "reading the picture")
     given = opaque(fetch_picture(inputs, "image", job))
     model = runtime.model(job.recipe.weights[0])
-    with runtime.pipeline("FluxPriorReduxPipeline", model) as prior, torch.no_grad():
-        told = prior(given, prompt=inputs.prompt)
     brush = Brush.of(inputs, job.recipe, asked(inputs))
-    against = words(inputs, job, runtime=runtime, model=model, brush=brush) if brush.negative else {}
-    told = {**against, "prompt_embeds": told.prompt_embeds, "pooled_prompt_embeds": told.pooled_prompt_embeds}
+    told = _seen(given, inputs.prompt, runtime, model)
+    if brush.negative:
+        # The picture is on both sides, so that only the words push away.
+        away = _seen(given, inputs.negative_prompt, runtime, model)
+        told |= {f"negative_{name}": value for name, value in away.items()} | {"true_cfg_scale": AWAY}
     with drawing("FluxPipeline", inputs, job, runtime=runtime, model=model) as pipe:
         made = pipe(
             **told,
@@ -106,6 +108,13 @@ def kontext(inputs: Any, job: Job, runtime: Runtime) -> Output:
         _auto_resize=False,
     )
     return stored(pictures, job, brush)
+
+
+def _seen(picture: Image.Image, text: str, runtime: Runtime, model: Model) -> dict[str, Any]:
+    """Read a picture and words together into what a pipeline takes in place of words."""
+    with runtime.pipeline("FluxPriorReduxPipeline", model) as prior, torch.no_grad():
+        seen = prior(picture, prompt=text)
+    return {"prompt_embeds": seen.prompt_embeds, "pooled_prompt_embeds": seen.pooled_prompt_embeds}
 
 
 def _filled(rgb: Image.Image, hole: "np.ndarray[Any, Any]", inputs: Any, job: Job, runtime: Runtime) -> Image.Image:
