@@ -92,7 +92,12 @@ class Settings(BaseSettings):
         None,
         description="Devices in use by engines that keep one, such as cuda:0,cuda:1. Default: all that they find.",
     )
-    batch: int = Field(4, ge=1, le=64, description="Tasks that one device is given at a time; 1: one after another.")
+    batch: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Tasks that one device is given at a time. Above 1 they may round differently in company.",
+    )
     models: Path | None = Field(None, description="Folder of the weights of models. Default: in the data folder.")
     engines: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         None, description="Engines in use, separated by commas. Default: all that are installed."

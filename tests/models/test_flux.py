@@ -12,7 +12,7 @@ from tiny_flux import shelve_flux, shelve_relatives, shelve_style
 from support.previews import Made, Workshop
 from unitask.kit.errors import Cancelled, EngineFailure, TaskFailure
 
-QUICK: Final = {"steps": 4, "tokens": 32}
+QUICK: Final = {"steps": 4, "tokens": 32, "least_pixels": 0}
 ADVANCED: Final = "flux1-dev-advanced"
 
 

@@ -7,13 +7,16 @@ from typing import Any, Final
 
 import pytest
 import torch
-from tiny_flux import shelve_flux
+from tiny_flux import flux, shelve_flux, transformer
 
 from support.previews import CATALOGUE, Workshop
+from support.tiny import shelve
+from unitask.engines.diffusers import ENGINE
 from unitask.engines.diffusers.flux import text_to_image
-from unitask.kit.errors import EngineFailure
+from unitask.kit.errors import DeviceFailure, EngineFailure
 from unitask.runtime.hardware import Hardware
-from unitask.runtime.runtime import Runtime
+from unitask.runtime.runtime import Runtime, runtime_of
+from unitask.spec.engine import Output, Work
 from unitask.weights import Shelf
 
 ROOM: Final = 2**30
@@ -199,3 +202,50 @@ def test_weights_may_be_kept_in_eight_bits(models: Path, studio: Callable[..., S
         for one in (full, small)
     ]
     assert sizes[1] < sizes[0] / 2
+
+
+def test_a_device_that_fails_ends_its_process_and_the_task_is_tried_again(studio: Callable[..., Studio]) -> None:
+    """After an illegal access every call of the process fails: no further task must meet it."""
+
+    def illegal(_runtime: Runtime) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    one = studio()
+    with pytest.raises(DeviceFailure) as failed:
+        one.runtime.attempt(illegal, one._workshop.job(CATALOGUE.find("Qubico/flux1-dev", "txt2img")))
+    assert failed.value.retryable
+
+
+def test_other_weights_under_the_same_card_are_taken_up_without_a_restart(
+    tmp_path: Path, studio: Callable[..., Studio]
+) -> None:
+    """A pull of a newer revision counts from the next task on."""
+    models = tmp_path / "own"
+    shelve_flux(models)
+    one = Studio(tmp_path, models, Hardware("cpu", ROOM, 0))
+    before = one.picture()
+    shelve(models, "flux1-dev", flux(transformer(seed=9)))
+    assert one.picture() != before
+
+
+def test_what_does_not_fit_in_company_is_made_alone(models: Path, tmp_path: Path) -> None:
+    """A batch that is too much is no reason to fail."""
+    workshop = Workshop(tmp_path, "diffusers", models)
+    product = CATALOGUE.find("Qubico/flux1-dev", "txt2img")
+    works = [Work(product, product.input(**ORDER), workshop.job(product, seed=seed, **QUICK)) for seed in (1, 2)]
+    runtime = runtime_of(models)
+    hungry = next(iter(runtime.networks({"t": runtime.model("flux1-dev").parts["transformer"]}).values()))
+
+    def only_one(_network: Any, _arguments: Any, named: dict[str, Any]) -> None:
+        if len(named["hidden_states"]) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    handle = hungry.register_forward_pre_hook(only_one, with_kwargs=True)
+    keep = runtime._forget
+    runtime._forget = lambda: None  # type: ignore[method-assign]
+    try:
+        outputs = ENGINE.run_batch(works)
+    finally:
+        handle.remove()
+        runtime._forget = keep  # type: ignore[method-assign]
+    assert all(isinstance(output, Output) for output in outputs)

@@ -7,6 +7,9 @@ from support.plugin import install_plugin
 
 ELSEWHERE = {"API_URL": "http://127.0.0.1:9", "WORKER_TOKEN": WORKER_TOKEN}
 
+OURS = "keeper,tester"
+"""Not those of real models, which have devices of their own where they are installed."""
+
 
 @pytest.fixture(autouse=True)
 def keeper(machine: Machine) -> None:
@@ -18,7 +21,7 @@ def test_tasks_that_wait_go_together_on_a_device(machine: Machine) -> None:
     """Ordered one by one over HTTP; one device is in use, and nothing of the worker is left at its end."""
     _, api = machine.serve()
     orders = [api.order("ok", task_type="kept", together="a") for _ in range(3)]
-    worker = machine.work(DEVICES="fake:1")
+    worker = machine.work(DEVICES="fake:1", BATCH="4", ENGINES=OURS)
     said = [api.said(task_id) for task_id in orders]
     assert [one["together"] for one in said] == [orders] * 3
     assert {one["device"] for one in said} == {"fake:1"}
@@ -30,7 +33,7 @@ def test_one_task_after_another_where_the_operator_wants_it(machine: Machine) ->
     """A device is given no more tasks than UNITASK_BATCH."""
     _, api = machine.serve()
     orders = [api.order("ok", task_type="kept", together="a") for _ in range(3)]
-    machine.work(DEVICES="fake:0", BATCH="1")
+    machine.work(DEVICES="fake:0", ENGINES=OURS)
     assert [api.said(task_id)["together"] for task_id in orders] == [[task_id] for task_id in orders]
 
 
@@ -40,7 +43,7 @@ def test_a_killed_device_process_costs_one_attempt(machine: Machine) -> None:
     marker = machine.folder / "crashed"
     runs = api.order("crash_once", task_type="kept", marker=str(marker))
     waits = api.order("ok", task_type="kept")
-    machine.work(DEVICES="fake:0")
+    machine.work(DEVICES="fake:0", ENGINES=OURS)
     assert api.said(runs)["crashed"]
     assert api.said(waits)
     assert api.task(runs)["logs"] == ["attempt 1: engine keeper: signal 6"]
@@ -50,8 +53,8 @@ def test_a_killed_device_process_costs_one_attempt(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"DEVICES": "cuda:7"}, "no engine runs on 'cuda:7'; there are: fake:0, fake:1"),
-        ({"DEVICES": ""}, "it leaves the engine keeper no device; there are: fake:0, fake:1"),
+        ({"DEVICES": "cuda:7", "ENGINES": OURS}, "no engine runs on 'cuda:7'; there are: fake:0, fake:1"),
+        ({"DEVICES": "", "ENGINES": OURS}, "it leaves the engine keeper no device; there are: fake:0, fake:1"),
         ({"DEVICES": "fake:0", "ENGINES": "tester"}, "no engine runs on 'fake:0'; there are: none"),
     ],
 )

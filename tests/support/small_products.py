@@ -23,7 +23,7 @@ def _smaller(product: Product) -> Product:
     if product.family == "framepack":
         small |= {"sizes": recipe.options["sizes"], "fps": 8}
     if product.family == "flux":
-        small["tokens"] = 32
+        small |= {"tokens": 32, "least_pixels": 0}
     model = product.model.replace("Qubico", "tiny")
     return replace(product, model=model, recipes=(replace(recipe, options={**recipe.options, **small}),))
 

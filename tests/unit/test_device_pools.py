@@ -222,7 +222,7 @@ async def test_a_batch_that_nobody_wants_stops(gate: Path) -> None:
 
 async def test_a_cancel_that_is_not_heard_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not before the deadline of one that is wanted."""
-    monkeypatch.setattr(attempt, "CANCEL_GRACE_S", 0.1)
+    monkeypatch.setattr(attempt, "DEVICE_GRACE_S", 0.1)
     goes, stays = task(1, "hang_in_c", together="a"), task(2, "hang_in_c", together="a", seconds_left=2)
     async with bench(goes, stays) as work:
         await work.begun(goes)
@@ -232,7 +232,7 @@ async def test_a_cancel_that_is_not_heard_does_not_end_the_others(monkeypatch: p
 
 async def test_a_cancel_that_is_not_heard_ends_one_that_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits behind it loses nothing by that."""
-    monkeypatch.setattr(attempt, "CANCEL_GRACE_S", 0.1)
+    monkeypatch.setattr(attempt, "DEVICE_GRACE_S", 0.1)
     goes, waits = task(1, "hang_in_c"), task(2)
     async with bench(goes, waits) as work:
         await work.begun(goes)

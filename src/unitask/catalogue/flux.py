@@ -269,7 +269,8 @@ _KONTEXT: Final = (
 _ADDED: Final = {"limit_added_pixels": LIMIT_ADDED_PIXELS}
 _SCHNELL_WAY: Final = {"steps": 4, "guidance": None, "negative": False, "tokens": 256}
 _DEV_WAY: Final = {"steps": 28, "guidance": 3.5, "tokens": 512}
-_FILL_WAY: Final = {"steps": 40, "guidance": 30.0, "guidance_each": 10.0, "negative": False, "tokens": 512}
+_LEAST: Final = {"least_pixels": LIMIT_PIXELS * 3 // 4}
+_FILL_WAY: Final = {"steps": 40, "guidance": 30.0, "guidance_each": 10.0, "negative": False, "tokens": 512, **_LEAST}
 _FULL_LIMIT_S: Final = 1800
 
 
@@ -285,7 +286,7 @@ _FULL: Final = {
     "fill-inpaint": _full("inpaint", "flux1-fill-dev", _FILL_WAY),
     "fill-outpaint": _full("outpaint", "flux1-fill-dev", _FILL_WAY, **_ADDED),
     "redux-variation": _full("redux", "flux1-redux-dev", _DEV_WAY),
-    "kontext": _full("kontext", "flux1-kontext-dev", _DEV_WAY, guidance=2.5),
+    "kontext": _full("kontext", "flux1-kontext-dev", _DEV_WAY, guidance=2.5, **_LEAST),
     "txt2img": _full("text_to_image", "flux1-dev", _DEV_WAY),
     "img2img": _full("image_to_image", "flux1-dev", _DEV_WAY),
     "txt2img-lora": _full("text_to_image", "flux1-dev", _DEV_WAY),

@@ -188,10 +188,11 @@ _PRICES: Final = {"1.3b": "0.12", "14b": "0.28"}
 _DRAWN: Final = frozenset({"text_to_video", "image_to_video_lora"})
 """What only the preview engine makes."""
 FULL_LIMIT_S: Final = 3600
-_FROM_WORDS: Final = {"steps": 50, "guidance": 5.0, "shift": 3.0, "tokens": 512}
+_FROM_WORDS: Final = {"steps": 50, "guidance": 5.0, "shift": 5.0, "tokens": 512}
+_SMALL: Final = {"steps": 50, "guidance": 6.0, "shift": 8.0, "tokens": 512}
 _FROM_PICTURE: Final = {"steps": 40, "guidance": 5.0, "shift": 3.0, "tokens": 512}
 _FULL: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
-    "txt2video-1.3b": ("wan_text_to_video", "wan21-t2v-1.3b", _FROM_WORDS),
+    "txt2video-1.3b": ("wan_text_to_video", "wan21-t2v-1.3b", _SMALL),
     "txt2video-14b": ("wan_text_to_video", "wan21-t2v-14b", _FROM_WORDS),
     "txt2video-14b-lora": ("wan_text_to_video", "wan21-t2v-14b", _FROM_WORDS),
     "img2video-14b": ("wan_image_to_video", "wan21-i2v-14b-480p", _FROM_PICTURE),
@@ -199,7 +200,7 @@ _FULL: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     "img2video-14b-keyframe": (
         "wan_keyframes",
         "wan21-flf2v-14b-720p",
-        {"steps": 50, "guidance": 5.5, "tokens": 512},
+        {"steps": 50, "guidance": 5.0, "shift": 16.0, "tokens": 512},
     ),
     "img2video-14b-control-camera": (
         "wan_camera_move",
@@ -209,12 +210,12 @@ _FULL: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     "wan22-txt2video-14b": (
         "wan_text_to_video",
         "wan22-t2v-a14b",
-        {"steps": 40, "guidance": 4.0, "guidance_2": 3.0, "tokens": 512},
+        {"steps": 40, "guidance": 4.0, "guidance_2": 3.0, "shift": 12.0, "tokens": 512},
     ),
     "wan22-img2video-14b": (
         "wan_image_to_video",
         "wan22-i2v-a14b",
-        {"steps": 40, "guidance": 3.5, "guidance_2": 3.5, "tokens": 512},
+        {"steps": 40, "guidance": 3.5, "guidance_2": 3.5, "shift": 5.0, "tokens": 512},
     ),
 }
 """What the public weights make: how, which weights, and the settings that their makers recommend."""

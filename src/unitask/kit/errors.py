@@ -153,6 +153,12 @@ class EngineFailure(TaskFailure):
     code = "engine_failed"
 
 
+class DeviceFailure(EngineFailure):
+    """The device does not work any more for this process; another process may do better."""
+
+    code = "device_failed"
+
+
 class Cancelled(TaskFailure):
     """The client cancelled the task."""
 

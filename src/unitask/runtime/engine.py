@@ -83,7 +83,26 @@ class ModelEngine:
         job = works[0].job
         make: Callable[[Any, Any], list[Output | TaskFailure]] = pkgutil.resolve_name(self.together[job.recipe.make][0])
         orders = [(work.inputs, work.job) for work in works]
-        return _runtime(job).attempt(lambda runtime: make(orders, runtime), job)
+        try:
+            return _runtime(job).attempt(lambda runtime: make(orders, runtime), job)
+        except EngineFailure as error:
+            if not is_no_room(error):
+                raise
+        return [self._alone(work) for work in works]
+
+    def _alone(self, work: Work) -> Output | TaskFailure:
+        """Make by itself what did not fit in company."""
+        try:
+            return self.run(work.product, work.inputs, work.job)
+        except TaskFailure as error:
+            return error
+
+
+def is_no_room(error: EngineFailure) -> bool:
+    """Tell whether something failed for want of memory."""
+    from unitask.runtime.runtime import NoRoom  # noqa: PLC0415 - imports torch, as whoever raised it did
+
+    return isinstance(error, NoRoom)
 
 
 def _runtime(job: Job) -> "Runtime":

@@ -43,9 +43,10 @@ def on_grid(size: tuple[int, int], grid_px: int = GRID_PX) -> tuple[int, int]:
     return ceil(size[0] / grid_px) * grid_px, ceil(size[1] / grid_px) * grid_px
 
 
-def within(size: tuple[int, int], pixels: int) -> tuple[int, int]:
-    """Shrink a size to at most so many pixels, in proportion; a smaller one stays."""
-    scale = min(1.0, sqrt(pixels / (size[0] * size[1])))
+def within(size: tuple[int, int], pixels: int, least: int = 0) -> tuple[int, int]:
+    """Bring a size to at most so many pixels and at least `least`, in proportion; what lies between stays."""
+    own = size[0] * size[1]
+    scale = sqrt(max(min(own, pixels), least) / own)
     return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 

@@ -14,7 +14,7 @@ import torch
 import transformers
 from diffusers.hooks import apply_group_offloading
 
-from unitask.kit.errors import EngineFailure
+from unitask.kit.errors import DeviceFailure, EngineFailure
 from unitask.runtime.embeddings import Embeddings
 from unitask.runtime.hardware import Hardware
 from unitask.runtime.model import Model
@@ -28,8 +28,13 @@ for library in (diffusers, transformers):
 diffusers.utils.logging.set_verbosity_error()  # its warnings repeat the words of clients
 T = TypeVar("T")
 _GIB: Final = 2**30
-_NO_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
+_NO_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory", "cublas_status_alloc_failed")
 """What torch says when memory ends and it has no class for it."""
+_BROKEN: Final = "the device failed; the task is tried again by a new process"
+
+
+class NoRoom(EngineFailure):
+    """Something does not fit into the device's memory, even with all else gone."""
 
 
 @cache
@@ -52,7 +57,7 @@ class Runtime:
             size=_size,
         )
         self._lock = threading.RLock()
-        self._models: dict[str, Model] = {}
+        self._models: dict[str, tuple[tuple[int, ...], Model]] = {}
         self._frugal = False
 
     @property
@@ -67,17 +72,19 @@ class Runtime:
             EngineFailure: they are not here, or their folder is damaged.
 
         """
-        if card_id not in self._models:
-            if lack := self.shelf.lacks((card_id,)):
-                raise EngineFailure(f"{card_id} cannot be used: {lack}", retryable=True)
-            self._models[card_id] = Model.on(self.shelf, card_id)
-        return self._models[card_id]
+        if lack := self.shelf.lacks((card_id,)):
+            raise EngineFailure(f"{card_id} cannot be used: {lack}", retryable=True)
+        stamp = self.shelf.stamp(card_id)
+        if self._models.get(card_id, (None, None))[0] != stamp:
+            self._models[card_id] = stamp, Model.on(self.shelf, card_id)
+        return self._models[card_id][1]
 
     def attempt(self, make: Callable[["Runtime"], T], job: Job) -> T:
         """Make something; where memory runs out, once more with everything else gone and layers streamed.
 
         Raises:
-            EngineFailure: it does not fit even so.
+            NoRoom: it does not fit even so.
+            DeviceFailure: this process cannot use the device any more.
 
         """
         with self._lock:
@@ -86,13 +93,15 @@ class Runtime:
                 try:
                     return make(self)
                 except (torch.OutOfMemoryError, RuntimeError) as error:
-                    if not _is_out_of_memory(error):
-                        raise
                     said = str(error)[:500]
+                    if not _is_out_of_memory(error):
+                        if _is_of_the_device(error):
+                            raise DeviceFailure(_BROKEN, raw_message=said, retryable=True) from error
+                        raise
                 finally:
                     self._frugal = False
                 self._forget()
-        raise EngineFailure(
+        raise NoRoom(
             f"it does not fit into the memory of {job.recipe.engine}'s device; ask for a smaller or shorter result",
             raw_message=said,
         )
@@ -199,6 +208,11 @@ def _required(parameter: inspect.Parameter) -> bool:
 def _size(network: Any) -> int:
     tensors = [*network.parameters(), *network.buffers()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _is_of_the_device(error: Exception) -> bool:
+    """Tell an error of the device itself, after which every further call of this process fails."""
+    return isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

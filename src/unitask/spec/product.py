@@ -16,7 +16,7 @@ KEEP_DAYS: Final = 3
 class Input(BaseModel):
     """What a client may put in `input`. Unknown keys are dropped here and reported in `meta.warnings`."""
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, ser_json_inf_nan="null", hide_input_in_errors=True)
 
     seed_field: ClassVar[str] = "seed"
 

@@ -82,6 +82,21 @@ class Shelf:
         except (OSError, ValidationError) as error:
             raise Unavailable(f"{path} is damaged: {error}; mend it with: unitask models pull {card_id}") from error
 
+    def stamp(self, card_id: str) -> tuple[int, ...]:
+        """Give something that changes when other weights come for a card or its bases.
+
+        Raises:
+            Unavailable: nothing lies here for one of them.
+
+        """
+        path = self.folder / card_id / MANIFEST
+        try:
+            own = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            raise Unavailable(f"the weights of {card_id} are not here") from None
+        base = self.cards[card_id].base
+        return (own, *self.stamp(base)) if base else (own,)
+
     def root(self, card_id: str) -> Path:
         """Tell where the files of a card lie.
 

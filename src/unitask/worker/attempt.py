@@ -16,6 +16,8 @@ from unitask.worker.client import ApiClient, Rejected
 from unitask.worker.process import EngineProcess, Seat
 
 CANCEL_GRACE_S: Final = 2.0
+DEVICE_GRACE_S: Final = 120.0
+"""A step of a large model, its loading and its decoding take long, and killing it throws away what the device holds."""
 _LOOK_S: Final = 0.5
 _UPLOAD_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 log = logging.getLogger(__name__)
@@ -156,8 +158,7 @@ async def _insist(attempt: Attempt, seat: Seat, engine: EngineProcess) -> None:
     await attempt.cancel.wait()
     seat.wanted = False
     await engine.send(messages.Cancel(of=attempt.name))
-    # What a device holds is worth two seconds, even for a result that would come to nothing.
-    grace_s = CANCEL_GRACE_S if engine.device or not attempt.lost else 0
+    grace_s = DEVICE_GRACE_S if engine.device else 0 if attempt.lost else CANCEL_GRACE_S
     while True:
         await asyncio.sleep(grace_s)
         if not engine.runs_others(attempt.name, wanted=True):

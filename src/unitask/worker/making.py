@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from unitask.catalogue import Catalogue
 from unitask.engines import installed
 from unitask.kit import faults
-from unitask.kit.errors import EngineFailure, TaskFailure, UnknownProduct
+from unitask.kit.errors import DeviceFailure, EngineFailure, TaskFailure, UnknownProduct
 from unitask.spec.engine import BatchEngine, Engine, Output, Work
 from unitask.spec.product import Input, Product, Recipe
 from unitask.worker import messages
@@ -89,7 +89,7 @@ def _end(one: Prepared, job: ChildJob, result: Output | Exception) -> messages.E
         except EngineFailure as error:
             result = error
     if isinstance(result, TaskFailure):
-        return _broke(one.order, result, job)
+        return _broke(one.order, result, job, spent=isinstance(result, DeviceFailure))
     if isinstance(result, MemoryError):
         failure = EngineFailure(_out_of_memory(one.product), raw_message="MemoryError")
         return _broke(one.order, failure, job, spent=True)

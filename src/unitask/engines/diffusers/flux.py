@@ -82,7 +82,7 @@ class Brush:
     @property
     def passes(self) -> int:
         """Count the steps that are really made: a picture to start from saves some."""
-        return max(1, int(self.steps * self.strength))
+        return self.steps - int(max(self.steps - self.steps * self.strength, 0))
 
 
 def text_to_image(inputs: Any, job: Job, runtime: Runtime) -> Output:
@@ -145,7 +145,7 @@ def painted(
         for _ in range(inputs.batch_size)
     ]
     seeds = [job.seed + number for inputs, job in orders for number in range(inputs.batch_size)]
-    with drawing(pipeline, inputs, job, runtime=runtime, model=model) as pipe:
+    with drawing(pipeline, inputs, job, runtime=runtime, model=model, pictures=len(seeds)) as pipe:
         made = pipe(
             **_stacked(told),
             **more,
@@ -185,16 +185,19 @@ def encoded(runtime: Runtime, model: Model, text: str, tokens: int) -> dict[str,
 
 
 @contextmanager
-def drawing(pipeline: str, inputs: Any, job: Job, runtime: Runtime, model: Model, **more: Any) -> Iterator[Any]:
-    """Give a pipeline that needs no text any more, in the style that the input asks for."""
+def drawing(
+    pipeline: str, inputs: Any, job: Job, *, runtime: Runtime, model: Model, pictures: int = 1
+) -> Iterator[Any]:
+    """Give a pipeline that needs no text any more, in the style that the input asks for, with room for its pictures."""
     styles = wanted(runtime.shelf, "flux", getattr(inputs, "lora_settings", []))
     job.progress(0.08, "loading the model")
-    room = model.card.memory_bytes
+    room = model.card.memory_bytes * pictures
     with (
-        runtime.pipeline(pipeline, model, without=READERS, work_bytes=room, **more) as pipe,
+        runtime.pipeline(pipeline, model, without=READERS, work_bytes=room) as pipe,
         worn(pipe, styles),
         torch.no_grad(),
     ):
+        pipe.vae.enable_slicing()
         yield pipe
 
 

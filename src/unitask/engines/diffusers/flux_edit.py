@@ -1,5 +1,6 @@
 """Flux's relatives: regions painted anew (Fill), variations (Redux), edits as told (Kontext).
 
+Small pictures are enlarged for the work to a recipe's option `least_pixels`: the weights were made on about a million.
 Fill knows guidance on a scale of its own, ten times as wide: a recipe's option `guidance_each` says how much of it
 one unit of the wire's is.
 """
@@ -95,7 +96,7 @@ def kontext(inputs: Any, job: Job, runtime: Runtime) -> Output:
     """Edit a picture as told: it is given to the model beside the one that is painted."""
     job.progress(0.02, "reading the picture")
     given = opaque(fetch_picture(inputs, "image", job))
-    reference = covering(given, on_grid(within(given.size, LIMIT_PIXELS)))
+    reference = covering(given, on_grid(within(given.size, LIMIT_PIXELS, job.recipe.options["least_pixels"])))
     brush = Brush.of(inputs, job.recipe, asked(inputs))
     area = brush.arguments["width"] * brush.arguments["height"]
     (pictures,) = painted(
@@ -120,7 +121,7 @@ def _seen(picture: Image.Image, text: str, runtime: Runtime, model: Model) -> di
 def _filled(rgb: Image.Image, hole: "np.ndarray[Any, Any]", inputs: Any, job: Job, runtime: Runtime) -> Image.Image:
     """Paint the hole, bool (h, w), and lay what was made over the picture where it belongs."""
     model = runtime.model(job.recipe.weights[0])
-    size = on_grid(within(rgb.size, LIMIT_WORKED_PIXELS))
+    size = on_grid(within(rgb.size, LIMIT_WORKED_PIXELS, job.recipe.options["least_pixels"]))
     brush = Brush.of(inputs, job.recipe, size)
     asked_for = getattr(inputs, "guidance_scale", None)
     scale = asked_for * job.recipe.options["guidance_each"] if asked_for else brush.guidance
