@@ -32,6 +32,7 @@ class BenchJob:
         self.scratch = scratch
         self.recipe = recipe
         self.cancelled = False
+        self.shows = False
         self.seconds_left = 600.0
         self._files = 0
 
@@ -52,6 +53,9 @@ class BenchJob:
         return f"unitask-artifact:{path.name}"
 
     def progress(self, fraction: float, note: str = "") -> None:
+        """Go on."""
+
+    def show(self, content: bytes, extension: str) -> None:
         """Go on."""
 
     def warn(self, sentence: str) -> None:

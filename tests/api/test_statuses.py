@@ -34,6 +34,7 @@ WAITING: Final[dict[str, Any]] = {
     "queue_position": None,
     "eta_s": 20.0,
     "progress": 0.0,
+    "preview_url": None,
     "expires_at": None,
     "warnings": [],
 }

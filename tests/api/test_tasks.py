@@ -47,6 +47,7 @@ async def test_create_answers_the_whole_task_in_the_documented_order(client: htt
                 "queue_position": None,
                 "eta_s": 20.0,
                 "progress": 0.0,
+                "preview_url": None,
                 "expires_at": None,
                 "warnings": [],
             },

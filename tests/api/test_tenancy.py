@@ -124,6 +124,7 @@ MATRIX: Final[dict[str, str | list[Way]]] = {
     "POST /worker/v1/claim": WORKER,
     "POST /worker/v1/beat": WORKER,
     "PUT /worker/v1/tasks/{task_id:uuid}/{attempt:int}/files/{extension}": WORKER,
+    "PUT /worker/v1/tasks/{task_id:uuid}/{attempt:int}/preview/{extension}": WORKER,
     "POST /worker/v1/settle": WORKER,
     "GET /files/{path:path}": OPEN,
     "GET /healthz": OPEN,

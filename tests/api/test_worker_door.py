@@ -99,8 +99,9 @@ async def test_only_the_worker_token_opens_the_door(
             for what, message in messages:
                 answer = await client.post(f"/worker/v1/{what}", json=message, headers=headers)
                 assert refused(answer, 401).startswith("the worker token is missing or wrong")
-            path = f"/worker/v1/tasks/{task['task_id']}/1/files/png"
-            refused(await client.put(path, content=PNG, headers=headers), 401)
+            for what in ("files", "preview"):
+                path = f"/worker/v1/tasks/{task['task_id']}/1/{what}/png"
+                refused(await client.put(path, content=PNG, headers=headers), 401)
             assert await traces(services) == before
 
 
@@ -137,6 +138,7 @@ async def test_a_worker_gets_the_oldest_tasks_that_its_engines_can_make(
         "engine": "cpu",
         "input": {"image": "https://example.com/a.png", "rmbg_model": "RMBG-2.0"},
         "seconds_left": 60.0,
+        "preview": False,
     }
     assert [task["task_id"] for task in await claim(client, most=9)] == [flux, cut[1]]
     assert await claim(client, most=9) == []

@@ -22,6 +22,7 @@ from support.keys import API_KEY
 from support.machine import Api, Machine
 from support.plugin import install
 from support.previews import tone
+from support.wait import until
 from unitask.catalogue import validate
 from unitask.kit.sound import write_audio
 from unitask.spec.media import media_values
@@ -177,3 +178,20 @@ def test_weights_that_are_taken_away_are_missed_with_the_command_that_brings_the
         manifest.write_bytes(text)
     assert refused.status_code == 503
     assert "unitask models pull flux1-kontext-dev" in refused.json()["message"]
+
+
+def test_who_asks_sees_the_picture_before_it_is_done_and_gets_the_same_file(api: Api) -> None:
+    """A small picture while it is made; when it is done, nothing is left of it."""
+    product = PRODUCTS["tiny/flux1-dev/txt2img"]
+    wish = {**order(product), "steps": 40, "width": 512, "height": 256, "seed": 5}
+    body = {"model": product.model, "task_type": product.task_type, "input": wish, "config": {"preview": True}}
+    task_id = api.http.post("/api/v1/task", json=body).json()["data"]["task_id"]
+    url = until(lambda: api.task(task_id)["meta"]["preview_url"], within_s=WITHIN_S, what="a preview")
+    seen = picture(content(url))
+    assert (seen.format, seen.size) == ("JPEG", (64, 32))
+    task = api.ended(task_id, WITHIN_S)
+    assert task["status"] == "completed", task["error"]
+    assert task["meta"]["preview_url"] is None
+    assert httpx.get(url, trust_env=False).status_code == 404
+    unwatched = made(api, product, **wish)
+    assert content(task["output"]["image_url"]) == content(unwatched["output"]["image_url"])

@@ -15,6 +15,7 @@ from support.sql import rows
 from support.worker import HandWorker
 from unitask.api.webhooks import deliverer
 from unitask.app import Services
+from unitask.tasks.model import Work
 
 PIXEL: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -103,17 +104,19 @@ async def _order_everything(client: httpx.AsyncClient, services: Services, owner
     await send("/api/face_swap/v1/async", {"target_image": picture, "swap_image": picture})
     worker = HandWorker(services)
     (done,) = await worker.claim()
-    upload = await client.put(
-        f"/worker/v1/tasks/{done.task_id}/{done.attempt}/files/png",
-        content=PIXEL,
-        headers={"Authorization": f"Bearer {WORKER_TOKEN}"},
-    )
+    upload = await _bring(client, done, "files")
     assert await worker.complete(done, {"image_url": upload.json()["reference"]})
     (broken,) = await worker.claim()
     assert await worker.fail(broken)
     for _ in range(3):
         await send("/api/v1/task", order)
-    await worker.claim()
+    (running,) = await worker.claim()
+    await _bring(client, running, "preview")
+
+
+async def _bring(client: httpx.AsyncClient, work: Work, what: str) -> httpx.Response:
+    path = f"/worker/v1/tasks/{work.task_id}/{work.attempt}/{what}/png"
+    return await client.put(path, content=PIXEL, headers={"Authorization": f"Bearer {WORKER_TOKEN}"})
 
 
 async def _name_everything(services: Services, found: Belongings, endpoint: str) -> None:
@@ -123,7 +126,7 @@ async def _name_everything(services: Services, found: Belongings, endpoint: str)
     assert [task["status"] for task in tasks] == ["completed", "failed", "processing", "pending", "staged"]
     deliveries = await rows(database, "select id from deliveries where account_id = :owner", **of)
     files = await rows(database, "select id, path, kind from artifacts where account_id = :owner", **of)
-    assert {file["kind"] for file in files} == {"input", "output", "upload"}
+    assert {file["kind"] for file in files} == {"input", "output", "upload", "preview"}
     for what, ids in (
         *((f"{task['status']} task", [task]) for task in tasks),
         ("delivery", deliveries),

@@ -24,6 +24,8 @@ class LocalJob:
     warnings: list[str] = field(default_factory=list)
     saved: dict[str, Path] = field(default_factory=dict)
     cancelled: bool = False
+    shows: bool = False
+    shown: list[bytes] = field(default_factory=list)
 
     def fetch(self, source: str, media: Media) -> Path:  # noqa: ARG002 - the protocol's signature
         return Path(source)
@@ -41,6 +43,10 @@ class LocalJob:
         if self.cancel_when(fraction):
             self.cancelled = True
             raise Cancelled("cancelled by the client")
+
+    def show(self, content: bytes, extension: str) -> None:
+        assert extension == "jpg"
+        self.shown.append(content)
 
     def warn(self, sentence: str) -> None:
         self.warnings.append(sentence)

@@ -63,9 +63,10 @@ class Workshop:
         return LocalJob(scratch, replace(recipe, options={**recipe.options, **options}), self._models, seed=seed)
 
     def order(self, model: str, task_type: str, *, seed: int = 7, **fields: Any) -> Made:
-        """Run a product; `options` among the fields are the recipe's, `cancel_when` is the job's."""
+        """Run a product; `options` among the fields are the recipe's, `cancel_when` and `shows` are the job's."""
         product = CATALOGUE.find(f"Qubico/{model}", task_type)
         job = self.job(product, seed=seed, **fields.pop("options", {}))
+        job.shows = fields.pop("shows", False)
         cancel_when: Callable[[float], bool] | None = fields.pop("cancel_when", None)
         if cancel_when:
             job.cancel_when = cancel_when

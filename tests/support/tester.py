@@ -54,6 +54,8 @@ class Do(Input):
         "save_file",
         "save_missing",
         "save_strange",
+        "show",
+        "show_strange",
         "slow_save",
         "slow_steps",
         "start_program",
@@ -192,6 +194,20 @@ def _save_missing(_: Do, job: Job) -> dict[str, Any]:
 
 def _save_strange(_: Do, job: Job) -> dict[str, Any]:
     return {"image_url": job.save(b"MZ", "exe")}
+
+
+def _show(inputs: Do, job: Job) -> dict[str, Any]:
+    """Show something if somebody wants to see it, and go on until a file is there."""
+    job.progress(0.3)
+    wanted = job.shows
+    job.show(PNG_HEAD + b"so far", "png")
+    return _wait_for_file(inputs, job) | {"wanted": wanted, "again": job.shows}
+
+
+def _show_strange(_: Do, job: Job) -> dict[str, Any]:
+    job.progress(0.3)
+    job.show(b"MZ", "exe")
+    return {}
 
 
 def _slow_save(inputs: Do, job: Job) -> dict[str, Any]:

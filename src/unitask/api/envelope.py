@@ -83,6 +83,7 @@ def task_object(task: Task, artifacts: Artifacts, eta_s: float | None = None) ->
             "queue_position": task.queue_position,
             "eta_s": eta_s,
             "progress": 1.0 if task.status is Status.COMPLETED else task.progress or 0.0,
+            "preview_url": artifacts.files_url + task.preview if task.preview else None,
             "expires_at": rfc3339(task.expires_at) if task.expires_at else None,
             "warnings": document(task.warnings),
         },

@@ -43,6 +43,8 @@ def _text(event: LiveEvent | None, unitask: Services) -> bytes:
     if event is None:
         return b": still here\n\n"
     data = event.data
+    if event.preview is not None:
+        data = {**data, "preview_url": unitask.artifacts.files_url + event.preview}
     if event.task is not None:
         data = {**data, "task": task_object(event.task, unitask.artifacts)}
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (

@@ -196,7 +196,8 @@ def _events() -> Json:
         "tags": ["tasks"],
         "operationId": "followTask",
         "summary": "Follow a task as server-sent events",
-        "description": "An event for each change: status, progress, place in the queue. The last one carries the task.",
+        "description": "An event for each change: status, progress with the newest `preview_url`, place in the queue. "
+        "The last one carries the task.",
         "parameters": [_TASK_ID, last],
         "responses": {"200": stream, **_refusals(*KEY, 404, 500, 503)},
     }

@@ -125,6 +125,12 @@ def _meta() -> Schema:
             },
             "eta_s": {"type": ["number", "null"], "description": "A guess of the seconds until it has ended."},
             "progress": {"type": "number", "minimum": 0, "maximum": 1},
+            "preview_url": {
+                "type": ["string", "null"],
+                "format": "uri",
+                "description": "A small picture of what the engine has so far, if `config.preview` asked for it; "
+                "there until the next but one, or until the task ends.",
+            },
             "expires_at": {
                 "type": ["string", "null"],
                 "format": "date-time",
@@ -173,6 +179,7 @@ def sample_task(product: Product) -> dict[str, Any]:
             "queue_position": None,
             "eta_s": None,
             "progress": 0.0,
+            "preview_url": None,
             "expires_at": None,
             "warnings": [],
         },

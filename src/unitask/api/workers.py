@@ -9,6 +9,7 @@ from starlette.requests import Request
 from unitask.api.envelope import JsonAnswer
 from unitask.api.requests import body, require_worker, route, services
 from unitask.app import Services
+from unitask.artifacts.model import ArtifactKind, StoredFile
 from unitask.kit import faults
 from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import InvalidRequest
@@ -18,6 +19,7 @@ from unitask.spec import protocol
 from unitask.tasks.model import Failure, Outcome, Work
 
 _UPLOAD_LIMIT_BYTES = 4 * 2**30
+_PREVIEWS = ("jpg", "png", "webp")
 _NEXT_BEAT_S = 1.0
 _BEATS_A_LEASE = 3
 
@@ -46,6 +48,7 @@ def _claimed(work: Work, unitask: Services) -> protocol.ClaimedTask:
         engine=work.engine,
         input=orjson.loads(unitask.artifacts.with_urls(work.input)),
         seconds_left=left_us / SECOND_US,
+        preview=bool(orjson.loads(work.config).get("preview")),
     )
 
 
@@ -79,25 +82,47 @@ async def beat(request: Request) -> JsonAnswer:
     return _answer(protocol.BeatAnswer(held=answer, files_url=unitask.artifacts.files_url, next_in_s=next_in_s))
 
 
-async def upload(request: Request) -> JsonAnswer:
-    """Take a file that an attempt made."""
+def _admit(request: Request) -> str:
+    """Let a worker bring a file for an attempt that can be; gives the extension of its name."""
     require_worker(request)
-    unitask = services(request)
-    extension, attempt = request.path_params["extension"], request.path_params["attempt"]
-    if extension not in CONTENT_TYPES:
-        raise InvalidRequest(f"invalid request: no content type is known for .{extension}")
+    attempt = request.path_params["attempt"]
     if attempt > protocol.LAST_ATTEMPT:
         raise InvalidRequest(f"invalid request: no attempt has the number {attempt}")
-    task_id = str(request.path_params["task_id"])
+    return str(request.path_params["extension"])
+
+
+async def upload(request: Request) -> JsonAnswer:
+    """Take a file that an attempt made."""
+    extension = _admit(request)
+    if extension not in CONTENT_TYPES:
+        raise InvalidRequest(f"invalid request: no content type is known for .{extension}")
+    unitask = services(request)
     file = await unitask.artifacts.store_output(
         request.stream(),
         extension=extension,
         limit_bytes=_UPLOAD_LIMIT_BYTES,
-        account_id=await unitask.tasks.account_of(task_id),
+        account_id=await unitask.tasks.account_of(str(request.path_params["task_id"])),
     )
+    return await _published(request, file, ArtifactKind.OUTPUT)
+
+
+async def show(request: Request) -> JsonAnswer:
+    """Take a preview: a small picture of what an attempt has so far, which stays with us whatever bucket is in use."""
+    extension = _admit(request)
+    if extension not in _PREVIEWS:
+        raise InvalidRequest(f"invalid request: a preview is one of {', '.join(_PREVIEWS)}")
+    file = await services(request).artifacts.store(
+        request.stream(), extension=extension, limit_bytes=protocol.PREVIEW_LIMIT_BYTES
+    )
+    return await _published(request, file, ArtifactKind.PREVIEW)
+
+
+async def _published(request: Request, file: StoredFile, kind: ArtifactKind) -> JsonAnswer:
+    """Write a stored file down for its attempt, or take it back."""
+    unitask, named = services(request), request.path_params
     faults.point("upload.before_publish")
     try:
-        await unitask.tasks.add_output(file, task_id=task_id, attempt=attempt)
+        await unitask.tasks.add_output(file, task_id=str(named["task_id"]), attempt=named["attempt"], kind=kind)
     except BaseException:
         await unitask.artifacts.discard(file)
         raise
@@ -129,5 +154,6 @@ ROUTES = [
     route("POST", f"{protocol.PREFIX}/claim", claim),
     route("POST", f"{protocol.PREFIX}/beat", beat),
     route("PUT", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}", upload),
+    route("PUT", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/preview/{{extension}}", show),
     route("POST", f"{protocol.PREFIX}/settle", settle),
 ]

@@ -31,11 +31,15 @@ def is_stored_name(path: str) -> bool:
 
 
 class ArtifactKind(StrEnum):
-    """Why a file is kept. An upload is one that has not been looked at yet; then it is an input."""
+    """Why a file is kept. An upload is one that has not been looked at yet; then it is an input.
+
+    A preview is a picture of what a running attempt has so far. It is never published, and gone when the attempt ends.
+    """
 
     INPUT = "input"
     OUTPUT = "output"
     UPLOAD = "upload"
+    PREVIEW = "preview"
 
 
 @dataclass(frozen=True, slots=True)

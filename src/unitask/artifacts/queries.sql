@@ -41,6 +41,16 @@ update artifacts set expires_at = r.expires_at, published_at = :now
 from json_to_recordset(:rows::json) as r(task_id uuid, attempt int, expires_at bigint)
 where artifacts.task_id = r.task_id and artifacts.attempt = r.attempt
 
+-- So many of the newest stay.
+-- name: give_up_previews [sqlite]
+update artifacts set remove_at = :now where id in (
+  select a.id from json_each(:rows) r cross join artifacts a
+  where a.task_id = r.value and a.kind = 'preview' and a.remove_at is null order by a.id desc limit -1 offset :newest)
+-- name: give_up_previews [postgres]
+update artifacts set remove_at = :now where id in (
+  select a.id from json_array_elements_text(:rows::json) r join artifacts a on a.task_id = r.value::uuid
+  where a.kind = 'preview' and a.remove_at is null order by a.id desc offset :newest)
+
 -- One pin of an account at a time: two could each find room for one.
 -- name: lock_pins [sqlite]
 select :account_id

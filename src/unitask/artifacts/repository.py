@@ -78,6 +78,12 @@ async def publish(tx: Transaction, outputs: Sequence[tuple[str, int, int]], now:
         await tx.execute(SQL.publish_outputs, rows=rows, now=now)
 
 
+async def give_up_previews(tx: Transaction, task_ids: Sequence[str], now: int, *, newest: int = 0) -> None:
+    """Hide the previews of tasks from everyone, but for the `newest` of them; the sweep removes them."""
+    if task_ids:
+        await tx.execute(SQL.give_up_previews, rows=list(task_ids), now=now, newest=newest)
+
+
 async def lock_pins(tx: Transaction, account_id: int) -> int:
     """Keep others from pinning for this account until the commit; gives the bytes that are pinned."""
     await tx.execute(SQL.lock_pins, account_id=account_id)

@@ -121,12 +121,18 @@ class Artifacts:
         await self._database.write(lambda tx: repository.add(tx, [artifact]))
         return artifact
 
-    async def add_output(self, file: StoredFile, *, account_id: int, task_id: str, attempt: int) -> None:
-        """Write down a file that an attempt made; it is published when the attempt settles."""
+    async def add_made(
+        self, tx: Transaction, file: StoredFile, kind: ArtifactKind, *, account_id: int, task_id: str, attempt: int
+    ) -> None:
+        """Write down a file that an attempt made: an output, published when the attempt settles, or a preview.
+
+        The preview before it stays until the next: a client that was told of it may be about to read it.
+        """
         now = self._clock.now_us()
-        until = now + _UNPUBLISHED_KEEP_US
-        artifact = Artifact(new_id(now), account_id, task_id, attempt, ArtifactKind.OUTPUT, file, now, until)
-        await self._database.write(lambda tx: repository.add(tx, [artifact]))
+        if kind is ArtifactKind.PREVIEW:
+            await repository.give_up_previews(tx, [task_id], now, newest=1)
+        artifact = Artifact(new_id(now), account_id, task_id, attempt, kind, file, now, now + _UNPUBLISHED_KEEP_US)
+        await repository.add(tx, [artifact])
 
     async def find(self, path: str) -> Artifact:
         """Find a file by the path in its URL.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unitask.kit.errors import Cancelled
+from unitask.runtime.views import Showing, View
 from unitask.spec.engine import Job
 
 
@@ -11,11 +12,15 @@ class Steps:
     """A pipeline's `callback_on_step_end`: reports to all jobs of a batch, and stops when none is left.
 
     `total` counts the steps of all sections. Progress goes from `low`, where the text is encoded and pictures are
-    read, to `high`, where decoding and saving begin. A pipeline is as good as new after the exception.
+    read, to `high`, where decoding and saving begin. Who asked for previews gets them where there is a `view`. A
+    pipeline is as good as new after the exception.
     """
 
-    def __init__(self, jobs: Sequence[Job], total: int, *, low: float = 0.1, high: float = 0.9) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], total: int, *, view: View | None = None, low: float = 0.1, high: float = 0.9
+    ) -> None:
         self._jobs = list(jobs)
+        self._showing = Showing(self._jobs, view) if view else None
         self._total = max(total, 1)
         self._low = low
         self._high = high
@@ -30,7 +35,10 @@ class Steps:
         """
         self._done += 1
         share = min(self._done / self._total, 1.0)
-        report(self._jobs, self._low + (self._high - self._low) * share, f"step {self._done} of {self._total}")
+        note = f"step {self._done} of {self._total}" if share < 1 else "decoding"
+        report(self._jobs, self._low + (self._high - self._low) * share, note)
+        if self._showing and share < 1:
+            self._showing.look(pipe, tensors["latents"])
         return tensors
 
 

@@ -52,6 +52,13 @@ class Job(Protocol):
 
         """
 
+    @property
+    def shows(self) -> bool:
+        """Whether the client wants to see what there is so far: false again for a while after each `show`."""
+
+    def show(self, content: bytes, extension: str) -> None:
+        """Let the client see a small picture (`jpg`, `png`, `webp`) of what there is so far, if `shows`."""
+
     def warn(self, sentence: str) -> None:
         """Tell the client something about the result: it ends up in `meta.warnings`."""
 

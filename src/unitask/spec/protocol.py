@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, Field, FiniteFloat
 
 PREFIX: Final = "/worker/v1"
+PREVIEW_LIMIT_BYTES: Final = 2**20
 LAST_ATTEMPT: Final = 2**31 - 1
 
 
@@ -33,7 +34,10 @@ class ClaimRequest(BaseModel):
 
 
 class ClaimedTask(BaseModel):
-    """One attempt to run. `input` is the validated input; own files in it are URLs of the API."""
+    """One attempt to run. `input` is the validated input; own files in it are URLs of the API.
+
+    `preview`: the client wants to see what the engine has so far.
+    """
 
     task_id: str
     attempt: int
@@ -42,6 +46,7 @@ class ClaimedTask(BaseModel):
     engine: str
     input: dict[str, Any]
     seconds_left: float
+    preview: bool = False
 
 
 class ClaimAnswer(BaseModel):

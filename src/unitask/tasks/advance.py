@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from unitask.accounts import repository as accounts
+from unitask.artifacts import repository as artifacts
 from unitask.billing import repository as ledger
 from unitask.billing.model import Entry, Kind
 from unitask.db import Transaction
@@ -69,6 +70,7 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
         await queue.make_ready(together, [_turn(one.step) for one in decided if one.effects.requeue])
         await repository.move(together, [_move(one) for one in decided if one.effects.requeue])
         await repository.end(together, [_ending(one) for one in decided if one.effects.dequeue], now)
+        await artifacts.give_up_previews(together, [one.step.ticket.task_id for one in decided if _stops(one)], now)
         await ledger.add(together, [entry for one in decided for entry in _entries(one)], now)
         await accounts.change(together, locked, sum_changes(_moved(one) for one in decided))
     ended = [one for one in decided if one.effects.notify and one.step.ticket.has_webhook]
@@ -82,6 +84,11 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
 def _decide(step: Step) -> _Decided:
     standing = Standing(_STATUS[step.ticket.state], step.ticket.price_points)
     return _Decided(step, *apply(standing, step.event))
+
+
+def _stops(one: _Decided) -> bool:
+    """Tell whether an attempt ends by it."""
+    return one.step.ticket.state is State.PROCESSING and not one.effects.ask_worker
 
 
 def _turn(step: Step) -> tuple[str, int]:

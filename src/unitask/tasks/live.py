@@ -41,11 +41,12 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent:
-    """Something that happened to a task. `task` is set on the last one."""
+    """Something that happened to a task. `task` is set on the last one; `preview` is the newest one's path."""
 
     moment: Moment
     data: dict[str, Any]
     task: Task | None = None
+    preview: str | None = None
 
 
 def story(task: Task) -> list[LiveEvent]:
@@ -69,7 +70,7 @@ def _current(task: Task) -> LiveEvent:
         data |= {"attempt": task.attempt, "progress": task.progress or 0.0}
     if task.queue_position is not None:
         data["queue_position"] = task.queue_position
-    return LiveEvent(moment, data, task if task.status.final else None)
+    return LiveEvent(moment, data, task if task.status.final else None, task.preview)
 
 
 class Live:

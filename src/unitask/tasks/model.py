@@ -83,7 +83,8 @@ class Order:
 class Task:
     """A task as it is stored. `input`, `config`, `output`, `error`, `warnings` and `logs` are JSON text.
 
-    `progress`, `queue_position` and `expires_at`, the end of the first of its files, are known where it is shown.
+    `progress`, `queue_position`, `expires_at`, the end of the first of its files, and `preview`, the newest preview's
+    path in the store, are known where it is shown.
     """
 
     id: str
@@ -109,6 +110,7 @@ class Task:
     progress: float | None = None
     queue_position: int | None = None
     expires_at: int | None = None
+    preview: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker is told about a task that it claimed. `config` is for us alone: whom the start is announced to."""
+    """What a worker is told about a task that it claimed; of `config` no more than whether previews are wanted."""
 
     task_id: str
     attempt: int

@@ -62,6 +62,10 @@ class Config(_Tolerant):
 
     service_mode: str = Field(default="", max_length=32)
     webhook_config: WebhookConfig = Field(default_factory=WebhookConfig)
+    preview: bool | None = Field(
+        default=None,
+        description="Show in `meta.preview_url` what the engine has so far, where it has something to show.",
+    )
 
 
 class TaskRequest(_Tolerant):

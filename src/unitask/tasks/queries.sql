@@ -16,7 +16,10 @@ from json_to_recordset(:rows::json) as r(
 -- part: shown
 select t.*, q.progress,
   (select min(a.expires_at) from artifacts a
-    where a.task_id = t.id and a.published_at is not null and a.remove_at is null and not a.pinned) as files_expire_at
+    where a.task_id = t.id and a.published_at is not null and a.remove_at is null and not a.pinned) as files_expire_at,
+  case when q.state = 'processing' then (
+    select a.path from artifacts a where a.task_id = t.id and a.kind = 'preview' and a.remove_at is null
+    order by a.id desc limit 1) end as preview
 
 -- How many stand before a waiting task is counted to a hundred and no further.
 -- name: find_task

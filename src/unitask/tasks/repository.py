@@ -44,7 +44,12 @@ class KeptKey:
 
 
 def _task(
-    row: Row, *, progress: float | None = None, queue_position: int | None = None, expires_at: int | None = None
+    row: Row,
+    *,
+    progress: float | None = None,
+    queue_position: int | None = None,
+    expires_at: int | None = None,
+    preview: str | None = None,
 ) -> Task:
     return Task(
         id=row["id"],
@@ -70,11 +75,18 @@ def _task(
         progress=progress,
         queue_position=queue_position,
         expires_at=expires_at,
+        preview=preview,
     )
 
 
 def _shown(row: Row, queue_position: int | None = None) -> Task:
-    return _task(row, progress=row["progress"], queue_position=queue_position, expires_at=row["files_expire_at"])
+    return _task(
+        row,
+        progress=row["progress"],
+        queue_position=queue_position,
+        expires_at=row["files_expire_at"],
+        preview=row["preview"],
+    )
 
 
 async def add(tx: Transaction, tasks: Sequence[Task]) -> None:

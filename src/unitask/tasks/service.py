@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from unitask.accounts.model import Caller
-from unitask.artifacts.model import StoredFile
+from unitask.artifacts.model import ArtifactKind, StoredFile
 from unitask.artifacts.service import Artifacts
 from unitask.catalogue import Catalogue
 from unitask.db import Database, Group, Transaction
@@ -288,23 +288,26 @@ class Tasks:
         """Tell whose task this is."""
         return await repository.account_of(self._database, task_id)
 
-    async def add_output(self, file: StoredFile, *, task_id: str, attempt: int) -> None:
-        """Write down a file that an attempt made.
+    async def add_output(
+        self, file: StoredFile, *, task_id: str, attempt: int, kind: ArtifactKind = ArtifactKind.OUTPUT
+    ) -> None:
+        """Write down a file that an attempt made: of its output, or a preview of it.
 
         Raises:
             Conflict: the attempt is not this worker's any more.
 
         """
 
-        async def owner(tx: Transaction) -> int | None:
+        async def work(tx: Transaction) -> None:
             held = await queue.lock_attempts(tx, [(task_id, attempt)])
-            ticket = held.get((task_id, attempt))
-            return ticket.account_id if ticket else None
+            if not held:
+                raise Conflict("this attempt was lost; another worker has the task")
+            (ticket,) = held.values()
+            await self._artifacts.add_made(
+                tx, file, kind, account_id=ticket.account_id, task_id=task_id, attempt=attempt
+            )
 
-        account_id = await self._database.write(owner)
-        if account_id is None:
-            raise Conflict("this attempt was lost; another worker has the task")
-        await self._artifacts.add_output(file, account_id=account_id, task_id=task_id, attempt=attempt)
+        await self._database.write(work)
 
     async def settle(self, outcome: Outcome) -> bool:
         """End an attempt; False if it was lost. A second transaction gives the free slot to a staged task."""

@@ -117,6 +117,7 @@ def _order(attempt: Attempt, scratch: Path, reach: Reach) -> messages.Run:
         files_url=reach.files_url,
         own_files_url=reach.own_files_url,
         allow_private=reach.allow_private,
+        preview=task.preview,
     )
 
 
@@ -176,6 +177,8 @@ async def _listen(
                 attempt.fraction, attempt.note = fraction, note
             case messages.Save(path=path, extension=extension):
                 await engine.send(await _store(attempt, client, Path(path), extension))
+            case messages.Show(path=path, extension=extension):
+                await _show(task, client, Path(path), extension)
             case messages.Done(output=output, measures=measures, warnings=warnings):
                 return protocol.SettleRequest(
                     task_id=task.task_id,
@@ -219,6 +222,14 @@ async def _store(attempt: Attempt, client: ApiClient, path: Path, extension: str
         return messages.Saved(of=attempt.name, reference="", why=str(error))
     faults.point("run.saved")
     return messages.Saved(of=attempt.name, reference=reference)
+
+
+async def _show(task: protocol.ClaimedTask, client: ApiClient, path: Path, extension: str) -> None:
+    """Send a preview once: one that does not arrive is missed by nobody."""
+    try:
+        await client.show(task.task_id, task.attempt, path, extension)
+    except (Unavailable, Rejected, OSError) as error:
+        log.info("a preview was not shown: %s", error, extra={"task_id": task.task_id})
 
 
 async def _upload(task: protocol.ClaimedTask, client: ApiClient, path: Path, extension: str) -> str:

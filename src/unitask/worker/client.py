@@ -13,6 +13,7 @@ from unitask.spec import protocol
 Answer = TypeVar("Answer", bound=BaseModel)
 _TIMEOUT_S = 30.0
 _UPLOAD_TIMEOUT_S = 600.0
+_SHOW_TIMEOUT_S = 3.0
 _CHUNK = 1 << 18
 _LATER = frozenset({408, 425, 429})
 
@@ -52,6 +53,12 @@ class ApiClient:
         with path.open("rb") as file:
             answer = await self._request("PUT", url, content=_chunks(file), timeout=_UPLOAD_TIMEOUT_S)
         return _understood(answer, protocol.UploadAnswer).reference
+
+    async def show(self, task_id: str, attempt: int, path: Path, extension: str) -> None:
+        """Send a preview of what an attempt makes."""
+        url = f"{protocol.PREFIX}/tasks/{task_id}/{attempt}/preview/{extension}"
+        with path.open("rb") as file:
+            await self._request("PUT", url, content=_chunks(file), timeout=_SHOW_TIMEOUT_S)
 
     async def close(self) -> None:
         """Close the connections."""

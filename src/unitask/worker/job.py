@@ -3,6 +3,7 @@
 import hashlib
 import threading
 import time
+from math import inf
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, Protocol
@@ -25,6 +26,8 @@ _PHRASES: Final = {
 _FETCH_TIMEOUT_S: Final = 60.0
 _SAVE_TIMEOUT_S: Final = 900.0
 _LIMIT_WARNINGS: Final = 100
+_SHOW_EVERY_S: Final = 2.0
+_SHOW_EVERY_FRACTION: Final = 0.1
 
 
 class Parent(Protocol):
@@ -52,6 +55,8 @@ class ChildJob:
         self._guard = Guard(allow_private=order.allow_private)
         self._until = time.monotonic() + order.seconds_left
         self._files = 0
+        self._fraction = 0.0
+        self._shown = (-inf, 0.0)
 
     @property
     def cancelled(self) -> bool:
@@ -127,7 +132,23 @@ class ChildJob:
         if self.cancelled:
             raise Cancelled("the task was cancelled")
         fraction = min(1.0, max(0.0, fraction))
+        self._fraction = fraction
         self._parent.say(messages.Progress(of=self._order.of, fraction=fraction, note=note[:200]))
+
+    @property
+    def shows(self) -> bool:
+        """Whether the client wants to see what there is so far, and has not just done so."""
+        at, fraction = self._shown
+        due = time.monotonic() - at >= _SHOW_EVERY_S and self._fraction - fraction >= _SHOW_EVERY_FRACTION
+        return self._order.preview and due
+
+    def show(self, content: bytes, extension: str) -> None:
+        """Let the client see a small picture of what there is so far, if `shows`."""
+        if self.shows:
+            self._shown = (time.monotonic(), self._fraction)
+            path = self._new_path(f"preview.{extension}")
+            path.write_bytes(content)
+            self._parent.say(messages.Show(of=self._order.of, path=str(path), extension=extension))
 
     def warn(self, sentence: str) -> None:
         """Tell the client something about the result, once; further sentences than the first hundred are dropped."""

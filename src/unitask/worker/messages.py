@@ -36,6 +36,7 @@ class Run(_OfAttempt):
     files_url: str
     own_files_url: str
     allow_private: bool
+    preview: bool = False
 
 
 class Cancel(_OfAttempt):
@@ -74,6 +75,14 @@ class Save(_OfAttempt):
     extension: str
 
 
+class Show(_OfAttempt):
+    """Let the client see this picture of what there is so far; nobody waits for an answer."""
+
+    say: Literal["show"] = "show"
+    path: str
+    extension: str
+
+
 class Done(_OfAttempt):
     """The attempt made this."""
 
@@ -97,7 +106,7 @@ class Broke(_OfAttempt):
 
 End = Done | Broke
 Order = Run | Cancel | Saved
-Word = Started | Progress | Save | Done | Broke
+Word = Started | Progress | Save | Show | Done | Broke
 ORDER: TypeAdapter[Order] = TypeAdapter(Order)
 WORD: TypeAdapter[Word] = TypeAdapter(Word)
 

@@ -84,6 +84,28 @@ class Brush:
         """Count the steps that are really made: a picture to start from saves some."""
         return self.steps - int(max(self.steps - self.steps * self.strength, 0))
 
+    def counting(self, jobs: Sequence[Job]) -> Steps:
+        """Give what a pipeline calls after each of them."""
+        return Steps(jobs, self.passes, view=Canvas(*on_grid((self.width, self.height))))
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """How Flux keeps a picture: in patches of two by two latents; see `View`."""
+
+    width: int
+    height: int
+
+    def picture(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
+        """Lay the patches out."""
+        return pipe._unpack_latents(latents, self.height, self.width, pipe.vae_scale_factor)  # noqa: SLF001 - as it does at its end
+
+    def decoded(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
+        """Decode as the pipeline does."""
+        vae = pipe.vae
+        plain = latents / vae.config.scaling_factor + vae.config.shift_factor
+        return vae.decode(plain.to(vae.dtype), return_dict=False)[0]
+
 
 def text_to_image(inputs: Any, job: Job, runtime: Runtime) -> Output:
     """Paint `batch_size` pictures from words, in the style of `lora_settings` if there is one."""
@@ -151,7 +173,7 @@ def painted(
             **more,
             **brush.arguments,
             generator=runtime.generators(seeds),
-            callback_on_step_end=Steps([job for _, job in orders], brush.passes),
+            callback_on_step_end=brush.counting([job for _, job in orders]),
         ).images
     pictures = iter(made)
     return [list(islice(pictures, inputs.batch_size)) for inputs, _ in orders]

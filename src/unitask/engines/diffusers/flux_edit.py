@@ -17,7 +17,6 @@ from unitask.kit.pictures import white_region
 from unitask.runtime.model import Model
 from unitask.runtime.pictures import covering, fetch_picture, on_grid, opaque, save, within
 from unitask.runtime.runtime import Runtime
-from unitask.runtime.steps import Steps
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
 
@@ -87,7 +86,7 @@ def redux(inputs: Any, job: Job, runtime: Runtime) -> Output:
             **told,
             **brush.arguments,
             generator=runtime.generators([job.seed]),
-            callback_on_step_end=Steps([job], brush.passes),
+            callback_on_step_end=brush.counting([job]),
         ).images
     return stored(made, job, brush)
 
@@ -134,7 +133,7 @@ def _filled(rgb: Image.Image, hole: "np.ndarray[Any, Any]", inputs: Any, job: Jo
             image=rgb.resize(size, Image.Resampling.LANCZOS),
             mask_image=mask.resize(size, Image.Resampling.NEAREST),
             generator=runtime.generators([job.seed]),
-            callback_on_step_end=Steps([job], brush.passes),
+            callback_on_step_end=brush.counting([job]),
         ).images[0]
     job.progress(0.92, "joining")
     half = _SEAM_PX // 2

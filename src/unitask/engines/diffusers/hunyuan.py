@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import torch
 from PIL import Image
 
 from unitask.runtime.films import Film, shoot
@@ -26,6 +27,20 @@ WORDS: Final = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "i
 FRAMES: Final = ("transformer", "vae", "scheduler")
 _NO_NEGATIVE: Final = "negative_prompt has no effect here: these weights were made to do without"
 _WEAK_NEGATIVE: Final = "negative_prompt has no effect with a guidance_scale of 1 or less"
+
+
+class Reel:
+    """How Hunyuan Video keeps a video: in latents of one scale, of which the middle one is shown; see `View`."""
+
+    def picture(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:  # noqa: ARG002 - the protocol's signature
+        """Take the middle one of (rows, channels, frames, height, width)."""
+        return latents[:, :, latents.shape[2] // 2]
+
+    def decoded(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
+        """Decode it as if it were the first."""
+        vae = pipe.vae
+        plain = (latents / vae.config.scaling_factor)[:, :, None]
+        return vae.decode(plain.to(vae.dtype), return_dict=False)[0][:, :, 0]
 
 
 def text_to_video(inputs: Any, job: Job, runtime: Runtime) -> Output:
@@ -133,7 +148,7 @@ def filmed(
             num_inference_steps=steps,
             guidance_scale=options["guidance"],
             generator=runtime.generators([job.seed])[0],
-            callback_on_step_end=Steps([job], sections * steps),
+            callback_on_step_end=Steps([job], sections * steps, view=Reel()),
         ).frames[0]
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import torch
+
 from unitask.kit.errors import Unavailable
 from unitask.runtime.films import Film, shoot
 from unitask.runtime.runtime import Runtime
@@ -25,6 +27,24 @@ FRAMES: Final = ("transformer", "transformer_2", "vae", "scheduler", "image_enco
 TILED_PIXELS: Final = 832 * 480
 """Larger frames are encoded and decoded in tiles."""
 FAMILY: Final = "wan"
+
+
+class Reel:
+    """How Wan keeps a video: in latents of their own scale each, of which the middle one is shown; see `View`."""
+
+    def picture(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:  # noqa: ARG002 - the protocol's signature
+        """Take the middle one of (rows, channels, frames, height, width)."""
+        return latents[:, :, latents.shape[2] // 2]
+
+    def decoded(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
+        """Decode it as if it were the first."""
+        vae = pipe.vae
+        mean, deviation = (
+            torch.tensor(numbers, device=latents.device).view(1, -1, 1, 1)
+            for numbers in (vae.config.latents_mean, vae.config.latents_std)
+        )
+        plain = (latents * deviation + mean)[:, :, None]
+        return vae.decode(plain.to(vae.dtype), return_dict=False)[0][:, :, 0]
 
 
 def text_to_video(inputs: Any, job: Job, runtime: Runtime) -> Output:
@@ -144,6 +164,6 @@ def rolled(pipe: Any, job: Job, runtime: Runtime, *, film: Film, **given: Any) -
         num_inference_steps=options["steps"],
         guidance_scale=options["guidance"],
         generator=runtime.generators([job.seed]),
-        callback_on_step_end=Steps([job], options["steps"]),
+        callback_on_step_end=Steps([job], options["steps"], view=Reel()),
     ).frames[0]
     return Output(VideoResult.of(shoot(job, film, made)))
