@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from unitask.catalogue import ace_step, flux, framepack, hug, hunyuan, skyreels, wanx
+from unitask.catalogue import ace_step, flux, framepack, hug, hunyuan, skyreels, tts, wanx
 from unitask.spec.product import Product
 
 SMALLER: Final = {
@@ -18,7 +18,7 @@ SMALLER: Final = {
 
 
 def _smaller(product: Product) -> Product:
-    recipe = next(recipe for recipe in product.recipes if recipe.engine == "diffusers")
+    recipe = next(recipe for recipe in product.recipes if recipe.weights)
     small: dict[str, Any] = {name: value for name, value in SMALLER.items() if name in recipe.options}
     if product.family == "framepack":
         small |= {"sizes": recipe.options["sizes"], "fps": 8}
@@ -30,6 +30,6 @@ def _smaller(product: Product) -> Product:
 
 PRODUCTS: Final = tuple(
     _smaller(product)
-    for module in (ace_step, flux, framepack, hug, hunyuan, skyreels, wanx)
+    for module in (ace_step, flux, framepack, hug, hunyuan, skyreels, tts, wanx)
     for product in module.PRODUCTS
 )

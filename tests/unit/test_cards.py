@@ -87,7 +87,7 @@ def test_a_card_of_the_operator_adds_to_ours_and_wins(tmp_path: Path) -> None:
     [
         ("title = [", "mine.toml cannot be read"),
         (f'title = "x"\n{LICENSE}', "disk_bytes"),
-        ('license = "mit"\n', "no licence 'mit'; give a table with its name, or one of: apache-2, "),
+        ('license = "lgpl"\n', "no licence 'lgpl'; give a table with its name, or one of: apache-2, "),
         ('part = "../x"\n', "part"),
     ],
 )

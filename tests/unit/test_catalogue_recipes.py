@@ -6,7 +6,8 @@ import pytest
 
 from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
-from unitask.engines.diffusers import MAKES
+from unitask.engines import installed
+from unitask.runtime.engine import ModelEngine
 from unitask.spec.product import Product
 
 PRODUCTS: Final = list(Catalogue.load())
@@ -25,7 +26,8 @@ def test_real_weights_make_the_size_and_length_that_everything_else_makes(produc
 
 def test_what_is_made_from_weights_its_engine_can_make() -> None:
     """A recipe's `make` is no name of nothing."""
-    recipes = [recipe for product in PRODUCTS for recipe in product.recipes if recipe.engine == "diffusers"]
-    assert recipes
-    assert {recipe.make for recipe in recipes} <= set(MAKES)
+    engines = {name: engine for name, engine in installed().items() if isinstance(engine, ModelEngine)}
+    recipes = [recipe for product in PRODUCTS for recipe in product.recipes if recipe.engine in engines]
+    assert {recipe.engine for recipe in recipes} >= {"diffusers", "networks"}
+    assert all(recipe.make in engines[recipe.engine].makes for recipe in recipes)
     assert all(recipe.weights for recipe in recipes)

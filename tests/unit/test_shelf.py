@@ -107,7 +107,7 @@ def test_a_folder_of_another_shelf_is_held_to_its_manifest(shelf: Shelf, copy: P
         ("transformer/model-2.safetensors", r"no transformer/model-2\.safetensors"),
         ("text/model.safetensors", "no text/"),
         ("model_index.json", r"has no model_index\.json"),
-        (".safetensors", r"no weights \(\.safetensors or \.gguf\)"),
+        (".safetensors", r"no weights \(\.safetensors, \.gguf, \.pt or \.bin\)"),
     ],
 )
 def test_a_folder_that_is_not_complete_is_refused(shelf: Shelf, copy: Path, without: str, sentence: str) -> None:
@@ -117,6 +117,18 @@ def test_a_folder_that_is_not_complete_is_refused(shelf: Shelf, copy: Path, with
     with pytest.raises(Unavailable, match=sentence):
         bring(shelf, copy)
     assert shelf.lacks(("model",))
+
+
+def test_weights_that_are_pickled_are_taken_where_a_card_names_them(shelf: Shelf, tmp_path: Path) -> None:
+    """And left lying where it does not."""
+    folder = write_files(tmp_path / "given", {"model.pt": b"w", "vocab.txt": b"a"})
+    write_card(shelf.folder, "pickled", files=["model.pt", "vocab.txt"])
+    write_card(shelf.folder, "plain", files=["vocab.txt"])
+    shelf = Shelf(shelf.folder)
+    bring(shelf, folder, "pickled")
+    assert sorted(shelf.manifest("pickled").files) == ["model.pt", "vocab.txt"]
+    with pytest.raises(Unavailable, match="no weights"):
+        bring(shelf, folder, "plain")
 
 
 def test_a_part_comes_from_a_folder_with_or_without_its_name(shelf: Shelf, tmp_path: Path) -> None:

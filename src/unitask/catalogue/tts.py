@@ -35,6 +35,14 @@ def _characters(inputs: ZeroShot) -> int:
 
 
 _MEDIUM: Final = {"format": "wav", "rate": 24_000}
+_FULL: Final = Recipe(
+    "networks",
+    "full",
+    "zero_shot",
+    {**_MEDIUM, "steps": 32, "guidance": 2.0, "sway": -1.0, "speed": 1.0},
+    weights=("openf5-tts-base", "vocos-mel-24khz"),
+    limit_s=1_800,
+)
 
 PRODUCTS: Final[tuple[Product, ...]] = (
     Product(
@@ -46,7 +54,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=ZeroShot,
         output=AudioResult,
         price=dollars("0.000025", unit="character", units=_characters),
-        recipes=(Recipe("espeak", "basic", "speech", _MEDIUM), Recipe("preview", "preview", "speech", _MEDIUM)),
+        recipes=(_FULL, Recipe("espeak", "basic", "speech", _MEDIUM), Recipe("preview", "preview", "speech", _MEDIUM)),
         examples=(
             Example("A sentence", {"gen_text": "The boat leaves at noon.", "ref_audio": EXAMPLE_AUDIO}),
             Example(

@@ -36,7 +36,8 @@ class Model:
     def on(cls, shelf: Shelf, card_id: str) -> "Model":
         """Take a card's folder apart, over that of its base.
 
-        A folder beside the network's that says how pictures are prepared for it is the model's `image_processor`.
+        Where a folder says how pictures are prepared for its network, that is the model's `image_processor`; how
+        sound and words are, its `processor`.
 
         Raises:
             Unavailable: the weights are not here.
@@ -50,6 +51,7 @@ class Model:
         numbers: dict[str, Any] = dict(base.numbers) if base else {}
         if card.part and (root / card.part / _PREPARES).is_file():
             small["image_processor"] = root / card.part, "transformers", "AutoImageProcessor"
+            small["processor"] = root / card.part, "transformers", "AutoProcessor"
         for name, value in _index(card, root).items():
             if not isinstance(value, list):
                 if not name.startswith("_"):

@@ -72,12 +72,21 @@ class Runtime:
             EngineFailure: they are not here, or their folder is damaged.
 
         """
-        if lack := self.shelf.lacks((card_id,)):
-            raise EngineFailure(f"{card_id} cannot be used: {lack}", retryable=True)
+        self.require(card_id)
         stamp = self.shelf.stamp(card_id)
         if self._models.get(card_id, (None, None))[0] != stamp:
             self._models[card_id] = stamp, Model.on(self.shelf, card_id)
         return self._models[card_id][1]
+
+    def require(self, card_id: str) -> None:
+        """See that the weights of a card and of all that it leans on are here.
+
+        Raises:
+            EngineFailure: they are not.
+
+        """
+        if lack := self.shelf.lacks((card_id,)):
+            raise EngineFailure(f"{card_id} cannot be used: {lack}", retryable=True)
 
     def attempt(self, make: Callable[["Runtime"], T], job: Job) -> T:
         """Make something; where memory runs out, once more with everything else gone and layers streamed.

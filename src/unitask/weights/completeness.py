@@ -7,7 +7,8 @@ from typing import Any, Final
 
 _INDEX: Final = ".safetensors.index.json"
 _PIPELINE: Final = "model_index.json"
-_WEIGHTS: Final = (".safetensors", ".gguf")
+_WEIGHTS: Final = (".safetensors", ".gguf", ".pt", ".bin")
+"""The last two are pickled: only a card that names them takes them."""
 
 
 def gaps(files: Mapping[str, Path], *, leans: bool) -> list[str]:
@@ -15,7 +16,9 @@ def gaps(files: Mapping[str, Path], *, leans: bool) -> list[str]:
 
     Indexes of large files name their pieces; `model_index.json` names the parts of a pipeline.
     """
-    lacking = [] if any(place.endswith(_WEIGHTS) for place in files) else ["no weights (.safetensors or .gguf)"]
+    lacking = (
+        [] if any(place.endswith(_WEIGHTS) for place in files) else ["no weights (.safetensors, .gguf, .pt or .bin)"]
+    )
     for place, path in files.items():
         if place.endswith(_INDEX):
             lacking += [f"no {piece}" for piece in _pieces(place, _read(path)) if piece not in files]
