@@ -3,7 +3,9 @@
 import base64
 import io
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import httpx
@@ -15,9 +17,10 @@ from PIL import Image
 from tiny_ace_step import shelve_ace_step
 from tiny_control import shelve_depth, shelve_poses
 from tiny_flux import shelve_controlnet, shelve_flux, shelve_relatives, shelve_style
+from tiny_mmaudio import shelve_mmaudio
 from tiny_speech import shelve_voice
 
-from support import small_products
+from support import films, small_products
 from support.decoding import film, picture, sound
 from support.keys import API_KEY
 from support.machine import Api, Machine
@@ -56,6 +59,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tiny_hunyuan.shelve_framepack,
         shelve_ace_step,
         shelve_voice,
+        shelve_mmaudio,
     ):
         shelve(folder)
     styles = {"flux": shelve_style, "wan": tiny_wan.shelve_style, "hunyuan": tiny_hunyuan.shelve_style}
@@ -92,12 +96,27 @@ def photo() -> str:
     return uri("image/png", stream.getvalue())
 
 
+def hum() -> str:
+    """Record two seconds."""
+    return uri("audio/wav", write_audio(tone(220, 2.0, 8000), rate=8000, form="wav", metadata={}))
+
+
+def clip() -> str:
+    """Film a second."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        films.write(path, [np.full((32, 48, 3), 8 * number, np.uint8) for number in range(24)], Fraction(24))
+        return uri("video/mp4", path.read_bytes())
+
+
+MEDIA: Final = {"audio": hum, "image": photo, "video": clip}
+
+
 def order(product: Product) -> dict[str, Any]:
     """Take the first example, with small media and a small size."""
     inputs, _ = validate(product, product.examples[0].input)
     for value in media_values(inputs):
-        hum = write_audio(tone(220, 2.0, 8000), rate=8000, form="wav", metadata={})
-        value.replace(uri("audio/wav", hum) if value.media.kind == "audio" else photo())
+        value.replace(MEDIA[value.media.kind]())
     fields = {name: value for name, value in SMALL.items() if name in type(inputs).model_fields}
     if product.task_type == "fill-outpaint":
         fields["custom_settings"] = SIDES

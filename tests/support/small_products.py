@@ -1,9 +1,11 @@
 """A plug-in: every product that is made from weights, as `tiny/...`, with fewer steps, pixels and frames."""
 
+import importlib
+import pkgutil
 from dataclasses import replace
 from typing import Any, Final
 
-from unitask.catalogue import ace_step, flux, framepack, hug, hunyuan, skyreels, tts, wanx
+from unitask import catalogue
 from unitask.spec.product import Product
 
 SMALLER: Final = {
@@ -30,6 +32,7 @@ def _smaller(product: Product) -> Product:
 
 PRODUCTS: Final = tuple(
     _smaller(product)
-    for module in (ace_step, flux, framepack, hug, hunyuan, skyreels, tts, wanx)
-    for product in module.PRODUCTS
+    for module in pkgutil.iter_modules(catalogue.__path__)
+    for product in importlib.import_module(f"{catalogue.__name__}.{module.name}").PRODUCTS
+    if any(recipe.weights for recipe in product.recipes)
 )

@@ -19,6 +19,7 @@ from unitask.spec.samples import EXAMPLE_VIDEO
 
 LIMIT_SECONDS: Final = 30
 DEFAULT_STEPS: Final = 20
+SOUND: Final = {"limit_seconds": LIMIT_SECONDS, "format": "wav", "rate": 44_100}
 
 LargeClip = Annotated[str, Media("video", limit_bytes=50 * 2**20), Field(max_length=MEDIA_CHARS), FILLED]
 Steps = Annotated[int, Field(ge=0, le=50), AfterValidator(lambda steps: steps or DEFAULT_STEPS)]
@@ -63,12 +64,8 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         output=AudioResult,
         price=dollars("0.00005", unit="second", units=_most_seconds),
         recipes=(
-            Recipe(
-                "preview",
-                "preview",
-                "sound_for_video",
-                {"limit_seconds": LIMIT_SECONDS, "format": "wav", "rate": 44_100},
-            ),
+            Recipe("networks", "full", "sound_for_video", SOUND | {"guidance": 4.5}, weights=("mmaudio-large-44k-v2",)),
+            Recipe("preview", "preview", "sound_for_video", SOUND),
         ),
         examples=(
             Example("By the video alone", {"video": EXAMPLE_VIDEO}),

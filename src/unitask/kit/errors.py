@@ -17,6 +17,7 @@
       TaskFailure                          an attempt ended without a result
         MediaFailure                       an input could not be fetched or decoded
         EngineFailure                      the engine broke: crash, memory, deadline
+          DeviceFailure                    the device failed: another process may do better
         Cancelled                          the client took the order back
 
 `status` is the HTTP status, `code` a stable word for programs, the text a sentence that says what to change. Only

@@ -4,9 +4,22 @@ from typing import Final
 
 from unitask.runtime.engine import ModelEngine
 
-LIBRARIES: Final = ("av", "cv2", "numpy", "PIL", "pypinyin", "safetensors", "scipy", "torch", "transformers")
-MAKES: Final[dict[str, str]] = {
-    "zero_shot": "unitask.engines.networks.speech.zero_shot:zero_shot",
+LIBRARIES: Final = (
+    "accelerate",
+    "av",
+    "cv2",
+    "diffusers",
+    "numpy",
+    "PIL",
+    "pypinyin",
+    "safetensors",
+    "scipy",
+    "torch",
+    "transformers",
+)
+MAKES: Final = {
+    "sound_for_video": f"{__name__}.foley.foley:sound_for_video",
+    "zero_shot": f"{__name__}.speech.zero_shot:zero_shot",
 }
 
 ENGINE = ModelEngine("networks", LIBRARIES, MAKES)

@@ -1,0 +1,102 @@
+"""Networks whose weights are one file with a table of tensors, without the index and settings that libraries write.
+
+Such a card names in `part` what its network is; a chain of cards, each the base of the one before, gives all that a
+product is made of. Tables come as safetensors, or as `torch.save` wrote them: of those nothing but tensors is read.
+"""
+
+import hashlib
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import torch
+from safetensors.torch import load_file
+
+from unitask.runtime.parts import Part, computed_in, damaged, loaded_bytes
+from unitask.weights import Card, Shelf
+
+T = TypeVar("T")
+Tensors = dict[str, torch.Tensor]
+Build = Callable[[Path, torch.dtype], Any]
+"""Makes a network of the files in a folder, in a precision."""
+
+SAFE: Final = ".safetensors"
+SUFFIXES: Final = (SAFE, ".pth", ".pt", ".bin")
+
+
+@dataclass(frozen=True, slots=True)
+class StatePart(Part):
+    """A network that `build` makes of the files in its folder."""
+
+    build: Build
+
+    def read(self) -> Any:
+        """Build it."""
+        return self.build(self.root / self.name, self.dtype)
+
+
+def parts_of(shelf: Shelf, card_id: str, builds: Mapping[str, Build]) -> dict[str, Part]:
+    """Give the networks of a card and its bases, by what their cards call them; `builds` says how each is made.
+
+    Raises:
+        Unavailable: the weights are not here.
+        EngineFailure: a folder does not hold one file of weights.
+
+    """
+    cards = {card.part: card for card in chain(shelf, card_id)}
+    return {name: _part(shelf, cards[name], build) for name, build in builds.items()}
+
+
+def chain(shelf: Shelf, card_id: str) -> Iterator[Card]:
+    """Give a card and, one after another, those that it leans on."""
+    while card_id:
+        yield shelf.cards[card_id]
+        card_id = shelf.cards[card_id].base
+
+
+def tensors(folder: Path) -> Tensors:
+    """Read the table of tensors in a folder; one that lies in a table alone is taken out of it.
+
+    Raises:
+        OSError, ValueError, RuntimeError, SafetensorError: there is none, or it is damaged, or holds something else.
+
+    """
+    path = _only(sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES))
+    if path.suffix == SAFE:
+        return dict(load_file(path))
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise ValueError(f"{path.name} is not a table of tensors: {error}") from error
+    if isinstance(found, dict) and len(found) == 1:
+        (found,) = found.values()
+    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise ValueError(f"{path.name} holds something else than a table of tensors")
+    return found
+
+
+def numbered(found: Tensors, prefix: str) -> int:
+    """Count the members of a list of modules, by the numbers that follow its name."""
+    return len({name.removeprefix(prefix).split(".")[0] for name in found if name.startswith(prefix)})
+
+
+def _part(shelf: Shelf, card: Card, build: Build) -> Part:
+    root, manifest = shelf.root(card.id), shelf.manifest(card.id)
+    files = {path: file for path, file in sorted(manifest.files.items()) if path.startswith(f"{card.part}/")}
+    try:
+        weights = _only([path for path in files if Path(path).suffix in SUFFIXES])
+    except ValueError as error:
+        raise damaged(card, card.part, error) from error
+    stored = files[weights].size_bytes
+    width = computed_in(card, card.part).itemsize
+    size_bytes = loaded_bytes(root / weights, stored, width) if weights.endswith(SAFE) else stored
+    digest = hashlib.sha256("\n".join(f"{path} {file.sha256}" for path, file in files.items()).encode()).hexdigest()
+    return StatePart(card, root, card.part, "", card.part, digest, size_bytes, build)
+
+
+def _only(found: list[T]) -> T:
+    if len(found) != 1:
+        raise ValueError(f"there is one file of weights in such a folder, not {len(found)}")
+    return found[0]
