@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-models check format bench-core bench-webhooks bench-cpu bench-gpu gallery clean
+.PHONY: help demo up test test-models check format bench-core bench-webhooks bench-cpu bench-forms bench-gpu gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ bench-core: .venv/dev.stamp ## Measure the core against its floors, on SQLite an
 
 bench-webhooks: .venv/dev.stamp ## Measure webhooks against the bare poster, on SQLite and PostgreSQL
 	$(BIN)/python bench/webhooks.py
+
+bench-forms: .venv/models.stamp ## Measure what smaller, cached and compiled networks save and cost
+	$(BIN)/python bench/forms.py
 
 bench-gpu: .venv/models.stamp ## Measure what serving adds to a full-size model on a GPU; says so where there is none
 	$(BIN)/python bench/gpu.py

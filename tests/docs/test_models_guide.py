@@ -41,10 +41,12 @@ def test_the_table_of_loras_is_that_of_the_cards() -> None:
 def test_the_cards_that_it_shows_can_be_read(tmp_path: Path) -> None:
     """As they stand, and they show every field that a card has."""
     shown = [block.body for block in blocks(GUIDE) if block.info == "toml"]
-    folder = tmp_path / "loras"
-    folder.mkdir()
-    for path, text in zip((tmp_path / "shown.toml", folder / "flux.toml"), shown, strict=True):
-        path.write_text(text)
+    (tmp_path / "loras").mkdir()
+    names = ("shown.toml", "loras/flux.toml", "eight-bits.toml", "flux1-dev.toml")
+    for name, text in zip(names, shown, strict=True):
+        (tmp_path / name).write_text(text)
+    assert read_cards(tmp_path)["eight-bits"].storage == "int8"
+    assert read_cards(tmp_path)["flux1-dev"].base == "flux1-dev-parts"
     card = read_cards(tmp_path)["shown"]
     assert {"id", *tomllib.loads(shown[0])} == set(type(card).model_fields)
     assert read_loras(tmp_path)["flux", "my-style"].license.name == "Apache-2.0"

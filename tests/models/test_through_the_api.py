@@ -204,7 +204,7 @@ def test_weights_that_are_taken_away_are_missed_with_the_command_that_brings_the
 def test_who_asks_sees_the_picture_before_it_is_done_and_gets_the_same_file(api: Api) -> None:
     """A small picture while it is made; when it is done, nothing is left of it."""
     product = PRODUCTS["tiny/flux1-dev/txt2img"]
-    wish = {**order(product), "steps": 40, "width": 512, "height": 256, "seed": 5}
+    wish = {**order(product), "steps": 40, "width": 320, "height": 160, "seed": 5}
     body = {"model": product.model, "task_type": product.task_type, "input": wish, "config": {"preview": True}}
     task_id = api.http.post("/api/v1/task", json=body).json()["data"]["task_id"]
     url = until(lambda: api.task(task_id)["meta"]["preview_url"], within_s=WITHIN_S, what="a preview")

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from unitask.kit.errors import EngineFailure
+from unitask.runtime.forms import Form
+from unitask.runtime.gguf import GgufPart
 from unitask.runtime.parts import Part, class_of, computed_in, damaged, loaded_bytes
 from unitask.weights import Card, Manifest, Shelf
 
@@ -41,7 +44,7 @@ class Model:
 
         Raises:
             Unavailable: the weights are not here.
-            EngineFailure: the folder is not laid out as such models are.
+            EngineFailure: the folder is not laid out as such models are, or cannot take the form that the card wants.
 
         """
         card, root, manifest = shelf.cards[card_id], shelf.root(card_id), shelf.manifest(card_id)
@@ -52,6 +55,10 @@ class Model:
         if card.part and (root / card.part / _PREPARES).is_file():
             small["image_processor"] = root / card.part, "transformers", "AutoImageProcessor"
             small["processor"] = root / card.part, "transformers", "AutoProcessor"
+        if base and card.storage == "gguf":
+            plans = {name: (part.root / name, part.library, part.class_name) for name, part in base.parts.items()}
+            parts[card.part] = GgufPart.on(card, root, manifest, {**base.small_files, **plans})
+            small.pop(card.part, None)
         for name, value in _index(card, root).items():
             if not isinstance(value, list):
                 if not name.startswith("_"):
@@ -64,6 +71,7 @@ class Model:
                 parts[name] = part
             elif (root / name).is_dir():
                 small[name] = root / name, library, class_name
+        _check_wishes(card, [part.form for part in parts.values() if part.card is card])
         return cls(card, parts, small, numbers)
 
     def small(self, name: str) -> Any:
@@ -85,6 +93,8 @@ class Model:
 
 def _index(card: Card, root: Path) -> dict[str, Any]:
     """Read which parts a folder has: a pipeline's index, or where there is none, what the parts say of themselves."""
+    if card.storage == "gguf":
+        return {}  # the base's says it all
     try:
         if card.part:
             return {card.part: _head(root / card.part)}
@@ -93,6 +103,16 @@ def _index(card: Card, root: Path) -> dict[str, Any]:
         return dict(json.loads((root / INDEX).read_text("utf-8")))
     except (OSError, ValueError, LookupError) as error:
         raise damaged(card, f"{card.part}/{_CONFIG}" if card.part else INDEX, error) from error
+
+
+def _check_wishes(card: Card, forms: Sequence[Form]) -> None:
+    """See that what the card wants holds for one of its networks at least."""
+    for name, nothing in Form._field_defaults.items():
+        if getattr(card, name) != nothing and all(getattr(form, name) == nothing for form in forms):
+            raise EngineFailure(
+                f"the card of {card.id} says {name} = {getattr(card, name)!r}, which none of its networks can do; "
+                "take it out of the card"
+            )
 
 
 def _head(folder: Path) -> list[str]:
@@ -118,6 +138,6 @@ def _part(card: Card, root: Path, manifest: Manifest, entry: tuple[str, str, str
         return None
     said = "\n".join(f"{one} {file.sha256}" for one, file in files.items() if one in weights or one == _CONFIG)
     digest = hashlib.sha256(said.encode()).hexdigest()
-    width = 1 if card.storage == "fp8" else computed_in(card, class_name).itemsize
-    size_bytes = sum(loaded_bytes(root / name / one, file.size_bytes, width) for one, file in weights.items())
+    width, form = computed_in(card, class_name).itemsize, Form.of(card, class_name)
+    size_bytes = sum(loaded_bytes(root / name / one, file.size_bytes, width, form) for one, file in weights.items())
     return Part(card, root, name, library, class_name, digest, size_bytes)

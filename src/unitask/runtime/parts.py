@@ -3,7 +3,6 @@
 import importlib
 import json
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +10,11 @@ import torch
 from safetensors import SafetensorError
 
 from unitask.kit.errors import EngineFailure
+from unitask.runtime.forms import PRECISE, Form
 from unitask.weights import Card
 
 HEAD_BYTES: Final = 100 * 2**20
 """The longest head that the format allows."""
-PRECISE: Final = ("AutoencoderKLWan", "CLIPVisionModel", "CLIPVisionModelWithProjection")
-"""What its makers say must compute in single precision, whatever the rest does."""
 _COMPUTED: Final = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 _LIBRARIES: Final = ("diffusers", "transformers")
 
@@ -39,8 +37,13 @@ class Part:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What it is, wherever it lies and however it is loaded."""
-        return self.class_name, self.digest, self.card.dtype, self.card.storage
+        """What it is, wherever it lies; in another form it is another one."""
+        return self.class_name, self.digest, self.card.dtype, *map(str, self.form)
+
+    @property
+    def form(self) -> Form:
+        """How it is kept and computed."""
+        return Form.of(self.card, self.class_name)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -51,7 +54,7 @@ class Part:
         """Read it into the machine's memory.
 
         Raises:
-            EngineFailure: its files are missing, damaged, or not of this class.
+            EngineFailure: its files are missing, damaged, or not of this class; or it cannot take its form.
 
         """
         try:
@@ -59,14 +62,7 @@ class Part:
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise damaged(self.card, self.name, error) from error
         network.eval().requires_grad_(False)
-        if self.card.storage == "fp8" and hasattr(network, "enable_layerwise_casting"):
-            network.enable_layerwise_casting(torch.float8_e4m3fn, compute_dtype=self.dtype)
-        if self.card.block_cache and hasattr(network, "enable_cache"):
-            from diffusers import FirstBlockCacheConfig  # noqa: PLC0415 - wanted by few
-
-            network.enable_cache(FirstBlockCacheConfig(threshold=self.card.block_cache))
-        if self.card.compiled and hasattr(network, "compile_repeated_blocks"):
-            network.compile_repeated_blocks(fullgraph=True)
+        self.form.give(network, self.card)
         return network
 
     def read(self) -> Any:
@@ -81,14 +77,15 @@ def computed_in(card: Card, class_name: str) -> torch.dtype:
     return torch.float32 if class_name in PRECISE else _COMPUTED[card.dtype]
 
 
-def loaded_bytes(path: Path, stored_bytes: int, width: int) -> int:
-    """Tell how much memory a file's numbers take at `width` bytes each: they may be stored in twice as many."""
+def loaded_bytes(path: Path, stored_bytes: int, width: int, form: Form | None = None) -> int:
+    """Tell how much memory a file's numbers take: `width` bytes each, or less in some forms; stored it may be more."""
     try:
         with path.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
             head = json.loads(opened.read(min(length, HEAD_BYTES)))
-        counts: list[int] = [prod(tensor["shape"]) for name, tensor in head.items() if name != "__metadata__"]
-        return width * sum(counts)
+        shapes = {name: tensor["shape"] for name, tensor in head.items() if name != "__metadata__"}
+        kept = form or Form()
+        return sum(kept.size_bytes(name, shape, width) for name, shape in shapes.items())
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return stored_bytes  # it is damaged, as will be said when it is loaded
 

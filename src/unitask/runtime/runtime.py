@@ -15,6 +15,7 @@ import transformers
 from diffusers.hooks import apply_group_offloading
 
 from unitask.kit.errors import DeviceFailure, EngineFailure
+from unitask.runtime.block_cache import forget
 from unitask.runtime.embeddings import Embeddings
 from unitask.runtime.hardware import Hardware
 from unitask.runtime.model import Model
@@ -169,6 +170,8 @@ class Runtime:
             except TooLarge as error:
                 trouble = error
             else:
+                for network in found:
+                    forget(network)
                 return dict(zip(ordered, found, strict=True))
         raise EngineFailure(
             f"{' and '.join(sorted({part.card.id for part in parts.values()}))} with its work needs "

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from unitask.kit.errors import UnitaskError
 
@@ -58,6 +58,12 @@ class Card(BaseModel):
     memory_bytes: int = Field(ge=0)
     license: License
     verified: str = ""
+
+    @model_validator(mode="after")
+    def _a_single_file_is_a_part_of_something(self) -> Self:
+        if self.storage == "gguf" and not (self.base and self.part):
+            raise ValueError("storage = 'gguf' wants a base, which says how the network is built, and a part")
+        return self
 
 
 class LoraCard(BaseModel):
