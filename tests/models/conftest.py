@@ -2,5 +2,5 @@
 
 from importlib.util import find_spec
 
-if any(find_spec(name) is None for name in ("diffusers", "huggingface_hub", "torch")):
+if any(find_spec(name) is None for name in ("diffusers", "huggingface_hub", "onnx", "torch")):
     collect_ignore_glob = ["*"]

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -16,8 +17,12 @@ import tiny_wan
 from PIL import Image
 from tiny_ace_step import shelve_ace_step
 from tiny_control import shelve_depth, shelve_poses
+from tiny_enlarger import shelve_enlarger
+from tiny_faces import BLUE, RED, people, shelve_faces
 from tiny_flux import shelve_controlnet, shelve_flux, shelve_relatives, shelve_style
 from tiny_mmaudio import shelve_mmaudio
+from tiny_onnx import shelve_mattings
+from tiny_segmenter import shelve_segmenter
 from tiny_speech import shelve_voice
 
 from support import films, small_products
@@ -29,6 +34,7 @@ from support.previews import tone
 from support.wait import until
 from unitask.catalogue import validate
 from unitask.kit.sound import write_audio
+from unitask.kit.video import write_video
 from unitask.spec.media import media_values
 from unitask.spec.product import Product
 
@@ -36,6 +42,8 @@ PRODUCTS: Final = {product.key: product for product in small_products.PRODUCTS}
 WITHIN_S: Final = 120
 SMALL: Final = {"width": 48, "height": 32, "duration": 1, "ref_text": "The boat is late today."}
 SIDES: Final = [{"setting_type": "outpaint", "outpaint_left": 16, "outpaint_bottom": 5}]
+TOOLKITS: Final = ("image_toolkit", "video_toolkit")
+CLIP_FRAMES, CLIP_FPS = 10, 24
 FAMILIES: Final = {"flux": "flux", "wan": "wan", "hunyuan": "hunyuan"}
 
 
@@ -60,6 +68,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shelve_ace_step,
         shelve_voice,
         shelve_mmaudio,
+        shelve_mattings,
+        shelve_enlarger,
+        shelve_segmenter,
+        shelve_faces,
     ):
         shelve(folder)
     styles = {"flux": shelve_style, "wan": tiny_wan.shelve_style, "hunyuan": tiny_hunyuan.shelve_style}
@@ -86,14 +98,34 @@ def uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
+def png(pixels: Any) -> str:
+    """Write a picture."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return uri("image/png", stream.getvalue())
+
+
+def portrait() -> str:
+    """Paint two people, one with red skin and one with blue."""
+    return png(people(((160, 128), RED), ((448, 128), BLUE)))
+
+
+@cache
+def scene(width: int = 640, height: int = 320) -> str:
+    """Film them for ten frames, or of what little there is room for."""
+    frames = [people(((160, 128), RED), ((448, 128), BLUE))[:height, :width]] * CLIP_FRAMES
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        write_video(path, frames, fps=Fraction(CLIP_FPS), size=(width, height), labels={})
+        return uri("video/mp4", path.read_bytes())
+
+
 def photo() -> str:
     """Draw a picture with a white region."""
     rows, columns = np.mgrid[:44, :60]
     pixels = np.stack([rows * 3, columns * 3, np.full((44, 60), 90)], axis=2).astype(np.uint8)
     pixels[14:30, 20:40] = 255
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return uri("image/png", stream.getvalue())
+    return png(pixels)
 
 
 def hum() -> str:
@@ -116,10 +148,18 @@ def order(product: Product) -> dict[str, Any]:
     """Take the first example, with small media and a small size."""
     inputs, _ = validate(product, product.examples[0].input)
     for value in media_values(inputs):
-        value.replace(MEDIA[value.media.kind]())
+        if product.family not in TOOLKITS:
+            drawn = MEDIA
+        elif product.task_type == "upscale":
+            drawn = {"image": photo, "video": lambda: scene(64, 48)}
+        else:
+            drawn = {"image": portrait, "video": scene}
+        value.replace(drawn[value.media.kind]())
     fields = {name: value for name, value in SMALL.items() if name in type(inputs).model_fields}
     if product.task_type == "fill-outpaint":
         fields["custom_settings"] = SIDES
+    if product.task_type == "segment":
+        fields |= {"prompt": "red"}
     return {**inputs.model_dump(exclude_none=True), **fields}
 
 
@@ -149,7 +189,9 @@ def test_it_is_made_from_weights_and_keeps_its_promise(api: Api, key: str) -> No
     assert (meta["engine"], meta["engine_level"]) == (product.recipes[0].engine, "full")
     product.output.model_validate(task["output"])
     if product.media == "image":
-        size = {"fill-inpaint": (60, 44), "fill-outpaint": (76, 49)}.get(product.task_type, (48, 32))
+        usual = (640, 320) if product.family in TOOLKITS else (48, 32)
+        special = {"fill-inpaint": (60, 44), "fill-outpaint": (76, 49), "upscale": (120, 88)}
+        size = special.get(product.task_type, usual)
         assert picture(content(task["output"]["image_url"])).size == size
     elif product.media == "audio":
         heard = sound(content(task["output"]["audio_url"]))
@@ -158,6 +200,10 @@ def test_it_is_made_from_weights_and_keeps_its_promise(api: Api, key: str) -> No
         assert heard.seconds == pytest.approx(length, abs=0.2)
     else:
         shot = film(content(task["output"]["video_url"]))
+        if product.family in TOOLKITS:
+            size = (128, 96) if product.task_type == "upscale" else (640, 320)
+            assert (shot.frames, shot.fps, shot.size) == (CLIP_FRAMES, CLIP_FPS, size)
+            return
         frames = options["fps"] if product.family == "framepack" else options["frames"]
         assert (shot.frames, shot.fps) == (frames, options["fps"])
         if product.family != "framepack":

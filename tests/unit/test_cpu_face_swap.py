@@ -16,8 +16,9 @@ from support.people import ADMIRAL, ASTRONAUT, admiral, alike, astronaut, couple
 from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
-from unitask.engines.cpu.face_swap import NO_FACE, WARNING
+from unitask.engines.cpu.face_swap import WARNING
 from unitask.kit.errors import Cancelled, MediaFailure, TaskFailure
+from unitask.spec.faces import NO_FACE
 
 Array = NDArray[Any]
 CATALOGUE = Catalogue.load()
@@ -199,7 +200,7 @@ def test_a_face_that_is_not_there_is_refused(studio: Studio, fields: dict[str, s
 def test_a_picture_without_a_face_is_refused(studio: Studio, photograph: Callable[[], Array], field: str) -> None:
     """A cup and a cat are nobody; the sentence names the picture, and nothing is stored."""
     pictures = {"target_image": astronaut(), "swap_image": astronaut(), field: photograph()}
-    with pytest.raises(TaskFailure, match=f"^{NO_FACE}: {field}"):
+    with pytest.raises(TaskFailure, match=f"^{NO_FACE.format('image')}: {field}"):
         studio.order(pictures["target_image"], pictures["swap_image"])
     assert not studio.job.saved
 

@@ -21,9 +21,10 @@ from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
 from unitask.engines.cpu.face_tracks import FADE, Track, Tracker
-from unitask.engines.cpu.video_face_swap import NO_FACE, WARNING
+from unitask.engines.cpu.video_face_swap import WARNING
 from unitask.kit.errors import Cancelled, MediaFailure, TaskFailure
 from unitask.spec.engine import Output
+from unitask.spec.faces import NO_FACE
 from unitask.spec.product import Recipe
 
 PRODUCT = Catalogue.load().find("Qubico/video-toolkit", "face-swap")
@@ -275,7 +276,7 @@ def test_a_face_that_is_not_there_is_refused(studio: Studio, fields: dict[str, s
 
 def test_a_video_without_a_face_is_refused(studio: Studio) -> None:
     """An unchanged video would be charged for nothing."""
-    with pytest.raises(TaskFailure, match=f"^{NO_FACE}"):
+    with pytest.raises(TaskFailure, match=f"^{NO_FACE.format('video')}"):
         studio.order(studio.clip("cup.mp4", [cup(number) for number in range(12)]))
     assert not studio.job.saved
 

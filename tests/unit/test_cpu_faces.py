@@ -7,6 +7,7 @@ import skimage.data
 from support.people import ADMIRAL, ASTRONAUT, Picture, admiral, astronaut, couple
 from unitask.engines.cpu import faces
 from unitask.engines.cpu.faces import Face
+from unitask.spec.faces import largest, numbered
 
 
 def at(left: float, top: float, size: float = 50) -> Face:
@@ -65,7 +66,7 @@ def test_tiny_pictures_have_no_face(size: tuple[int, int]) -> None:
 )
 def test_lower_faces_come_first_then_those_on_the_left(placed: list[Face]) -> None:
     """However they were found."""
-    assert faces.numbered(placed[::-1]) == placed
+    assert numbered(placed[::-1]) == placed
 
 
 def test_people_on_a_photograph_are_counted_from_the_left() -> None:
@@ -76,7 +77,7 @@ def test_people_on_a_photograph_are_counted_from_the_left() -> None:
 
 def test_the_largest_face_is_taken_where_none_is_named() -> None:
     """Whoever stands in front."""
-    assert faces.largest([at(0, 0), at(100, 0, 80), at(200, 0)]).size == 80
+    assert largest([at(0, 0), at(100, 0, 80), at(200, 0)]).size == 80
 
 
 def test_a_mouth_that_cannot_be_is_moved_to_where_it_can() -> None:

@@ -17,8 +17,9 @@ from support.job import LocalJob
 from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
-from unitask.engines.cpu.video_cutout import HOLE_GREEN, NOTHING, ON_GREEN, Follower
+from unitask.engines.cpu.video_cutout import Follower
 from unitask.kit.errors import Cancelled, MediaFailure, TaskFailure
+from unitask.kit.mattes import HOLE_GREEN, NO_SUBJECT, ON_GREEN
 from unitask.spec.engine import Output
 from unitask.spec.product import Recipe
 
@@ -170,7 +171,7 @@ def test_the_same_video_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_video_without_subject_is_refused(tmp_path: Path) -> None:
     """An all green video would be charged for nothing."""
     films.write(tmp_path / "a.mp4", [np.full((60, 80, 3), 130, np.uint8)] * 6, Fraction(8))
-    with pytest.raises(TaskFailure, match=NOTHING):
+    with pytest.raises(TaskFailure, match=NO_SUBJECT.format("video")):
         remove(tmp_path, tmp_path / "a.mp4")
     assert not list(tmp_path.glob("saved-*"))
 

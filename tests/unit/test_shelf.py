@@ -107,7 +107,7 @@ def test_a_folder_of_another_shelf_is_held_to_its_manifest(shelf: Shelf, copy: P
         ("transformer/model-2.safetensors", r"no transformer/model-2\.safetensors"),
         ("text/model.safetensors", "no text/"),
         ("model_index.json", r"has no model_index\.json"),
-        (".safetensors", r"no weights \(\.safetensors, \.gguf, \.pt or \.bin\)"),
+        (".safetensors", r"no weights \(\.safetensors, \.gguf, \.onnx or pickled\)"),
     ],
 )
 def test_a_folder_that_is_not_complete_is_refused(shelf: Shelf, copy: Path, without: str, sentence: str) -> None:

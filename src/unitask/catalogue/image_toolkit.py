@@ -24,6 +24,8 @@ LIMIT_SIDE_PX: Final = 2048
 LIMIT_SEGMENT_SIDE_PX: Final = 3072
 LIMIT_OUTPUT_PIXELS: Final = 64_000_000
 PIXELS_PER_MEGAPIXEL: Final = 1_000_000
+MODEL_LIMIT_S: Final = 600
+"""Seconds for a recipe that loads models first, on a machine without a GPU, too."""
 SmallPicture = Annotated[
     str,
     Media("image", limit_side_px=LIMIT_SIDE_PX, limit_pixels=LIMIT_SIDE_PX**2),
@@ -98,6 +100,9 @@ def _most_megapixels(_: Segment) -> int:
     return ceil(LIMIT_SEGMENT_SIDE_PX**2 / PIXELS_PER_MEGAPIXEL)
 
 
+_FACES: Final = ("insightface-buffalo-l", "inswapper-128")
+_UPSCALE: Final = {"limit_output_pixels": LIMIT_OUTPUT_PIXELS}
+
 PRODUCTS: Final[tuple[Product, ...]] = (
     Product(
         model=MODEL,
@@ -108,7 +113,10 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=BackgroundRemove,
         output=ImageResult,
         price=dollars("0.001"),
-        recipes=(Recipe("cpu", "basic", "background_remove"),),
+        recipes=(
+            Recipe("onnx", "full", "background_remove", weights=("birefnet-general",), limit_s=MODEL_LIMIT_S),
+            Recipe("cpu", "basic", "background_remove"),
+        ),
         examples=(
             Example("A picture", {"image": EXAMPLE_IMAGE}),
             Example("With another network", {"image": EXAMPLE_IMAGE, "rmbg_model": "BEN2"}),
@@ -125,7 +133,10 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=Upscale,
         output=ImageResult,
         price=dollars("0.001", unit="output megapixel", units=_most_output_megapixels),
-        recipes=(Recipe("cpu", "basic", "upscale", {"limit_output_pixels": LIMIT_OUTPUT_PIXELS}),),
+        recipes=(
+            Recipe("networks", "full", "upscale", _UPSCALE, weights=("realesrgan-x4plus",), limit_s=MODEL_LIMIT_S),
+            Recipe("cpu", "basic", "upscale", _UPSCALE),
+        ),
         examples=(
             Example("Twice the size", {"image": EXAMPLE_IMAGE}),
             Example("Four times, faces restored", {"image": EXAMPLE_IMAGE, "scale": 4, "face_enhance": True}),
@@ -142,7 +153,10 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=FaceSwap,
         output=ImageResult,
         price=dollars("0.01"),
-        recipes=(Recipe("cpu", "basic", "face_swap"),),
+        recipes=(
+            Recipe("onnx", "full", "face_swap", weights=_FACES, limit_s=MODEL_LIMIT_S),
+            Recipe("cpu", "basic", "face_swap"),
+        ),
         examples=(
             Example("Onto one of two people", {"target_image": EXAMPLE_COUPLE, "swap_image": EXAMPLE_FACE}),
             Example("The other way round", {"target_image": EXAMPLE_FACE, "swap_image": EXAMPLE_COUPLE}),
@@ -159,7 +173,10 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=MultiFaceSwap,
         output=ImageResult,
         price=dollars("0.015"),
-        recipes=(Recipe("cpu", "basic", "multi_face_swap"),),
+        recipes=(
+            Recipe("onnx", "full", "multi_face_swap", weights=_FACES, limit_s=MODEL_LIMIT_S),
+            Recipe("cpu", "basic", "multi_face_swap"),
+        ),
         examples=(
             Example(
                 "Onto the second person",
@@ -187,7 +204,10 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         input=Segment,
         output=ImageResult,
         price=dollars("0.01", unit="megapixel", units=_most_megapixels),
-        recipes=(Recipe("cpu", "basic", "segment"),),
+        recipes=(
+            Recipe("networks", "full", "segment", weights=("clipseg-rd64-refined",), limit_s=MODEL_LIMIT_S),
+            Recipe("cpu", "basic", "segment"),
+        ),
         examples=(
             Example("One thing", {"image": EXAMPLE_IMAGE, "prompt": "house"}),
             Example(

@@ -30,6 +30,8 @@ UPSCALE_FRAMES: Final = 240
 UPSCALE_FRAMES_MIN: Final = 10
 UPSCALE_WIDTH: Final = 1280
 UPSCALE_HEIGHT: Final = 720
+MODEL_LIMIT_S: Final = 3600
+"""Seconds for a recipe that asks a network about every frame."""
 
 LargeClip = Annotated[
     str,
@@ -88,7 +90,13 @@ def _per_frame(amount: str, limit_frames: int) -> Price:
 
 
 def _product(
-    task_type: str, title: str, inputs: type[Input], *, price: Price, recipe: Recipe, examples: tuple[Example, ...]
+    task_type: str,
+    title: str,
+    inputs: type[Input],
+    *,
+    price: Price,
+    recipes: tuple[Recipe, ...],
+    examples: tuple[Example, ...],
 ) -> Product:
     return Product(
         model=MODEL,
@@ -99,13 +107,14 @@ def _product(
         input=inputs,
         output=VideoResult,
         price=price,
-        recipes=(recipe,),
+        recipes=recipes,
         examples=examples,
         expected_s=60.0,
         limit_s=900,
     )
 
 
+_FACES: Final = ("insightface-buffalo-l", "inswapper-128")
 _FRAMES: Final = {"limit_frames": LIMIT_FRAMES}
 _UPSCALE: Final = {
     "scale": UPSCALE_SCALE,
@@ -121,7 +130,10 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         "Video face swap",
         VideoFaceSwap,
         price=_per_frame("0.004", LIMIT_FRAMES),
-        recipe=Recipe("cpu", "basic", "video_face_swap", _FRAMES),
+        recipes=(
+            Recipe("onnx", "full", "video_face_swap", _FRAMES, weights=_FACES, limit_s=MODEL_LIMIT_S),
+            Recipe("cpu", "basic", "video_face_swap", _FRAMES),
+        ),
         examples=(
             Example("One face", {"swap_image": EXAMPLE_FACE, "target_video": EXAMPLE_VIDEO}),
             Example(
@@ -140,7 +152,17 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         "Video upscale",
         VideoUpscale,
         price=_per_frame("0.0003", UPSCALE_FRAMES),
-        recipe=Recipe("cpu", "basic", "video_upscale", _UPSCALE),
+        recipes=(
+            Recipe(
+                "networks",
+                "full",
+                "video_upscale",
+                _UPSCALE,
+                weights=("realesrgan-x4plus",),
+                limit_s=MODEL_LIMIT_S,
+            ),
+            Recipe("cpu", "basic", "video_upscale", _UPSCALE),
+        ),
         examples=(
             Example("Twice the size", {"video": EXAMPLE_VIDEO}),
             Example("A wide one", {"video": EXAMPLE_SCENE}),
@@ -151,7 +173,12 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         "Video background removal",
         VideoBackgroundRemove,
         price=_per_frame("0.0002", LIMIT_FRAMES),
-        recipe=Recipe("cpu", "basic", "video_background_remove", _FRAMES),
+        recipes=(
+            Recipe(
+                "onnx", "full", "video_background_remove", _FRAMES, weights=("birefnet-general",), limit_s=MODEL_LIMIT_S
+            ),
+            Recipe("cpu", "basic", "video_background_remove", _FRAMES),
+        ),
         examples=(
             Example("The subject alone", {"video": EXAMPLE_VIDEO}),
             Example("The background alone", {"video": EXAMPLE_VIDEO, "invert_output": True}),

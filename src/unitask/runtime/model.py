@@ -16,6 +16,7 @@ from unitask.weights import Card, Manifest, Shelf
 INDEX: Final = "model_index.json"
 _CONFIG: Final = "config.json"
 _PREPARES: Final = "preprocessor_config.json"
+_TOKENIZES: Final = "tokenizer_config.json"
 _WEIGHTS: Final = ".safetensors"
 _READ_AS: Final = {"LlamaTokenizer": "PreTrainedTokenizerFast", "LlamaTokenizerFast": "PreTrainedTokenizerFast"}
 """transformers 5 builds Llama's tokenizers as those of the first two generations were, and drops all spaces of later
@@ -40,7 +41,7 @@ class Model:
         """Take a card's folder apart, over that of its base.
 
         Where a folder says how pictures are prepared for its network, that is the model's `image_processor`; how
-        sound and words are, its `processor`.
+        sound and words are, its `processor`; how words alone are, its `tokenizer`.
 
         Raises:
             Unavailable: the weights are not here.
@@ -59,6 +60,8 @@ class Model:
             plans = {name: (part.root / name, part.library, part.class_name) for name, part in base.parts.items()}
             parts[card.part] = GgufPart.on(card, root, manifest, {**base.small_files, **plans})
             small.pop(card.part, None)
+        if card.part and (root / card.part / _TOKENIZES).is_file():
+            small["tokenizer"] = root / card.part, "transformers", "AutoTokenizer"
         for name, value in _index(card, root).items():
             if not isinstance(value, list):
                 if not name.startswith("_"):

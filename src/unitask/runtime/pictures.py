@@ -1,11 +1,11 @@
 """The client's pictures on their way in, and ours on their way out. RGB pictures of Pillow, sizes (width, height)."""
 
-from math import ceil, sqrt
+from math import ceil, isqrt, sqrt
 from typing import Any, Final
 
 from PIL import Image, ImageOps
 
-from unitask.kit.errors import MediaFailure
+from unitask.kit.errors import MediaFailure, TaskFailure
 from unitask.kit.pictures import PHRASE, png, read_image
 from unitask.spec.engine import Job
 from unitask.spec.media import media_values
@@ -48,6 +48,21 @@ def within(size: tuple[int, int], pixels: int, least: int = 0) -> tuple[int, int
     own = size[0] * size[1]
     scale = sqrt(max(min(own, pixels), least) / own)
     return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+
+
+def enlarged_size(size: tuple[int, int], scale: int, limit_pixels: int) -> tuple[int, int]:
+    """Give the size of a picture `scale` times as large.
+
+    Raises:
+        TaskFailure: it would have too many pixels; says which scale would fit.
+
+    """
+    width, height = size[0] * scale, size[1] * scale
+    if width * height <= limit_pixels:
+        return width, height
+    fits = isqrt(limit_pixels // (size[0] * size[1]))
+    advice = f"scale {fits} would fit" if fits > 1 else "send a smaller picture"
+    raise TaskFailure(f"the result would have {width}x{height} pixels, the limit is {limit_pixels} in all; {advice}")
 
 
 def covering(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -22,7 +22,7 @@ from unitask.runtime.model import Model
 from unitask.runtime.parts import Part
 from unitask.runtime.residency import Place, Residency, TooLarge, Wanted
 from unitask.spec.engine import Job
-from unitask.weights import Shelf
+from unitask.weights import Card, Manifest, Shelf
 
 for library in (diffusers, transformers):
     library.utils.logging.disable_progress_bar()
@@ -88,6 +88,16 @@ class Runtime:
         """
         if lack := self.shelf.lacks((card_id,)):
             raise EngineFailure(f"{card_id} cannot be used: {lack}", retryable=True)
+
+    def shelved(self, card_id: str) -> tuple[Card, Path, Manifest]:
+        """Find the files of a card, whatever they are: the card, where they lie, and what they are.
+
+        Raises:
+            EngineFailure: they are not here.
+
+        """
+        self.require(card_id)
+        return self.shelf.cards[card_id], self.shelf.root(card_id), self.shelf.manifest(card_id)
 
     def attempt(self, make: Callable[["Runtime"], T], job: Job) -> T:
         """Make something; where memory runs out, once more with everything else gone and layers streamed.
@@ -218,6 +228,8 @@ def _required(parameter: inspect.Parameter) -> bool:
 
 
 def _size(network: Any) -> int:
+    if (said := getattr(network, "size_bytes", None)) is not None:
+        return int(said)
     tensors = [*network.parameters(), *network.buffers()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 

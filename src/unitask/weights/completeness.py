@@ -7,7 +7,7 @@ from typing import Any, Final
 
 _INDEX: Final = ".safetensors.index.json"
 _PIPELINE: Final = "model_index.json"
-_WEIGHTS: Final = (".safetensors", ".gguf", ".pt", ".pth", ".bin")
+_WEIGHTS: Final = (".safetensors", ".gguf", ".onnx", ".pt", ".pth", ".bin")
 """The last three are pickled: only a card that names them takes them."""
 
 
@@ -17,7 +17,9 @@ def gaps(files: Mapping[str, Path], *, leans: bool) -> list[str]:
     Indexes of large files name their pieces; `model_index.json` names the parts of a pipeline.
     """
     lacking = (
-        [] if any(place.endswith(_WEIGHTS) for place in files) else ["no weights (.safetensors, .gguf or pickled)"]
+        []
+        if any(place.endswith(_WEIGHTS) for place in files)
+        else ["no weights (.safetensors, .gguf, .onnx or pickled)"]
     )
     for place, path in files.items():
         if place.endswith(_INDEX):

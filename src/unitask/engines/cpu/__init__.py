@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from unitask.kit.errors import EngineFailure, MediaFailure
-from unitask.kit.pictures import PHRASE, png, read_image
+from unitask.kit.pictures import PHRASE, png, read_image, with_profile
 from unitask.spec.engine import Job, Output
 from unitask.spec.media import media_values
 from unitask.spec.product import Input, Product
@@ -93,12 +93,5 @@ def fetch_picture(inputs: Input, name: str, job: Job) -> Picture:
 
 
 def save_picture(image: "Image", source: Picture, job: Job) -> str:
-    """Store a picture made from `source` as a labelled PNG; returns its reference for the output.
-
-    The colour profile of the source goes along: the pixels were never converted, and without it the saturated
-    colours of a telephone's camera would turn pale.
-    """
-    profile = source.image.info.get("icc_profile")
-    if isinstance(profile, bytes) and profile[16:20] == b"RGB ":
-        image.info["icc_profile"] = profile
-    return job.save(png(image, LABELS), "png")
+    """Store a picture made from `source`, with its colour profile, as a labelled PNG; returns its reference."""
+    return job.save(png(with_profile(image, source.image), LABELS), "png")

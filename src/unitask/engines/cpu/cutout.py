@@ -17,8 +17,9 @@ from PIL import Image
 
 from unitask.engines.cpu import fetch_picture, save_picture
 from unitask.engines.cpu.subject import border, find_subject
-from unitask.engines.cpu.tiles import Tile, tiles
 from unitask.kit.errors import TaskFailure
+from unitask.kit.mattes import NO_SUBJECT, box_mean, foreground, guided
+from unitask.kit.tiles import Tile, tiles
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
 
@@ -58,7 +59,7 @@ def remove_background(inputs: Any, job: Job) -> Output:
     small = _reduced(rgb)
     mask = find_subject(small)
     if not mask.any():
-        raise TaskFailure("no subject stands out from the background of this picture; send one with a clearer subject")
+        raise TaskFailure(NO_SUBJECT.format("picture"))
     for sentence in doubts(small, mask):
         job.warn(sentence)
     job.progress(0.6, "refining the edge")
@@ -119,8 +120,8 @@ def outlined(rgb: Pixels, mask: Pixels) -> tuple[Pixels, Pixels]:
     inside = mask.astype(np.float32)
     near = []
     for side in (inside, 1 - inside):
-        weight = _box(side, 6)[..., None]
-        near.append(_box(lab * side[..., None], 6) / (weight + 1e-6))
+        weight = box_mean(side, 6)[..., None]
+        near.append(box_mean(lab * side[..., None], 6) / (weight + 1e-6))
     outline = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     return outline, outline & (np.linalg.norm(near[0] - near[1], axis=2) < ALIKE_LAB)
 
@@ -144,45 +145,6 @@ def matted(rgb: Pixels, mask: Pixels, radius: int) -> Pixels:
     soft = np.clip((guided(colour, hard, 2 * radius, 1e-4) - 0.1) / 0.8, 0, 1)
     kernel = np.ones((4 * radius + 1, 4 * radius + 1), np.uint8)
     alpha = np.where(cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, kernel) > 0, soft, hard)
-    clean = _foreground(colour, alpha, radius)
+    clean = foreground(colour, alpha, radius)
     refined: Pixels = (np.dstack([clean, alpha]) * 255 + 0.5).astype(np.uint8)
     return refined
-
-
-def _box(plane: Pixels, radius: int) -> Pixels:
-    """Mean over a square of side 2 * radius + 1."""
-    mean: Pixels = cv2.boxFilter(plane, -1, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT)
-    return mean
-
-
-def guided(guide: Pixels, plane: Pixels, radius: int, epsilon: float) -> Pixels:
-    """Make `plane`, float32 (h, w), follow the edges of the colours of `guide`, float32 (h, w, 3); all in 0..1."""
-    mean, target = _box(guide, radius), _box(plane, radius)
-    shared = _box(guide * plane[..., None], radius) - mean * target[..., None]
-    spread = _box(guide[..., (0, 0, 0, 1, 1, 2)] * guide[..., (0, 1, 2, 1, 2, 2)], radius)
-    spread -= mean[..., (0, 0, 0, 1, 1, 2)] * mean[..., (0, 1, 2, 1, 2, 2)]
-    spread[..., (0, 3, 5)] += epsilon
-    # The covariance matrix of each window is symmetric; cross products of its rows give its inverse.
-    one, two, three = spread[..., (0, 1, 2)], spread[..., (1, 3, 4)], spread[..., (2, 4, 5)]
-    across = np.cross(two, three)
-    slope = shared[..., :1] * across + shared[..., 1:2] * np.cross(three, one) + shared[..., 2:] * np.cross(one, two)
-    slope /= (one * across).sum(axis=-1, keepdims=True)
-    offset = target - (slope * mean).sum(axis=-1)
-    result: Pixels = (_box(slope, radius) * guide).sum(axis=-1) + _box(offset, radius)
-    return result
-
-
-def _foreground(colour: Pixels, alpha: Pixels, radius: int) -> Pixels:
-    """Take the background's tint out of half-transparent pixels: float32 (h, w, 3) in 0..1.
-
-    Two passes of blur fusion, coarse then fine; pixels out of reach of the subject become black.
-    """
-    share = alpha[..., None]
-    front = back = colour
-    for reach in (3 * radius, max(1, radius // 2)):
-        weight = _box(alpha, reach)[..., None]
-        near = _box(front * share, reach) / (weight + 1e-5)
-        behind = _box(back * (1 - share), reach) / (1 - weight + 1e-5)
-        back = behind
-        front = np.clip(near + share * (colour - share * near - (1 - share) * behind), 0, 1)
-    return front

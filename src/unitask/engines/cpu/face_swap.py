@@ -8,12 +8,12 @@ from PIL import Image
 
 from unitask.engines.cpu import Picture, fetch_picture, save_picture
 from unitask.engines.cpu.face_graft import Donor, lay
-from unitask.engines.cpu.faces import Face, Pixels, find, largest
+from unitask.engines.cpu.faces import Face, Pixels, find
 from unitask.kit.errors import TaskFailure
 from unitask.spec.engine import Job, Output
+from unitask.spec.faces import NO_FACE, SEVERAL, chosen, largest
 from unitask.spec.product import ImageResult
 
-NO_FACE: Final = "invalid request, no face found in the image"
 WARNING: Final = (
     "only upright faces seen from the front are found; the new face keeps its expression, hair and shape of the head "
     "are the target's"
@@ -31,7 +31,7 @@ def face_swap(inputs: Any, job: Job) -> Output:
     target, source = _pictures(inputs, job)
     taken, changed = seen(source, "swap_image", job, 0.1), seen(target, "target_image", job, 0.4)
     if len(changed) > 1:
-        job.warn(f"target_image has {len(changed)} faces: the largest one was changed, multi-face-swap chooses others")
+        job.warn(SEVERAL.format(len(changed)))
     return _swapped(target, source, [(largest(taken), largest(changed))], job)
 
 
@@ -53,16 +53,8 @@ def seen(picture: Picture, name: str, job: Job, at: float) -> list[Face]:
     job.progress(at, f"looking for faces in {name}")
     found = find(on_white(picture.image))
     if not found:
-        raise TaskFailure(f"{NO_FACE}: {name} needs an upright face seen from the front")
+        raise TaskFailure(f"{NO_FACE.format('image')}: {name} needs an upright face seen from the front")
     return found
-
-
-def chosen(found: Sequence[Face], number: int, side: str) -> Face:
-    """Take the face of this number; `side` is "swap" or "target"."""
-    if number < len(found):
-        return found[number]
-    known = "one face, number 0" if len(found) == 1 else f"{len(found)} faces, numbers 0 to {len(found) - 1}"
-    raise TaskFailure(f"invalid request, {side}_faces_index asks for face {number}, but {side}_image has {known}")
 
 
 def on_white(image: Image.Image) -> Pixels:

@@ -5,7 +5,6 @@ its eyes         two more cascades, then the pupils, on which most gradients agr
 its mouth        the darkest and reddest line in the window below the eyes
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -15,6 +14,8 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from unitask.spec.faces import numbered
 
 Pixels = NDArray[Any]
 Points = NDArray[Any]
@@ -45,8 +46,6 @@ STRANGE_LAB: Final = np.array((12.0, 6.0, 8.0), np.float32)
 MOUTH_DEPTH: Final = (0.8, 1.35)
 MOUTH_ASIDE: Final = 0.12
 """How far below the eyes, and aside of their middle, a mouth can be, in distances between the eyes."""
-SIDE_BY_SIDE: Final = 0.6
-"""Faces whose middles differ by less than this share of their height stand in one row."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,23 +87,6 @@ def find(rgb: Pixels, small_px: int = SMALL_PX, large_px: int = LARGE_PX) -> lis
             anchors = np.array([*eyes, _mouth(seen, eyes)]) / scale
             found.append(Face((box[0] / scale, box[1] / scale, box[2] / scale), anchors))
     return numbered(found)
-
-
-def numbered(faces: Sequence[Face]) -> list[Face]:
-    """Put faces into the order in which they are counted: lower rows first, and in each row from the left."""
-    rows: list[list[Face]] = []
-    for face in sorted(faces, key=lambda face: -face.middle[1]):
-        row = rows[-1] if rows else None
-        if row and row[0].middle[1] - face.middle[1] < SIDE_BY_SIDE * max(row[0].size, face.size):
-            row.append(face)
-        else:
-            rows.append([face])
-    return [face for row in rows for face in sorted(row, key=lambda face: face.middle[0])]
-
-
-def largest(faces: Sequence[Face]) -> Face:
-    """Choose the face to take where none is named: whoever stands in front."""
-    return max(faces, key=lambda face: face.size)
 
 
 @cache

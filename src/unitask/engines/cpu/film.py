@@ -1,21 +1,19 @@
-"""Videos on their way in and out: what is to be shot, the client's own video, labels and progress."""
+"""Videos on their way out: what is to be shot, labels and progress."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unitask.engines.cpu import LABELS
-from unitask.kit.errors import MediaFailure
-from unitask.kit.video import PHRASE, Video, VideoLimits, read_video, write_video
+from unitask.kit.video import Video, write_video
+from unitask.runtime.clips import reported
 from unitask.spec.engine import Job
-from unitask.spec.media import media_values
 
 Pixels = NDArray[Any]
-REPORTS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +41,6 @@ class Film:
     def shares(self) -> list[float]:
         """Where each frame lies: 0 is the first, 1 the last; a single frame is the first."""
         return [number / max(self.frames - 1, 1) for number in range(self.frames)]
-
-
-def fetch_video(inputs: Any, name: str, job: Job) -> Video:
-    """Fetch the video in the field `name` and check it against the field's limits and the recipe's `limit_frames`.
-
-    Raises:
-        MediaFailure: not a video, damaged, too long or too large.
-
-    """
-    value = next((value for value in media_values(inputs) if value.path == f"input.{name}"), None)
-    if value is None:
-        raise MediaFailure(f"{PHRASE}: input.{name} is empty")
-    media = value.media
-    limits = VideoLimits(
-        frames=job.recipe.options["limit_frames"],
-        side_px=media.limit_side_px,
-        pixels=media.limit_pixels,
-        size_bytes=media.limit_bytes,
-    )
-    return read_video(job.fetch(value.source, media), limits)
-
-
-def reported(frames: Iterable[Pixels], count: int, job: Job, *, note: str, low: float, high: float) -> Iterator[Pixels]:
-    """Hand frames on, with a report of progress from `low` to `high` every now and then.
-
-    Raises:
-        Cancelled: the client took the order back.
-
-    """
-    every = max(1, count // REPORTS)
-    for number, frame in enumerate(frames):
-        if number % every == 0:
-            job.progress(low + (high - low) * min(number / count, 1), f"{note}: frame {number + 1} of {count}")
-        yield frame
 
 
 def shoot(

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unitask.engines.cpu.camera import Matrix
-from unitask.engines.cpu.faces import find, largest
+from unitask.engines.cpu.faces import find
+from unitask.spec.faces import largest
 
 Pixels = NDArray[Any]
 

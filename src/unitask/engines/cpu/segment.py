@@ -10,24 +10,16 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from unitask.engines.cpu import LABELS, Picture, fetch_picture, regions, save_picture
-from unitask.engines.cpu.cutout import flattened, guided
-from unitask.engines.cpu.tiles import tiles
+from unitask.engines.cpu import Picture, fetch_picture, regions, save_picture
+from unitask.engines.cpu.cutout import flattened
 from unitask.engines.cpu.view import Mask, Pixels, View
 from unitask.kit.errors import TaskFailure
-from unitask.kit.pictures import png
+from unitask.kit.masks import LEAST_SHARE, explained, followed, grown
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
 
 WORK_PX: Final = 512
-TILE_PX: Final = 512
-LEAST_SHARE: Final = 0.0005
-SELECTED: Final = (60, 220, 120)
-REMOVED: Final = (240, 70, 70)
-HALF: Final = 0.5
-SHARP_EDGE: Final = 1e-4
 WARNING: Final = "the selection follows colours and simple shapes; it does not know what things are"
 PHRASES: Final = re.compile(r"[,;.+/\n]|\b(?:and|or|plus)\b")
 TAIL: Final = re.compile(r"\b(?:of|in|on|at|with|under|behind|over|near|from)\b.*")
@@ -64,8 +56,8 @@ def segment(inputs: Any, job: Job) -> Output:
         raise TaskFailure(f"nothing in this picture was found for {inputs.prompt.strip()[:80]!r}; {_vocabulary()}")
     if unwanted and not removed.any():
         job.warn("nothing was found for negative_prompt, so nothing was taken out of the selection")
-    taken = _refined(rgb, removed)
-    mask = _resized(_refined(rgb, selected) & ~taken, inputs.segment_factor)
+    taken = followed(rgb, removed)
+    mask = grown(followed(rgb, selected) & ~taken, inputs.segment_factor)
     if mask.mean() < LEAST_SHARE:
         raise TaskFailure("nothing is left of the selection: take a segment_factor nearer to 0")
     for sentence in (WARNING, *dict.fromkeys(view.notes)):
@@ -74,15 +66,12 @@ def segment(inputs: Any, job: Job) -> Output:
 
 
 def _saved(job: Job, picture: Picture, rgb: Pixels, masks: tuple[Mask, Mask]) -> Output:
-    mask, removed = masks
-    white = mask.astype(np.uint8) * 255
-    references = [job.save(png(Image.fromarray(white), LABELS), "png")]
-    for number, (part, colour) in enumerate(((mask, SELECTED), (removed, REMOVED))):
-        job.progress(0.8 + 0.07 * number, "saving")
-        references.append(save_picture(Image.fromarray(_shown(rgb, part, colour)), picture, job))
-    references.append(job.save(png(Image.fromarray(~white), LABELS), "png"))
+    references = []
+    for number, made in enumerate(explained(rgb, *masks)):
+        job.progress(0.8 + 0.05 * number, "saving")
+        references.append(save_picture(made, picture, job))
     job.progress(1.0)
-    height, width = mask.shape
+    height, width = masks[0].shape
     return Output(ImageResult.of(*references), {"megapixel": width * height / 1_000_000})
 
 
@@ -132,39 +121,3 @@ def _reduced(rgb: Pixels) -> Pixels:
     size = max(8, round(width * scale)), max(8, round(height * scale))
     reduced: Pixels = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     return reduced
-
-
-def _refined(rgb: Pixels, mask: Mask) -> Mask:
-    """Bring a mask to full size; near its outline, follow the edges of the picture."""
-    height, width = rgb.shape[:2]
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)
-    large = np.clip(cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
-    radius = max(2, round(1.5 * max(height, width) / max(mask.shape)))
-    result = np.empty((height, width), bool)
-    for tile in tiles(height, width, TILE_PX, 6 * radius):
-        rough = large[tile.seen]
-        if rough.max() - rough.min() > HALF:
-            rough = guided(rgb[tile.seen].astype(np.float32) / 255, rough, 2 * radius, SHARP_EDGE)
-        result[tile.place] = rough[tile.inner] > HALF
-    return result
-
-
-def _resized(mask: Mask, grow_px: int) -> Mask:
-    """Grow the mask by so many pixels, or shrink it; the picture's edge does not count as an outline."""
-    if not grow_px:
-        return mask
-    distance = cv2.distanceTransform(
-        (mask if grow_px < 0 else ~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )
-    result: Mask = distance > -grow_px if grow_px < 0 else distance <= grow_px
-    return result
-
-
-def _shown(picture: Pixels, mask: Mask, colour: tuple[int, int, int]) -> Pixels:
-    """Show a mask on the picture: the rest pale, the outline in colour."""
-    shown = picture.copy()
-    shown[~mask] = (picture[~mask] * 0.35 + 150).astype(np.uint8)
-    shown[mask] = (picture[mask] * 0.75 + np.array(colour) * 0.25).astype(np.uint8)
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(shown, outlines, -1, colour, max(1, round(max(mask.shape) / 400)))
-    return shown

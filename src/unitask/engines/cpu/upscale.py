@@ -8,7 +8,6 @@ and less or no back-projection, which would bring its artefacts back.
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
-from math import isqrt
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +19,10 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from unitask.engines.cpu import fetch_picture, save_picture
 from unitask.engines.cpu.learned import Kind, doubled, enlarged
-from unitask.engines.cpu.tiles import tiles
-from unitask.kit.errors import TaskFailure
+from unitask.kit.mattes import bled
 from unitask.kit.pictures import FORMATS
+from unitask.kit.tiles import scaled, tiles
+from unitask.runtime.pictures import enlarged_size
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
 
@@ -42,9 +42,6 @@ LIGHT: Final = np.array([0.299, 0.587, 0.114], np.float32)
 """How much red, green and blue add to the light."""
 USUAL_LOSS: Final = 4.0
 """For lossy files that do not say how lossy."""
-LEAST_SCALE: Final = 2
-RGBA: Final = 4
-WITHIN_REACH: Final = 1e-4
 
 
 def upscale(inputs: Any, job: Job) -> Output:
@@ -55,31 +52,21 @@ def upscale(inputs: Any, job: Job) -> Output:
 
     """
     picture = fetch_picture(inputs, "image", job)
-    size = _size(picture.image.size, inputs.scale, job.recipe.options["limit_output_pixels"])
+    size = enlarged_size(picture.image.size, inputs.scale, job.recipe.options["limit_output_pixels"])
     if inputs.face_enhance:
         job.warn("face_enhance was ignored: the engine cpu enlarges faces like the rest of the picture")
     loss = _loss(picture.path)
-    pixels = _bled(np.asarray(picture.image))
+    pixels = bled(np.asarray(picture.image))
     result = Image.new(picture.image.mode, size)
     height, width = pixels.shape[:2]
     for tile in tiles(height, width, max(1, TILE_PX // inputs.scale), HALO_PX):
         enlarged = _enlarged(pixels[tile.seen], inputs.scale, loss)
-        rows, columns = (slice(span.start * inputs.scale, span.stop * inputs.scale) for span in tile.inner)
-        corner = tile.place[1].start * inputs.scale, tile.place[0].start * inputs.scale
-        result.paste(Image.fromarray(enlarged[rows, columns]), corner)
+        rows, columns = scaled(tile.place, inputs.scale)
+        piece = Image.fromarray(enlarged[scaled(tile.inner, inputs.scale)])
+        result.paste(piece, (columns.start, rows.start))
         job.progress(0.9 * tile.done, "enlarging")
     megapixels = size[0] * size[1] / 1e6
     return Output(ImageResult.of(save_picture(result, picture, job)), {"output megapixel": megapixels})
-
-
-def _size(size: Size, scale: int, limit_pixels: int) -> Size:
-    """Check and return the size of the result."""
-    width, height = size[0] * scale, size[1] * scale
-    if width * height <= limit_pixels:
-        return width, height
-    fits = isqrt(limit_pixels // (size[0] * size[1]))
-    advice = f"scale {fits} would fit" if fits >= LEAST_SCALE else "send a smaller picture"
-    raise TaskFailure(f"the result would have {width}x{height} pixels, the limit is {limit_pixels} in all; {advice}")
 
 
 def _loss(path: Path) -> float:
@@ -92,17 +79,6 @@ def _loss(path: Path) -> float:
             with path.open("rb") as file:
                 return 0.0 if file.read(16).endswith(b"VP8L") else USUAL_LOSS
         return USUAL_LOSS if image.info.get("compression") == "jpeg" else 0.0
-
-
-def _bled(pixels: Pixels) -> Pixels:
-    """Let colours run into fully transparent pixels, whose own would otherwise shine through at the edge."""
-    if pixels.shape[2] < RGBA or pixels[..., 3].all():
-        return pixels
-    visible = (pixels[..., 3:] > 0).astype(np.float32)
-    weight = cv2.GaussianBlur(visible, (0, 0), 3)[..., None]
-    around = cv2.GaussianBlur(pixels[..., :3] * visible, (0, 0), 3) / np.maximum(weight, 1e-6)
-    filled = np.where((visible == 0) & (weight > WITHIN_REACH), around, pixels[..., :3])
-    return np.dstack([filled.round().astype(np.uint8), pixels[..., 3]])
 
 
 def _enlarged(pixels: Pixels, scale: int, loss: float) -> Pixels:

@@ -12,17 +12,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unitask.engines.cpu.film import Film, fetch_video, shoot
+from unitask.engines.cpu.film import Film, shoot
 from unitask.engines.cpu.passing import flow
 from unitask.engines.cpu.subject import find_subject
 from unitask.kit.errors import TaskFailure
+from unitask.kit.mattes import HOLE_GREEN, NO_SUBJECT, ON_GREEN, UNSEEN, on_green
 from unitask.kit.video import Video
+from unitask.runtime.clips import fetch_video
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import VideoResult
 
 Pixels = NDArray[Any]
 
-GREEN: Final = (0, 177, 64)
 WORK_PX: Final = 320
 """Longest side of the copies on which the subject is looked for and followed."""
 LOOK_EVERY: Final = 10
@@ -43,12 +44,6 @@ INERTIA: Final = 0.6
 CUT: Final = (10.0, 0.5)
 """Mean difference of two frames' thumbnails above which, and correlation below which, they belong to two shots."""
 THUMBNAIL: Final = (32, 18)
-ON_GREEN: Final = "the subject stands on green, because MP4 has no transparency"
-HOLE_GREEN: Final = "the place of the subject is green, because MP4 has no transparency"
-UNSEEN: Final = (
-    "in {count} of {frames} frames no subject stands out from the background: they were taken for background"
-)
-NOTHING: Final = "no subject stands out from the background of this video; send one with a clearer subject"
 
 
 def remove_video_background(inputs: Any, job: Job) -> Output:
@@ -72,14 +67,11 @@ def remove_video_background(inputs: Any, job: Job) -> Output:
 
 
 def _on_green(video: Video, follower: "Follower", *, inverted: bool) -> Iterator[Pixels]:
-    green = np.empty((video.height, video.width, 3), np.uint8)
-    green[:] = GREEN
     for frame in video:
         share = follower.subject(frame)
-        kept = 1 - share if inverted else share
-        yield cv2.blendLinear(frame, green, kept, 1 - kept)
+        yield on_green(frame, 1 - share if inverted else share)
     if not follower.seen:
-        raise TaskFailure(NOTHING)
+        raise TaskFailure(NO_SUBJECT.format("video"))
 
 
 class Follower:

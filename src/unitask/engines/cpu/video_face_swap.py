@@ -8,16 +8,16 @@ import numpy as np
 
 from unitask.engines.cpu import LABELS, fetch_picture
 from unitask.engines.cpu.face_graft import Donor, Found, lay
-from unitask.engines.cpu.face_swap import chosen, on_white, seen
+from unitask.engines.cpu.face_swap import on_white, seen
 from unitask.engines.cpu.face_tracks import Track, Tracker
 from unitask.engines.cpu.faces import Pixels
-from unitask.engines.cpu.film import fetch_video, reported
 from unitask.kit.errors import TaskFailure
 from unitask.kit.video import Video, write_video
+from unitask.runtime.clips import fetch_video, reported
 from unitask.spec.engine import Job, Output
+from unitask.spec.faces import NO_FACE, check_shown, chosen
 from unitask.spec.product import VideoResult
 
-NO_FACE: Final = "invalid request, no face found in the video"
 WARNING: Final = (
     "only upright faces seen from the front are changed; the new face keeps the expression that it has in swap_image: "
     "its eyes and lips do not move"
@@ -63,7 +63,7 @@ def video_face_swap(inputs: Any, job: Job) -> Output:
     given = seen(source, "swap_image", job, at=0.02)
     taken = [chosen(given, number, "swap") for number, _ in inputs.face_pairs]
     tracks = _tracks(video, job)
-    _check_numbers(tracks, [number for _, number in inputs.face_pairs])
+    check_shown({track.number for track in tracks}, [number for _, number in inputs.face_pairs])
     job.warn(WARNING)
     rgb = on_white(source.image)
     parts = [
@@ -88,19 +88,8 @@ def _tracks(video: Video, job: Job) -> list[Track]:
         tracker.watch(frame)
     tracks = tracker.tracks()
     if not tracks:
-        raise TaskFailure(f"{NO_FACE}: target_video needs an upright face seen from the front")
+        raise TaskFailure(f"{NO_FACE.format('video')}: target_video needs an upright face seen from the front")
     return tracks
-
-
-def _check_numbers(tracks: Sequence[Track], numbers: Sequence[int]) -> None:
-    known = {track.number for track in tracks}
-    absent = [number for number in numbers if number not in known]
-    if absent:
-        most = max(known) + 1
-        shown = "one face at once, number 0" if most == 1 else f"{most} faces at once, numbers 0 to {most - 1}"
-        raise TaskFailure(
-            f"invalid request, target_faces_index asks for face {absent[0]}, but target_video shows at most {shown}"
-        )
 
 
 def _unchanged(video: Video, parts: Sequence[_Part]) -> int:

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unitask.engines.cpu import LABELS
-from unitask.engines.cpu.film import fetch_video, reported
-from unitask.kit.errors import MediaFailure
-from unitask.kit.video import PHRASE, Video, write_video
+from unitask.kit.video import Video, write_video
+from unitask.runtime.clips import fetch_small_video, reported
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import VideoResult
 
@@ -26,7 +25,7 @@ def video_upscale(inputs: Any, job: Job) -> Output:
     """
     scale = int(job.recipe.options["scale"])
     job.progress(0.02, "reading the video")
-    video = _fetched(inputs, job)
+    video = fetch_small_video(inputs, "video", job)
     job.warn(WARNING)
     path = job.scratch / "upscaled.mp4"
     size = (video.width * scale, video.height * scale)
@@ -34,23 +33,6 @@ def video_upscale(inputs: Any, job: Job) -> Output:
     reference = job.save(path, "mp4")
     job.progress(1.0)
     return Output(VideoResult.of(reference), measures={"frame": count})
-
-
-def _fetched(inputs: Any, job: Job) -> Video:
-    """Fetch and check the video; as wide as `limit_width` and as high as `limit_height`, or the other way round."""
-    options = job.recipe.options
-    video = fetch_video(inputs, "video", job)
-    longer, shorter = sorted((options["limit_width"], options["limit_height"]), reverse=True)
-    if max(video.width, video.height) > longer or min(video.width, video.height) > shorter:
-        raise MediaFailure(
-            f"{PHRASE}: it has {video.width}x{video.height} pixels, the limit is {longer}x{shorter}; send a smaller one"
-        )
-    if video.frames < options["limit_frames_min"]:
-        raise MediaFailure(
-            f"{PHRASE}: it has {video.frames} frames, at least {options['limit_frames_min']} are needed; "
-            "send a longer one"
-        )
-    return video
 
 
 def _enlarged(video: Video, size: tuple[int, int], job: Job) -> Iterator[NDArray[np.uint8]]:

@@ -14,11 +14,15 @@ LIBRARIES: Final = (
     "pypinyin",
     "safetensors",
     "scipy",
+    "spandrel",
     "torch",
     "transformers",
 )
 MAKES: Final = {
+    "segment": f"{__name__}.segment:segment",
     "sound_for_video": f"{__name__}.foley.foley:sound_for_video",
+    "upscale": f"{__name__}.upscale:upscale",
+    "video_upscale": f"{__name__}.upscale:video_upscale",
     "zero_shot": f"{__name__}.speech.zero_shot:zero_shot",
 }
 

@@ -30,6 +30,12 @@ def tiles(height: int, width: int, side: int, halo: int) -> Iterator[Tile]:
         yield Tile(place, seen, inner, done=number / len(corners))
 
 
+def scaled(area: Area, scale: int) -> Area:
+    """Give the same area in a picture that is `scale` times as large."""
+    rows, columns = (slice(span.start * scale, span.stop * scale) for span in area)
+    return rows, columns
+
+
 def _span(start: int, end: int, side: int, halo: int) -> tuple[slice, slice, slice]:
     stop = min(end, start + side)
     seen = slice(max(0, start - halo), min(end, stop + halo))
