@@ -10,6 +10,7 @@ from unitask.spec.product import Product
 
 SMALLER: Final = {
     "frames": 6,
+    "limit_faces": 3000,
     "limit_side_px": 48,
     "rate": 8000,
     "size": [48, 32],

@@ -113,6 +113,7 @@ class Trellis2(FromPictures):
 
 _OPTIONS: Final = {"texture_px": 1024, "turntable": {"frames": 60, "fps": 30, "size": [512, 512]}}
 _FINE: Final = {**_OPTIONS, "texture_px": 2048}
+_FROM_WEIGHTS: Final = {"limit_faces": 150_000, "size": [512, 512], "frames": 60, "fps": 30}
 _FROM_PICTURES: Final = (
     Example("One picture", {"image": EXAMPLE_IMAGE}),
     Example("Two views, always the same", {"images": [EXAMPLE_FACE, EXAMPLE_IMAGE], "seed": 42}),
@@ -126,8 +127,19 @@ _FROM_WORDS: Final = (
 )
 
 
+def _from_weights(make: str, *weights: str) -> Recipe:
+    """Make it from the weights of Trellis and of what sees or reads for it."""
+    return Recipe("networks", "full", make, _FROM_WEIGHTS, weights=weights, limit_s=1800)
+
+
 def _product(
-    model: str, task_type: str, inputs: type[Seeded], examples: tuple[Example, ...], *, title: str, recipe: Recipe
+    model: str,
+    task_type: str,
+    inputs: type[Seeded],
+    examples: tuple[Example, ...],
+    *,
+    title: str,
+    recipes: tuple[Recipe, ...],
 ) -> Product:
     return Product(
         model=model,
@@ -138,7 +150,7 @@ def _product(
         input=inputs,
         output=TrellisResult,
         price=dollars("0.10" if model == TRELLIS_2 else "0.04", unit="model"),
-        recipes=(recipe,),
+        recipes=recipes,
         examples=examples,
         expected_s=30.0,
         limit_s=600,
@@ -152,7 +164,10 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         ImageTo3d,
         (*_FROM_PICTURES, _QUICKLY),
         title="Trellis: image to 3D",
-        recipe=Recipe("preview", "preview", "relief", _OPTIONS),
+        recipes=(
+            _from_weights("image_to_3d", "trellis-image-large", "dinov2-registers-large"),
+            Recipe("preview", "preview", "relief", _OPTIONS),
+        ),
     ),
     _product(
         TRELLIS,
@@ -160,7 +175,10 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         TextTo3d,
         _FROM_WORDS,
         title="Trellis: text to 3D",
-        recipe=Recipe("preview", "preview", "relief_from_text", _OPTIONS),
+        recipes=(
+            _from_weights("text_to_3d", "trellis-text-large", "clip-vit-large-patch14"),
+            Recipe("preview", "preview", "relief_from_text", _OPTIONS),
+        ),
     ),
     _product(
         TRELLIS_2,
@@ -168,6 +186,6 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         Trellis2,
         _FROM_PICTURES,
         title="Trellis 2: image to 3D",
-        recipe=Recipe("preview", "preview", "relief", _FINE),
+        recipes=(Recipe("preview", "preview", "relief", _FINE),),
     ),
 )

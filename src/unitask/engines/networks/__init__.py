@@ -19,8 +19,10 @@ LIBRARIES: Final = (
     "transformers",
 )
 MAKES: Final = {
+    "image_to_3d": f"{__name__}.trellis:image_to_3d",
     "segment": f"{__name__}.segment:segment",
     "sound_for_video": f"{__name__}.foley.foley:sound_for_video",
+    "text_to_3d": f"{__name__}.trellis:text_to_3d",
     "upscale": f"{__name__}.upscale:upscale",
     "video_upscale": f"{__name__}.upscale:video_upscale",
     "zero_shot": f"{__name__}.speech.zero_shot:zero_shot",

@@ -13,11 +13,11 @@ from unitask.engines.preview.arrays import Floats, Pixels
 from unitask.engines.preview.chance import dice
 from unitask.engines.preview.relief import figure
 from unitask.engines.preview.relief.solid import Solid, build
-from unitask.engines.preview.relief.turntable import turning
 from unitask.engines.preview.result import store
 from unitask.engines.preview.sources import fetch, opaque, workable
 from unitask.engines.preview.strip import Label
 from unitask.engines.preview.video.film import Film, shoot
+from unitask.runtime.turntable import turning
 from unitask.spec.engine import Job, Output
 
 _GUESSED: Final = "the back and the depth are guessed from the outline: this is a cushion with a picture on it"
@@ -70,7 +70,7 @@ def _made(job: Job, picture: Pixels, alpha: Floats, prompt: str) -> Output:
     table = options["turntable"]
     width, height = table["size"]
     film = Film(width, height, table["frames"], Fraction(table["fps"]))
-    video, _ = shoot(job, film, turning(solid, film.frames, film.size), label)
+    video, _ = shoot(job, film, turning(solid.body, film.frames, film.size), label)
     return Output({"model_file": model, "combined_video": video, "no_background_image": cut})
 
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, map_coordinates
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
@@ -17,6 +16,7 @@ from skimage.measure import marching_cubes
 
 from unitask.engines.preview.arrays import Floats, Pixels
 from unitask.engines.preview.sources import resize
+from unitask.runtime.turntable import Body, Indices
 
 _CELLS: Final = 76
 """Cells along the longer side of the outline."""
@@ -33,8 +33,7 @@ _SEEN_FROM_FRONT: Final = -0.08
 _SHADE: Final = 0.93
 _SEAM: Final = 0.05
 _FILL_STEPS: Final = (3.0, 12.0, 48.0)
-
-Indices = NDArray[np.int64]
+_MAP_COLUMNS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,15 @@ class Solid:
     uv: Floats
     faces: Indices
     texture: Pixels
+
+    @property
+    def body(self) -> Body:
+        """What a turntable needs to know."""
+        return Body(self.vertices, self.normals, self.faces, self._painted)
+
+    def _painted(self, corners: Indices, shares: Floats) -> Floats:
+        mixed = sum(self.uv[corners[:, index]] * shares[:, index : index + 1] for index in range(3))
+        return _sampled(self.texture, np.asarray(mixed, np.float32).reshape(-1, 2))
 
 
 def build(rgb: Pixels, alpha: Floats, texture_px: int, depth: float = 1.0) -> Solid:
@@ -218,3 +226,16 @@ def _normals(corners: Floats, faces: Indices) -> Floats:
             sums[:, axis] += np.bincount(faces[:, index], facing[:, axis], len(corners)).astype(np.float32)
     result: Floats = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     return result
+
+
+def _sampled(texture: Pixels, uv: Floats) -> Floats:
+    high, wide = texture.shape[:2]
+    x = (uv[:, 0] * wide - 0.5).astype(np.float32)[None]
+    y = ((1 - uv[:, 1]) * high - 0.5).astype(np.float32)[None]
+    # OpenCV takes maps of at most 32767 columns.
+    lines = -(-x.shape[1] // _MAP_COLUMNS)
+    if not lines:
+        return np.zeros((0, 3), np.float32)
+    maps = [np.resize(part, (lines, _MAP_COLUMNS)) for part in (x, y)]
+    found = cv2.remap(texture, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32).reshape(-1, 3)[: x.shape[1]]

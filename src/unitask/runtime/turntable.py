@@ -1,13 +1,18 @@
-"""A body turning before a plain wall: triangles drawn back to front, with texture, light and a shadow."""
+"""A body turning before a plain wall: triangles drawn back to front, with colours, light and a shadow."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from unitask.engines.preview.arrays import Floats, Pixels
-from unitask.engines.preview.relief.solid import Indices, Solid
+Floats = NDArray[np.floating[Any]]
+Pixels = NDArray[np.uint8]
+Indices = NDArray[np.int64]
+Paint = Callable[[Indices, Floats], Floats]
+"""Gives the colours (n, 3), 0 to 255, of points on faces: the three corners' numbers and their shares, (n, 3) each."""
 
 _DISTANCE: Final = 3.2
 _ELEVATION_DEG: Final = 14.0
@@ -17,17 +22,38 @@ _AMBIENT: Final = 0.52
 _SHINE: Final = 26.0
 _SHADOW: Final = 0.3
 _WALL: Final = ((236, 238, 242), (198, 202, 210))
-_MAP_COLUMNS: Final = 4096
 _LEAST_AREA: Final = 1e-6
 _CRACK: Final = 1e-4
 """By this share a face reaches over its edge, so that no pixel falls between two."""
 
 
-def turning(solid: Solid, count: int, size: tuple[int, int], start_deg: float = 0.0) -> Iterator[Pixels]:
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What turns; it fits a cube of side 1 round the origin: x right, y up, z to the viewer.
+
+    `vertices` (n, 3), `normals` (n, 3), `faces` (m, 3) counterclockwise from outside.
+    """
+
+    vertices: Floats
+    normals: Floats
+    faces: Indices
+    paint: Paint
+
+
+def turning(body: Body, count: int, size: tuple[int, int], start_deg: float = 0.0) -> Iterator[Pixels]:
     """Draw one whole turn in `count` frames of `size` (width, height), beginning at its front."""
     wall = _wall(*size)
     for number in range(count):
-        yield _drawn(solid, 2 * np.pi * number / count + np.radians(start_deg), wall)
+        yield _drawn(body, 2 * np.pi * number / count + np.radians(start_deg), wall)
+
+
+def portrait(body: Body, size: tuple[int, int]) -> Pixels:
+    """Draw its front alone, (height, width, 4): transparent where it is not."""
+    width, height = size
+    pixels, colour, opacity = _shown(body, 0.0, size)
+    frame = np.zeros((height * width, 4), np.uint8)
+    frame[pixels] = np.clip(np.column_stack([colour, opacity * 255]) + 0.5, 0, 255).astype(np.uint8)
+    return frame.reshape(height, width, 4)
 
 
 def _wall(width: int, height: int) -> Pixels:
@@ -55,24 +81,30 @@ def _projected(points: Floats, size: tuple[int, int]) -> Floats:
     return np.stack([x, y, points[:, 2]], axis=1).astype(np.float32)
 
 
-def _drawn(solid: Solid, angle: float, wall: Pixels) -> Pixels:
+def _drawn(body: Body, angle: float, wall: Pixels) -> Pixels:
     height, width = wall.shape[:2]
-    turn = _turned(angle)
     frame = wall.copy()
-    _cast_shadow(frame, solid, angle)
-    pixels, shown, shares = _filled(_projected(solid.vertices @ turn.T, (width, height)), solid.faces, (width, height))
-    normals = solid.normals @ turn.T
-    of_corners = np.column_stack([solid.uv, _lit(normals), _glint(normals)])
-    corners = solid.faces[shown]
-    mixed = sum(of_corners[corners[:, index]] * shares[:, index : index + 1] for index in range(3))
-    values = np.asarray(mixed, np.float32).reshape(-1, 4)
-    colour = _sampled(solid.texture, values[:, :2]) * values[:, 2:3] + values[:, 3:]
-    mask = np.zeros(height * width, np.uint8)
-    mask[pixels] = 1
-    opacity = _opacity(mask.reshape(height, width)).ravel()[pixels, None]
+    _cast_shadow(frame, body, angle)
+    pixels, colour, opacity = _shown(body, angle, (width, height))
     flat = frame.reshape(-1, 3)
     flat[pixels] = np.clip(flat[pixels] * (1 - opacity) + colour * opacity + 0.5, 0, 255).astype(np.uint8)
     return frame
+
+
+def _shown(body: Body, angle: float, size: tuple[int, int]) -> tuple[Indices, Floats, Floats]:
+    """Find which pixels show the body (counted row by row), their colours (n, 3) and opacities (n, 1)."""
+    width, height = size
+    turn = _turned(angle)
+    pixels, shown, shares = _filled(_projected(body.vertices @ turn.T, size), body.faces, size)
+    normals = body.normals @ turn.T
+    light = np.column_stack([_lit(normals), _glint(normals)])
+    corners = body.faces[shown]
+    mixed = sum(light[corners[:, index]] * shares[:, index : index + 1] for index in range(3))
+    values = np.asarray(mixed, np.float32).reshape(-1, 2)
+    colour = body.paint(corners, shares) * values[:, :1] + values[:, 1:]
+    mask = np.zeros(height * width, np.uint8)
+    mask[pixels] = 1
+    return pixels, colour, _opacity(mask.reshape(height, width)).ravel()[pixels, None]
 
 
 def _filled(seen: Floats, faces: Indices, size: tuple[int, int]) -> tuple[Indices, Indices, Floats]:
@@ -121,19 +153,6 @@ def _share(before: Floats, after: Floats, area: Floats, which: Indices, at: tupl
     return result
 
 
-def _sampled(texture: Pixels, uv: Floats) -> Floats:
-    high, wide = texture.shape[:2]
-    x = (uv[:, 0] * wide - 0.5).astype(np.float32)[None]
-    y = ((1 - uv[:, 1]) * high - 0.5).astype(np.float32)[None]
-    # OpenCV takes maps of at most 32767 columns.
-    lines = -(-x.shape[1] // _MAP_COLUMNS)
-    if not lines:
-        return np.zeros((0, 3), np.float32)
-    maps = [np.resize(part, (lines, _MAP_COLUMNS)) for part in (x, y)]
-    found = cv2.remap(texture, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found, np.float32).reshape(-1, 3)[: x.shape[1]]
-
-
 def _lit(normals: Floats) -> Floats:
     light = _LIGHT / np.linalg.norm(_LIGHT)
     result: Floats = _AMBIENT + (1.06 - _AMBIENT) * np.clip(normals @ light, 0, 1)
@@ -146,12 +165,12 @@ def _glint(normals: Floats) -> Floats:
     return result
 
 
-def _cast_shadow(frame: Pixels, solid: Solid, angle: float) -> None:
+def _cast_shadow(frame: Pixels, body: Body, angle: float) -> None:
     """Darken the floor under the body, in place."""
     height, width = frame.shape[:2]
-    x, z = solid.vertices[:, 0], solid.vertices[:, 2]
+    x, z = body.vertices[:, 0], body.vertices[:, 2]
     half = max(float(np.abs(x * np.cos(angle) + z * np.sin(angle)).max()), 0.05)
-    floor = np.array([(0, float(solid.vertices[:, 1].min()) - 0.01, 0)], np.float32)
+    floor = np.array([(0, float(body.vertices[:, 1].min()) - 0.01, 0)], np.float32)
     centre = _projected(floor @ _turned(0.0).T, (width, height))[0]
     scale = _FILLS * min(width, height)
     reach = max(2, round(half * 0.3 * scale))

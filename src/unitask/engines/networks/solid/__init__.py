@@ -1,0 +1,1 @@
+"""The networks of Trellis, and how what they say becomes a mesh with colours. Coordinates of voxels are x, y, z."""
