@@ -27,7 +27,7 @@ SENTENCES = "The boat leaves at noon. The next one, at two, is slower; take it i
         ("caf\u00e9 A.B.", "c|a|f|\u00e9| |A|.|B|."),
         (f"{HELLO_WORLD}\uff0cyes", " |ni2| |hao3| |shi4| |jie4|\uff0c| |y|e|s"),
         ("\u4e0d\u662f\u94f6\u884c\u884c\u957f", " |bu2| |shi4| |yin2| |hang2| |hang2| |zhang3"),
-        ("\u6211\u7684\u310a3", " |wo3| |de| |\u310a|3"),
+        ("\u6211\u7684\u310a\u310b3", " |wo3| |de| |\u310a| |\u310b|3"),
     ],
 )
 def test_a_text_is_divided_as_the_texts_of_the_training_were(text: str, expected: str) -> None:
