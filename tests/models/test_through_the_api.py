@@ -24,6 +24,7 @@ from tiny_flux import shelve_controlnet, shelve_flux, shelve_relatives, shelve_s
 from tiny_mmaudio import shelve_mmaudio
 from tiny_onnx import shelve_mattings
 from tiny_segmenter import shelve_segmenter
+from tiny_song import shelve_song
 from tiny_speech import shelve_voice
 
 from support import films, small_products
@@ -81,6 +82,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shelve_segmenter,
         shelve_faces,
         tiny_trellis.shelve_all,
+        shelve_song,
     ):
         shelve(folder)
     styles = {"flux": shelve_style, "wan": tiny_wan.shelve_style, "hunyuan": tiny_hunyuan.shelve_style}

@@ -25,6 +25,8 @@ def _smaller(product: Product) -> Product:
     small: dict[str, Any] = {name: value for name, value in SMALLER.items() if name in recipe.options}
     if product.family == "framepack":
         small |= {"sizes": recipe.options["sizes"], "fps": 8}
+    if product.family == "diffrhythm":
+        small |= {"frames": 22, "seconds": 1, "rate": 44_100}
     if product.family == "flux":
         small |= {"tokens": 32, "least_pixels": 0}
     model = product.model.replace("Qubico", "tiny")

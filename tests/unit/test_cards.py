@@ -23,8 +23,8 @@ def test_every_file_is_a_card_and_says_under_what_terms() -> None:
     for card in cards.values():
         assert card.license.name
         assert card.license.url.startswith("https://")
-        assert card.disk_bytes > 10**7
-        assert "/" in card.repository
+        assert card.disk_bytes > 0
+        assert "/" in card.repository or not card.repository  # some are only imported
 
 
 def test_recipes_name_weights_that_have_a_card() -> None:
@@ -32,6 +32,7 @@ def test_recipes_name_weights_that_have_a_card() -> None:
     cards = read_cards(NOWHERE)
     named = {card for product in Catalogue.load() for recipe in product.recipes for card in recipe.weights}
     assert named <= cards.keys()
+    assert all(cards[card].disk_bytes > 10**7 and cards[card].repository for card in named)
 
 
 def test_what_is_painted_by_flux_has_the_room_that_flux_needs() -> None:

@@ -1,6 +1,7 @@
 """Weights that come from a folder, and what is done with weights that lie here. None of it needs a hub."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -119,16 +120,18 @@ def test_a_folder_that_is_not_complete_is_refused(shelf: Shelf, copy: Path, with
     assert shelf.lacks(("model",))
 
 
-def test_weights_that_are_pickled_are_taken_where_a_card_names_them(shelf: Shelf, tmp_path: Path) -> None:
-    """And left lying where it does not."""
-    folder = write_files(tmp_path / "given", {"model.pt": b"w", "vocab.txt": b"a"})
-    write_card(shelf.folder, "pickled", files=["model.pt", "vocab.txt"])
-    write_card(shelf.folder, "plain", files=["vocab.txt"])
-    shelf = Shelf(shelf.folder)
-    bring(shelf, folder, "pickled")
-    assert sorted(shelf.manifest("pickled").files) == ["model.pt", "vocab.txt"]
-    with pytest.raises(Unavailable, match="no weights"):
-        bring(shelf, folder, "plain")
+def test_a_card_that_names_its_files_is_whole_with_those_alone(shelf: Shelf, tmp_path: Path) -> None:
+    """Whatever they are: pickled weights, or a configuration whose weights are another card's."""
+    for name in ("model.pt", "config.json"):
+        write_card(shelf.folder, "named", files=[name])
+        fresh = Shelf(shelf.folder)
+        folder = write_files(tmp_path / name.partition(".")[2], {name: b"{}", "more.json": b"{}"})
+        bring(fresh, folder, "named")
+        assert names(shelf.folder / "named") == [name, "unitask.json"]
+        (folder / name).unlink()
+        with pytest.raises(Unavailable, match=f"has no {name}"):
+            bring(fresh, folder, "named")
+        shutil.rmtree(shelf.folder / "named")
 
 
 def test_a_part_comes_from_a_folder_with_or_without_its_name(shelf: Shelf, tmp_path: Path) -> None:

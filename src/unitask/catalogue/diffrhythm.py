@@ -17,6 +17,10 @@ from unitask.spec.samples import EXAMPLE_AUDIO
 MODEL: Final = "Qubico/diffrhythm"
 BASE_SECONDS: Final = 95
 FULL_SECONDS: Final = 285
+_FULL_LIMIT_S: Final = 1800
+_STYLE_WEIGHTS: Final = "muq-mulan-large"
+_MEDIUM: Final = {"format": "mp3", "rate": 44_100}
+_WAY: Final = {"steps": 32, "guidance": 4.0, "style": "Pop", "limit_seconds": 600}
 
 
 class Song(Input):
@@ -54,7 +58,12 @@ _EXAMPLES: Final = (
 )
 
 
-def _product(task_type: str, title: str, inputs: type[Song], seconds: int, expected_s: float) -> Product:
+def _product(
+    task_type: str, title: str, inputs: type[Song], *, seconds: int, frames: int, weights: str, expected_s: float
+) -> Product:
+    way = {"seconds": seconds, "frames": frames, **_MEDIUM, **_WAY}
+    full = Recipe("networks", "full", "song", way, (weights, "diffrhythm-vae", _STYLE_WEIGHTS), _FULL_LIMIT_S)
+    preview = Recipe("preview", "preview", "song", {"seconds": seconds, **_MEDIUM})
     return Product(
         model=MODEL,
         task_type=task_type,
@@ -64,7 +73,7 @@ def _product(task_type: str, title: str, inputs: type[Song], seconds: int, expec
         input=inputs,
         output=AudioResult,
         price=dollars("0.02", unit="song"),
-        recipes=(Recipe("preview", "preview", "song", {"seconds": seconds, "format": "mp3", "rate": 44_100}),),
+        recipes=(full, preview),
         examples=_EXAMPLES,
         expected_s=expected_s,
         limit_s=300,
@@ -72,6 +81,22 @@ def _product(task_type: str, title: str, inputs: type[Song], seconds: int, expec
 
 
 PRODUCTS: Final[tuple[Product, ...]] = (
-    _product("txt2audio-base", "DiffRhythm: a short song", BaseSong, BASE_SECONDS, 20.0),
-    _product("txt2audio-full", "DiffRhythm: a whole song", FullSong, FULL_SECONDS, 40.0),
+    _product(
+        "txt2audio-base",
+        "DiffRhythm: a short song",
+        BaseSong,
+        seconds=BASE_SECONDS,
+        frames=2048,
+        weights="diffrhythm-base",
+        expected_s=20.0,
+    ),
+    _product(
+        "txt2audio-full",
+        "DiffRhythm: a whole song",
+        FullSong,
+        seconds=FULL_SECONDS,
+        frames=6136,
+        weights="diffrhythm-full",
+        expected_s=40.0,
+    ),
 )

@@ -44,7 +44,7 @@ def pull(parcel: Parcel, hub: Hub, siblings: Iterable[Parcel], say: Say) -> Mani
     say(f"{parcel.name}: {len(stored)} of {len(wanted)} files are here, {in_words(_bytes_of(lacking))} to fetch")
     for place, one in sorted(lacking.items()):
         stored[place] = _fetch(parcel, hub, listing.commit, one, parcel.folder / place)
-    if lacking_parts := gaps({place: parcel.folder / place for place in stored}, leans=bool(parcel.base)):
+    if lacking_parts := gaps({place: parcel.folder / place for place in stored}, parcel.files, leans=bool(parcel.base)):
         raise Unavailable(f"{parcel.repository} is not complete: {'; '.join(lacking_parts)}; correct the card")
     return _finish(parcel, Manifest(revision=listing.commit, files=dict(sorted(stored.items()))))
 
@@ -184,7 +184,7 @@ def _found(parcel: Parcel, source: Path, *, stay: bool) -> dict[str, Path]:
     wanted = sorted(path for path in paths if parcel.wants(path))
     _check_listing(parcel, wanted)
     found = {parcel.place(path): inner / path for path in wanted}
-    if lacking := gaps(found, leans=bool(parcel.base)):
+    if lacking := gaps(found, parcel.files, leans=bool(parcel.base)):
         raise Unavailable(f"{source} is not complete: {'; '.join(lacking)}")
     return found
 

@@ -1,7 +1,7 @@
 """Whether a set of files is whole, as far as the files themselves say: parts of a pipeline, pieces of large files."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -11,16 +11,15 @@ _WEIGHTS: Final = (".safetensors", ".gguf", ".onnx", ".pt", ".pth", ".bin")
 """The last three are pickled: only a card that names them takes them."""
 
 
-def gaps(files: Mapping[str, Path], *, leans: bool) -> list[str]:
+def gaps(files: Mapping[str, Path], wanted: Iterable[str], *, leans: bool) -> list[str]:
     """Name what is missing among files, by their place. `leans`: parts that are not here come from elsewhere.
 
-    Indexes of large files name their pieces; `model_index.json` names the parts of a pipeline.
+    Indexes of large files name their pieces; `model_index.json` names the parts of a pipeline. Where a pattern among
+    `wanted` leaves open which files there are, weights must be among them; a list of names is whole if all are here.
     """
-    lacking = (
-        []
-        if any(place.endswith(_WEIGHTS) for place in files)
-        else ["no weights (.safetensors, .gguf, .onnx or pickled)"]
-    )
+    patterns = any(set(one) & set("*?[") for one in wanted)
+    weightless = patterns and not any(place.endswith(_WEIGHTS) for place in files)
+    lacking = ["no weights (.safetensors, .gguf, .onnx or pickled)"] if weightless else []
     for place, path in files.items():
         if place.endswith(_INDEX):
             lacking += [f"no {piece}" for piece in _pieces(place, _read(path)) if piece not in files]
