@@ -16,6 +16,7 @@ from support import films
 from support.previews import CATALOGUE, Made, Workshop, loudness
 from unitask.engines.networks import ENGINE
 from unitask.engines.networks.foley import foley
+from unitask.engines.networks.states import tensors
 from unitask.kit.errors import Cancelled, EngineFailure, MediaFailure
 from unitask.runtime.hardware import Hardware
 from unitask.runtime.runtime import Runtime
@@ -136,11 +137,12 @@ def test_a_cancelled_order_stops_at_once_and_leaves_no_trace(workshop: Workshop,
 
 
 def test_words_beyond_what_is_read_are_named(workshop: Workshop) -> None:
-    """75 tokens are: in this vocabulary a letter each."""
+    """75 tokens are, here a word of one letter each: more of them change nothing."""
     video = shoot(workshop, 6)
-    read = sounded(workshop, video, prompt="a" * 75, negative_prompt="b" * 75)
+    read = sounded(workshop, video, prompt="a " * 75, negative_prompt="b " * 75)
     assert read.job.warnings == []
-    cut = sounded(workshop, video, prompt="a" * 74 + "ac", negative_prompt="b" * 90)
+    cut = sounded(workshop, video, prompt="a " * 76, negative_prompt="b " * 90)
+    assert cut.content("audio_url") == read.content("audio_url")
     assert [sentence.split()[0] for sentence in cut.job.warnings] == ["prompt", "negative_prompt"]
     assert cut.job.warnings[0].startswith("prompt is too long: its first 75 tokens are read")
 
@@ -201,11 +203,23 @@ def test_a_pickle_that_holds_more_than_tensors_is_refused_and_nothing_of_it_runs
     shelve_mmaudio(tmp_path / "shelf")
     workshop = Workshop(tmp_path, "networks", tmp_path / "shelf")
     file, made = tmp_path / "shelf" / card_id / path, tmp_path / "intruded"
-    for content in ({"a": torch.ones(1), "b": Intruder(made)}, {"a": torch.ones(1), "b": 3}, [torch.ones(1)]):
+    real = tensors(file.parent)
+    number = {name: value if value.ndim < 3 else 3 for name, value in real.items()}
+    for content in ({**real, "more": Intruder(made)}, number, [torch.ones(1)]):
         torch.save(content, file)
         with pytest.raises(EngineFailure, match=f"unitask models check {card_id}"):
             sounded(workshop, shoot(workshop, 6))
     assert not made.exists()
+
+
+def test_a_wish_of_a_card_that_the_network_cannot_fulfil_is_named(tmp_path: Path) -> None:
+    """It is not passed over in silence."""
+    shelve_mmaudio(tmp_path / "shelf")
+    card = tmp_path / "shelf/cards" / f"{CARD}.toml"
+    card.write_text(f"block_cache = 0.1\n{card.read_text()}")
+    workshop = Workshop(tmp_path, "networks", tmp_path / "shelf")
+    with pytest.raises(EngineFailure, match=f"the card of {CARD} says block_cache"):
+        sounded(workshop, shoot(workshop, 6))
 
 
 def test_a_vocoder_of_another_kind_or_rate_is_refused(tmp_path: Path, models: Path) -> None:

@@ -1,126 +1,68 @@
-"""What MMAudio's networks compute, against a second computation in NumPy, and how they look at a film."""
+"""What MMAudio's networks compute, against a second computation in NumPy."""
 
-from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from tiny_mmaudio import SETTINGS, clip, flow, synchformer, vae_file, vocoder, vocoder_file
+from second_computation import (
+    Floats,
+    along,
+    attended,
+    chance,
+    finished,
+    gated,
+    joined,
+    levelled,
+    numbers,
+    silu,
+    streamed,
+    under,
+)
+from tiny_mmaudio import flow, synchformer
 from torch.nn import functional
-from transformers import CLIPModel
 
-from support import films
-from unitask.engines.networks.foley import decoder
-from unitask.engines.networks.foley.clip import MEAN, SPREAD, clip_of, meant, pictured
-from unitask.engines.networks.foley.flow import places_of, sampled, turned
-from unitask.engines.networks.foley.foley import Span
+from unitask.engines.networks.foley.flow import Told, places_of, sampled, turned
 from unitask.engines.networks.foley.synchformer import noticed
-from unitask.engines.networks.foley.watching import Look, watch
-from unitask.kit.video import VideoLimits, read_video
 
 torch.set_num_threads(1)
-LIMITS = VideoLimits(1000, 4096, 4096**2, 10**8)
-Floats = NDArray[np.float64]
 
 
-def chance(*shape: int, seed: int = 1) -> torch.Tensor:
-    """Draw numbers that are the same in every run."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+def array(rows: torch.Tensor) -> Floats:
+    """Give the first of a batch to NumPy."""
+    return rows[0].numpy().astype(np.float64)
 
 
-def numbers(module: Any) -> dict[str, Floats]:
-    """Give parameters to NumPy."""
-    return {name: value.numpy().astype(np.float64) for name, value in module.state_dict().items()}
-
-
-def softmax(scores: Floats) -> Floats:
-    """Make shares of scores."""
-    powers = np.exp(scores - scores.max(-1, keepdims=True))
-    shares: Floats = powers / powers.sum(-1, keepdims=True)
-    return shares
-
-
-def silu(rows: Floats) -> Floats:
-    """Bend."""
-    bent: Floats = rows / (1 + np.exp(-rows))
-    return bent
-
-
-def levelled(rows: Floats, epsilon: float = 1e-5) -> Floats:
-    """Give each row the mean 0 and the spread 1."""
-    level: Floats = (rows - rows.mean(-1, keepdims=True)) / np.sqrt(rows.var(-1, keepdims=True) + epsilon)
-    return level
-
-
-def along(rows: Floats, weight: Floats, bias: Floats | float = 0.0) -> Floats:
-    """Convolve along the rows of (length, width), with nothing beyond both ends."""
-    if weight.ndim == 2:
-        return rows @ weight.T + bias
-    half = weight.shape[2] // 2
-    padded = np.pad(rows, ((half, half), (0, 0)))
-    taps = [padded[tap : tap + len(rows)] @ weight[:, :, tap].T for tap in range(weight.shape[2])]
-    made: Floats = np.sum(taps, axis=0) + bias
-    return made
-
-
-def headed(rows: Floats, own: dict[str, Floats], places: list[float] | None) -> list[Floats]:
-    """Make query, key and value of one head, pairs turned by angles that fall with their number."""
-    mixed = (rows @ own["attn.qkv.weight"].T + own["attn.qkv.bias"]).reshape(len(rows), 64, 3)
-    made = []
-    for kind, name in enumerate(("q_norm", "k_norm", "")):
-        part = mixed[:, :, kind]
-        if name:
-            part = part / np.sqrt((part**2).mean(-1, keepdims=True) + 2**-23) * own[f"attn.{name}.weight"]
-        if name and places is not None:
-            angles = np.outer(places, 10_000.0 ** (-np.arange(32) / 32))
-            even, odd = part[:, ::2].copy(), part[:, 1::2].copy()
-            part[:, ::2] = even * np.cos(angles) - odd * np.sin(angles)
-            part[:, 1::2] = even * np.sin(angles) + odd * np.cos(angles)
-        made.append(part)
-    return made
-
-
-def streamed(rows: Floats, own: dict[str, Floats], led: Floats, places: list[float] | None) -> tuple[Any, list[Floats]]:
-    """Compute a stream's part before the attention."""
-    shift, scale, *rest = np.split(
-        silu(led) @ own["adaLN_modulation.1.weight"].T + own["adaLN_modulation.1.bias"], 6, -1
-    )
-    return headed(levelled(rows) * (1 + scale) + shift, own, places), rest
-
-
-def finished(rows: Floats, found: Floats, own: dict[str, Floats], rest: list[Floats]) -> Floats:
-    """Compute a stream's part after it."""
-    gate, shift, scale, opened = rest
-    rows = rows + along(found, own["linear1.weight"], own["linear1.bias"]) * gate
-    level = levelled(rows) * (1 + scale) + shift
-    inner = silu(along(level, own["ffn.w1.weight"])) * along(level, own["ffn.w3.weight"])
-    return rows + along(inner, own["ffn.w2.weight"]) * opened
-
-
-def test_a_joint_block_computes_what_numpy_does() -> None:
-    """Sound has its own lead at each moment and attends to pictures and words; pictures lie among the sound's rows."""
-    block = flow().joint_blocks[0]
-    sound, pictures, words, led, whole = (chance(1, n, 64, seed=n) for n in (6, 3, 4, 7, 1))
-    led = led[:, :6]
-    told = flow().told(chance(1, 3, 8), chance(1, 8, 64), chance(1, 4, 16), chance(1, 4, 16), 6)
-    told = told._replace(pictures=pictures, words=words, whole=whole[:, 0])
-    places = places_of(6, 1.0, torch.device("cpu")), places_of(3, 2.0, torch.device("cpu"))
+def test_the_flow_network_computes_what_numpy_does() -> None:
+    """Sound has its own lead at each moment; it attends to words, and to pictures, which lie among its own rows."""
+    network = flow()
+    told = Told(chance(1, 3, 64, seed=2), chance(1, 6, 64, seed=3), chance(1, 4, 64, seed=4), chance(1, 64, seed=5))
+    given = chance(1, 6, 4)
     with torch.no_grad():
-        heard, seen = block(sound, told, led, places)
-    own = [numbers(part) for part in (block.latent_block, block.clip_block, block.text_block)]
-    given = [rows[0].numpy().astype(np.float64) for rows in (sound, pictures, words)]
-    leads = [led[0].numpy().astype(np.float64), *[whole[0].numpy().astype(np.float64)] * 2]
-    angles: list[list[float] | None] = [[0, 1, 2, 3, 4, 5], [0, 2, 4], None]
-    streams = [streamed(*parts) for parts in zip(given, own, leads, angles, strict=True)]
-    query, key, value = (np.concatenate([attends[kind] for attends, _ in streams]) for kind in range(3))
-    found = np.split(softmax(query @ key.T / 8) @ value, [6, 9])
-    expected = [finished(*parts, rest) for *parts, (_, rest) in zip(given, found, own, streams, strict=True)]
-    for made, wanted in zip((heard, seen.pictures, seen.words), expected, strict=True):
-        assert np.allclose(made[0].numpy(), wanted, atol=1e-4)
-    assert seen.movements is told.movements
+        made = network(given, torch.tensor(0.3), told)
+    own = numbers(network)
+    angles = 0.3 * 10_000 * 10_000.0 ** (-np.arange(0, 64, 2) / 64)
+    waves = np.concatenate([np.cos(angles), np.sin(angles)])[None]
+    moment = silu(along(waves, own["t_embed.mlp.0.weight"], own["t_embed.mlp.0.bias"]))
+    whole = along(moment, own["t_embed.mlp.2.weight"], own["t_embed.mlp.2.bias"]) + told.whole.numpy()
+    led = whole + array(told.movements)
+    sound = silu(along(array(given), own["audio_input_proj.0.weight"], own["audio_input_proj.0.bias"]))
+    rows = [gated(sound, under(own, "audio_input_proj.2")), array(told.pictures), array(told.words)]
+    places: list[list[float] | None] = [[0, 1, 2, 3, 4, 5], [0, 2, 4], None]
+    for number in range(2):
+        parts = [under(own, f"joint_blocks.{number}.{name}_block") for name in ("latent", "clip", "text")]
+        streams = [streamed(*each) for each in zip(rows, parts, (led, whole, whole), places, strict=True)]
+        done = zip(rows, joined(streams), parts, [rest for _, rest in streams], strict=True)
+        rows = [finished(one, found, part, rest) if rest else one for one, found, part, rest in done]
+    alone = under(own, "fused_blocks.0")
+    stream = streamed(rows[0], alone, led, places[0])
+    sound = finished(rows[0], joined([stream])[0], alone, stream[1])
+    ending = under(own, "final_layer")
+    shift, scale = np.split(
+        silu(whole) @ ending["adaLN_modulation.1.weight"].T + ending["adaLN_modulation.1.bias"], 2, -1
+    )
+    expected = along(levelled(sound) * (1 + scale) + shift, ending["conv.weight"], ending["conv.bias"])
+    assert np.allclose(array(made), expected, atol=1e-3 * np.abs(expected).max())
 
 
 def test_places_turn_pairs_of_numbers() -> None:
@@ -179,32 +121,48 @@ def test_sampling_follows_the_flow_in_equal_steps() -> None:
     assert steps == [1, 2, 3, 4]
 
 
-def attended(rows: Floats, own: dict[str, Floats], seen: list[list[int]]) -> Floats:
-    """Let each row attend to those that it sees, one head."""
-    query, key, value = np.split(rows @ own["qkv.weight"].T + own["qkv.bias"], 3, -1)
-    found = [softmax(query[row] @ key[others].T / 8) @ value[others] for row, others in enumerate(seen)]
-    return np.stack(found) @ own["proj.weight"].T + own["proj.bias"]
+def test_synchformer_computes_what_numpy_does() -> None:
+    """Each patch looks along time, then across its frame; row 1 + 4 * t + p is place p at time t.
 
-
-def test_a_block_of_synchformer_looks_along_time_and_then_across_the_frame() -> None:
-    """The first row sees all and is seen by all; row 1 + 4 * t + p is place p at time t."""
-    block = synchformer().blocks[0]
-    rows = chance(1, 1 + 8 * 4, 64)
+    The first row sees all and is seen by all; at the end a row of its own sums up the places of each time.
+    """
+    network = synchformer()
+    seen = chance(1, 16, 3, 32, 32)
     with torch.no_grad():
-        made = block(rows, 8)[0].numpy()
-    own, given = numbers(block), rows[0].numpy().astype(np.float64)
+        made = network(seen)
+    own = numbers(network)
+    blocks = array(seen).reshape(8, 2, 3, 2, 16, 2, 16)
+    patches = np.einsum("tdcyhxw,ocdhw->tyxo", blocks, own["patch_embed_3d.proj.weight"]).reshape(8, 4, 64)
+    patches = patches + own["patch_embed_3d.proj.bias"] + own["pos_embed"][0, 1:] + own["temp_embed"][0][:, None]
+    rows = np.concatenate([own["cls_token"][0] + own["pos_embed"][0, :1], patches.reshape(32, 64)])
     everything = list(range(33))
     same_place = [everything] + [[0, *(1 + 4 * t + p for t in range(8))] for _ in range(8) for p in range(4)]
     same_time = [everything] + [[0, *(1 + 4 * t + p for p in range(4))] for t in range(8) for _ in range(4)]
-    for name, norm, seen in (("timeattn", "norm3", same_place), ("attn", "norm1", same_time)):
-        parts = {key.removeprefix(f"{name}."): value for key, value in own.items() if key.startswith(f"{name}.")}
-        level = levelled(given, 1e-6) * own[f"{norm}.weight"] + own[f"{norm}.bias"]
-        given = given + attended(level, parts, seen)
-    inner = along(
-        levelled(given, 1e-6) * own["norm2.weight"] + own["norm2.bias"], own["mlp.fc1.weight"], own["mlp.fc1.bias"]
-    )
-    bent = functional.gelu(torch.from_numpy(inner)).numpy()
-    assert np.allclose(made, given + along(bent, own["mlp.fc2.weight"], own["mlp.fc2.bias"]), atol=1e-4)
+    block = under(own, "blocks.0")
+    for name, norm, others in (("timeattn", "norm3", same_place), ("attn", "norm1", same_time)):
+        rows = rows + attended(normal(rows, block, norm), under(block, name), others)
+    rows = rows + bent(normal(rows, block, "norm2"), under(block, "mlp"), "fc1", "fc2")
+    rows = normal(rows, own, "norm")[1:].reshape(8, 4, 64)
+    last = under(own, "spatial_attn_agg")
+    looks = {"qkv.weight": last["self_attn.in_proj_weight"], "qkv.bias": last["self_attn.in_proj_bias"]}
+    looks |= {f"proj.{kind}": last[f"self_attn.out_proj.{kind}"] for kind in ("weight", "bias")}
+    expected = []
+    for places in rows:
+        five = np.concatenate([last["cls_token"][0], places])
+        five = five + attended(normal(five, last, "norm1"), looks, [list(range(5))] * 5)
+        expected.append((five + bent(normal(five, last, "norm2"), last, "linear1", "linear2"))[0])
+    assert np.allclose(array(made), expected, atol=1e-3 * np.abs(expected).max())
+
+
+def normal(rows: Floats, own: dict[str, Floats], name: str) -> Floats:
+    """Level rows, and scale and shift them as a layer has learned."""
+    return levelled(rows, 1e-6) * own[f"{name}.weight"] + own[f"{name}.bias"]
+
+
+def bent(rows: Floats, own: dict[str, Floats], first: str, second: str) -> Floats:
+    """Compute two layers with a bend between them."""
+    inner = torch.from_numpy(along(rows, own[f"{first}.weight"], own[f"{first}.bias"]))
+    return along(functional.gelu(inner).numpy(), own[f"{second}.weight"], own[f"{second}.bias"])
 
 
 class Stare(torch.nn.Module):
@@ -243,129 +201,3 @@ def test_synchformer_tells_places_and_times_apart() -> None:
     assert rows.shape == (3, 8, 64)
     assert torch.allclose(rows[1:2], alone, atol=1e-5)
     assert min(float((rows[a] - rows[b]).abs().max()) for a, b in ((0, 1), (0, 2), (1, 2))) > 5e-4
-
-
-@pytest.mark.parametrize(
-    ("seconds", "segments", "movements", "pictures", "latents"),
-    [
-        (8.0, 24, 200, 64, 345),
-        (0.04, 1, 16, 5, 28),
-        (0.64, 1, 16, 5, 28),
-        (0.65, 2, 24, 7, 42),
-        (30.0, 93, 752, 240, 1296),
-    ],
-)
-def test_a_span_covers_the_film_with_whole_segments(
-    seconds: float, segments: int, movements: int, pictures: int, latents: int
-) -> None:
-    """For 8 seconds it is the published one; 1024 samples of 44,100 are a latent frame."""
-    span = Span.of(seconds, 16)
-    assert (span.segments, span.movements, span.pictures, span.latents(44_100, 512)) == (
-        segments,
-        movements,
-        pictures,
-        latents,
-    )
-    assert latents * 1024 >= seconds * 44_100
-
-
-def shot(tmp_path: Path, count: int, fps: int) -> Any:
-    """Film `count` frames whose brightness is five times their number, with a bright right half of no meaning."""
-    frames = [np.full((32, 64, 3), 5 * number, np.uint8) for number in range(count)]
-    films.write(tmp_path / "shot.mp4", frames, Fraction(fps))
-    return read_video(tmp_path / "shot.mp4", LIMITS)
-
-
-def test_a_look_takes_the_first_frame_that_is_not_before_its_moment(tmp_path: Path) -> None:
-    """Ten frames a second, looked at 25 and 4 times a second; where the film is over it stands still."""
-    fast, slow = Look(25, 14, 8, cut=True), Look(4, 4, 8, cut=False)
-    watch(shot(tmp_path, 5, 10), (fast, slow), lambda _: None)
-    assert fast.frames.shape == (14, 3, 8, 8)
-    seen = [round(float(frame.float().mean()) / 5) for frame in fast.frames]
-    assert seen == [0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4, 4, 4, 4]
-    assert [round(float(frame.float().mean()) / 5) for frame in slow.frames] == [0, 3, 4, 4]
-
-
-def test_a_look_squeezes_the_frame_or_cuts_its_middle_out() -> None:
-    """Of a frame with a dark left and a bright right quarter the middle is grey."""
-    frame = np.full((32, 64, 3), 128, np.uint8)
-    frame[:, :16], frame[:, 48:] = 0, 255
-    cut, squeezed = Look(1, 1, 16, cut=True), Look(1, 1, 16, cut=False)
-    for look in (cut, squeezed):
-        look.at(frame, Fraction(0))
-    assert cut.frames[..., 2:-2].eq(128).all()
-    assert squeezed.frames[0, 0, 8].tolist()[::5] == pytest.approx([0, 128, 128, 255], abs=12)
-
-
-def test_clip_sees_what_its_patches_cover_in_its_own_units() -> None:
-    """The last six pixels do not count; bytes become numbers about 0; rows have the length 1."""
-    network = clip()
-    shown = (chance(20, 3, 34, 34) * 60 + 128).clamp(0, 255).to(torch.uint8)
-    beyond = shown.clone()
-    beyond[..., 28:] = 0
-    with torch.no_grad():
-        rows = pictured(network, shown, lambda _: None)
-        colours = (shown[:, :, :28, :28].numpy() / 255 - np.reshape(MEAN, (3, 1, 1))) / np.reshape(SPREAD, (3, 1, 1))
-        seen = network.vision_model(torch.from_numpy(colours).float()).pooler_output
-        plain = network.visual_projection(seen).numpy()
-        assert torch.equal(pictured(network, beyond, lambda _: None), rows)
-    assert np.allclose(rows[0], plain / np.linalg.norm(plain, axis=1, keepdims=True), atol=1e-5)
-    assert rows.shape == (1, 20, 8)
-
-
-def test_words_are_filled_up_with_the_token_zero_and_each_row_knows_only_those_before_it() -> None:
-    """Rows come before they are summed up, with the length 1."""
-    network = clip()
-    with torch.no_grad():
-        one, other = meant(network, [512, 5, 6, 513]), meant(network, [512, 5, 7, 513])
-        whole = network.text_model(torch.tensor([[512, 5, 6, 513] + [0] * 73])).last_hidden_state
-    assert torch.allclose(one, whole / whole.norm(dim=-1, keepdim=True), atol=1e-6)
-    assert torch.allclose(one[:, :2], other[:, :2], atol=1e-6)
-    assert not torch.allclose(one[:, 2:], other[:, 2:], atol=1e-3)
-    assert one.shape == (1, 77, 16)
-
-
-def test_clip_bends_as_its_makers_say_whatever_its_settings_say(tmp_path: Path) -> None:
-    """They name a quick approximation; a table of positions that follows from the sizes is no harm."""
-    network = clip()
-    network.config.text_config.hidden_act = network.config.vision_config.hidden_act = "gelu"
-    network.config.save_pretrained(tmp_path)
-    found = network.state_dict() | {"text_model.embeddings.position_ids": torch.arange(77)[None]}
-    torch.save(found, tmp_path / "pytorch_model.bin")
-    network.config.text_config.hidden_act = network.config.vision_config.hidden_act = "quick_gelu"
-    expected = CLIPModel(network.config).eval()
-    expected.load_state_dict(network.state_dict())
-    with torch.no_grad():
-        made = meant(clip_of(tmp_path, torch.float32).eval(), [512, 5, 513])
-        assert torch.allclose(made, meant(expected, [512, 5, 513]), atol=1e-6)
-
-
-def test_the_decoder_takes_directions_alone_from_its_convolutions() -> None:
-    """Rows seven times as long decode the same; against NumPy the first of them has the length 1."""
-    found = vae_file()
-    longer = {name: 7 * value if name.endswith(".weight") else value for name, value in found.items()}
-    with torch.no_grad():
-        one, other = (decoder.vae(dict(each)).eval().decode(chance(1, 4, 9)).sample for each in (found, longer))
-    assert one.shape == (1, 16, 18)
-    assert torch.allclose(one, other, atol=1e-2)
-    rows = found["decoder.conv_in.weight"].numpy()
-    level = rows / np.linalg.norm(rows.reshape(len(rows), -1), axis=1)[:, None, None]
-    assert np.allclose(decoder.vae(found).vae.decoder.conv_in.weight.detach().numpy(), level, rtol=1e-2)
-
-
-@pytest.mark.parametrize(
-    ("length", "direction"),
-    [("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1")],
-)
-def test_the_vocoder_multiplies_directions_by_their_lengths(length: str, direction: str) -> None:
-    """In both ways in which torch has written them: it sounds like the network that was split."""
-    found = {
-        name.replace("weight_g", length).replace("weight_v", direction): value
-        for name, value in vocoder_file()["generator"].items()
-    }
-    mel = chance(1, 16, 5)
-    with torch.no_grad():
-        made = decoder.vocoder(found, SETTINGS).eval()(mel).sample
-        assert torch.allclose(made, vocoder()(mel).sample, atol=1e-5)
-    assert made.shape == (1, 1, 5 * 128)
-    assert float(made.abs().max()) > 0.01

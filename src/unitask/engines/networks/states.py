@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import torch
 from safetensors.torch import load_file
 
+from unitask.runtime.forms import Form
 from unitask.runtime.parts import Part, computed_in, damaged, loaded_bytes
 from unitask.weights import Card, Shelf
 
@@ -89,11 +90,11 @@ def _part(shelf: Shelf, card: Card, build: Build) -> Part:
         weights = _only([path for path in files if Path(path).suffix in SUFFIXES])
     except ValueError as error:
         raise damaged(card, card.part, error) from error
-    stored = files[weights].size_bytes
-    width = computed_in(card, card.part).itemsize
-    size_bytes = loaded_bytes(root / weights, stored, width) if weights.endswith(SAFE) else stored
+    kind, stored = card.part.title(), files[weights].size_bytes
+    width, form = computed_in(card, kind).itemsize, Form.of(card, kind)
+    size_bytes = loaded_bytes(root / weights, stored, width, form) if weights.endswith(SAFE) else stored
     digest = hashlib.sha256("\n".join(f"{path} {file.sha256}" for path, file in files.items()).encode()).hexdigest()
-    return StatePart(card, root, card.part, "", card.part, digest, size_bytes, build)
+    return StatePart(card, root, card.part, "", kind, digest, size_bytes, build)
 
 
 def _only(found: list[T]) -> T:

@@ -175,7 +175,9 @@ class Order:
         """Turn a text into tokens, as many as are read; the last says that it ends."""
         part = self.parts["clip"]
         try:
-            tokens: list[int] = tokenizer_of(part.root / part.name)(getattr(self.inputs, field)).input_ids
+            tokens: list[int] = tokenizer_of(part.root / part.name)(
+                getattr(self.inputs, field), verbose=False
+            ).input_ids
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise damaged(part.card, "tokenizer", error) from error
         most = clip.config.text_config.max_position_embeddings
