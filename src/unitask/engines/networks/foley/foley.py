@@ -173,11 +173,9 @@ class Order:
 
     def _tokens(self, clip: Any, field: str) -> list[int]:
         """Turn a text into tokens, as many as are read; the last says that it ends."""
-        part = self.parts["clip"]
+        part, text = self.parts["clip"], getattr(self.inputs, field)
         try:
-            tokens: list[int] = tokenizer_of(part.root / part.name)(
-                getattr(self.inputs, field), verbose=False
-            ).input_ids
+            tokens: list[int] = tokenizer_of(part.root / part.name)(text, verbose=False).input_ids
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise damaged(part.card, "tokenizer", error) from error
         most = clip.config.text_config.max_position_embeddings
