@@ -158,15 +158,6 @@ def test_a_repository_that_is_one_part_goes_into_its_subfolder(shelf: Path, hub:
     assert Shelf(shelf).lacks(("control",)) == "its weights are not here; get them with: unitask models pull model"
 
 
-@pytest.mark.parametrize("name", ["model.pt", "model.pth", "model.bin"])
-def test_a_pickle_comes_where_the_card_names_it(shelf: Path, hub: HubServer, name: str) -> None:
-    """It counts as weights then: of some models there is nothing else."""
-    write_card(shelf, "pickled", files=[name], part="vocoder")
-    hub.repositories["lab/pickled"] = Repository({name: b"p", "other.bin": b"no"})
-    bring(shelf, hub, "pickled")
-    assert names(shelf / "pickled") == ["unitask.json", f"vocoder/{name}"]
-
-
 def test_a_lora_gets_the_name_that_clients_send(shelf: Path, hub: HubServer) -> None:
     """Whatever it is called in its repository."""
     loras = shelf / "cards/loras"
