@@ -1,6 +1,9 @@
 """The command `unitask`."""
 
+import logging
+import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -36,10 +39,29 @@ for command in (
     commands.add_command(command)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command; an error of ours is one sentence, not a traceback."""
     try:
         commands()
     except UnitaskError as error:
         click.echo(f"unitask: {error}", err=True)
-        sys.exit(1)
+        _leave(1)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            _leave(end.code or 0)
+        raise
+    _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process.
+
+    A thread of obstore may still be putting its last answer away. While the interpreter is taken down under it, it
+    aborts the whole process (PyO3 before Python 3.14), so where obstore was used the interpreter is left standing.
+    """
+    if "obstore" in sys.modules:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
