@@ -76,8 +76,9 @@ def test_the_same_order_makes_the_same_file_and_another_seed_or_prompt_another(w
 
 def test_a_negative_prompt_pushes_away_on_dev_and_is_warned_about_on_schnell(workshop: Workshop) -> None:
     """The weights differ in what they know."""
-    plain, away = words(workshop), words(workshop, negative_prompt="dogs")
+    plain, away, from_cats = (words(workshop, negative_prompt=against) for against in ("", "dogs", "cats"))
     assert not np.array_equal(plain.picture(), away.picture())
+    assert not np.array_equal(away.picture(), from_cats.picture())
     assert away.job.warnings == []
     schnell = words(workshop, "flux1-schnell"), words(workshop, "flux1-schnell", negative_prompt="dogs")
     assert np.array_equal(schnell[0].picture(), schnell[1].picture())
@@ -208,9 +209,12 @@ def test_a_variation_depends_on_picture_and_words(workshop: Workshop) -> None:
 def test_a_negative_prompt_pushes_a_variation_away(workshop: Workshop) -> None:
     """Though there is a picture among its words."""
     order = {"prompt": "a cat", "image": photo(workshop), "width": 48, "height": 32, "options": QUICK}
-    plain = workshop.order(ADVANCED, "redux-variation", **order)
-    away = workshop.order(ADVANCED, "redux-variation", **order, negative_prompt="dogs")
+    plain, away, from_cats = (
+        workshop.order(ADVANCED, "redux-variation", **order, negative_prompt=against)
+        for against in ("", "dogs", "cats")
+    )
     assert not np.array_equal(plain.picture(), away.picture())
+    assert not np.array_equal(away.picture(), from_cats.picture())
     assert away.job.warnings == []
 
 
