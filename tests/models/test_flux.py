@@ -236,7 +236,7 @@ def test_a_negative_prompt_pushes_a_variation_away(workshop: Workshop) -> None:
 
 def test_an_edit_looks_at_the_picture(workshop: Workshop) -> None:
     """And has the size that was asked for."""
-    one, other = photo(workshop), workshop.picture("other.png", np.full((30, 30, 3), 200, np.uint8))
+    one, other = photo(workshop), workshop.picture("other.png", np.full((44, 60, 3), 200, np.uint8))
     made, elsewhere = (
         workshop.order(
             ADVANCED, "kontext", prompt="make it red", image=image, width=40, height=56, steps=3, options=QUICK
