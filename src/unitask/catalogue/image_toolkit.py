@@ -101,6 +101,7 @@ def _most_megapixels(_: Segment) -> int:
 
 
 _FACES: Final = ("insightface-buffalo-l", "inswapper-128")
+_THINGS: Final = ("grounding-dino-base", "sam2.1-hiera-large")
 _UPSCALE: Final = {"limit_output_pixels": LIMIT_OUTPUT_PIXELS}
 
 PRODUCTS: Final[tuple[Product, ...]] = (
@@ -205,6 +206,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         output=ImageResult,
         price=dollars("0.01", unit="megapixel", units=_most_megapixels),
         recipes=(
+            Recipe("networks", "full", "segment_things", weights=_THINGS, limit_s=MODEL_LIMIT_S),
             Recipe("networks", "full", "segment", weights=("clipseg-rd64-refined",), limit_s=MODEL_LIMIT_S),
             Recipe("cpu", "basic", "segment"),
         ),

@@ -21,6 +21,7 @@ LIBRARIES: Final = (
 MAKES: Final = {
     "image_to_3d": f"{__name__}.trellis:image_to_3d",
     "segment": f"{__name__}.segment:segment",
+    "segment_things": f"{__name__}.grounded:segment_things",
     "song": f"{__name__}.song.song:song",
     "sound_for_video": f"{__name__}.foley.foley:sound_for_video",
     "text_to_3d": f"{__name__}.trellis:text_to_3d",
