@@ -21,6 +21,7 @@ from tiny_control import shelve_depth, shelve_poses
 from tiny_enlarger import shelve_enlarger
 from tiny_faces import BLUE, RED, people, shelve_faces
 from tiny_flux import shelve_controlnet, shelve_flux, shelve_relatives, shelve_style
+from tiny_grounded import shelve_grounded
 from tiny_mmaudio import shelve_mmaudio
 from tiny_onnx import shelve_mattings
 from tiny_segmenter import shelve_segmenter
@@ -80,6 +81,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shelve_mattings,
         shelve_enlarger,
         shelve_segmenter,
+        shelve_grounded,
         shelve_faces,
         tiny_trellis.shelve_all,
         shelve_song,

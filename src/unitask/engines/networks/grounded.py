@@ -28,7 +28,7 @@ _PICTURES_ONLY: Final = "Sam2Model"
 _AT_ONCE: Final = 8
 _SLIMMEST: Final = 8
 """Pictures that are longer for their width are widened: of those the detector sees too few places."""
-_GREY: Final = (124, 116, 104)
+_GREY: Final = (118, 118, 118)
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
