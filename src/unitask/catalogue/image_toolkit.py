@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from unitask.spec.faces import FacePairs
+from unitask.spec.faces import FacePairs, Restorable
 from unitask.spec.fields import BLANK_IS_ABSENT, FILLED, MEDIA_CHARS, Picture, Prompt, Words
 from unitask.spec.media import Media
 from unitask.spec.price import dollars
@@ -57,7 +57,7 @@ class Upscale(Input):
     face_enhance: bool = Field(default=False, description="Also restore faces.")
 
 
-class FaceSwap(Input):
+class FaceSwap(Restorable):
     """The face of one picture put onto the person of another."""
 
     target_image: SmallPicture = Field(

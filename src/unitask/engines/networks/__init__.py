@@ -10,6 +10,7 @@ LIBRARIES: Final = (
     "cv2",
     "diffusers",
     "numpy",
+    "onnxruntime",
     "PIL",
     "pypinyin",
     "safetensors",

@@ -85,9 +85,8 @@ class Search:
         joined, boxes = torch.zeros(self.side, self.side, dtype=torch.bool), self.boxes(phrase)
         for start in range(0, len(boxes), _AT_ONCE):
             joined |= self.masks(boxes[start : start + _AT_ONCE]).any(dim=0)
-        return joined.numpy()
+        return np.asarray(joined.numpy())
 
-    @torch.no_grad()
     def boxes(self, phrase: str) -> torch.Tensor:
         """Find boxes round what a phrase names: left, top, right, bottom in shares of the picture, the surest first."""
         network, canvas = self.detector, widened(self.image)
@@ -109,7 +108,6 @@ class Search:
         shares: torch.Tensor = corners[kept] * torch.tensor([wider, higher] * 2)
         return shares.clamp(0, 1)
 
-    @torch.no_grad()
     def masks(self, boxes: torch.Tensor) -> torch.Tensor:
         """Outline what each of these boxes (n, 4) holds: bool (n, side, side)."""
         network = self.segmenter
@@ -122,7 +120,6 @@ class Search:
         return (large[:, 0] > 0).cpu()
 
     @cached_property
-    @torch.no_grad()
     def _seen(self) -> Any:
         network = self.segmenter
         return network.get_image_embeddings(prepared(self.image, self.side).to(network.device, network.dtype))
