@@ -149,7 +149,7 @@ def test_the_public_layout_is_read_out_of_its_weights() -> None:
 
 
 def test_a_face_is_turned_upright_painted_and_laid_back_as_its_makers_do(tmp_path: Path) -> None:
-    """OpenCV's own estimate of the turn; colours from -1 to 1; the noise that lies with the weights, so none of chance."""
+    """OpenCV's own estimate of the turn; colours from -1 to 1; noise that lies with the weights, and none of chance."""
     shelve_restorer(tmp_path, planted=False)
     used, network = loaded(tmp_path), restorer(planted=False)
     picture = np.asarray(np.random.default_rng(3).integers(0, 256, (300, 300, 3)), np.uint8)

@@ -40,8 +40,9 @@ def restorer(*, planted: bool = True) -> Any:
             value.zero_()
         decoder.to_rgbs[-1].bias[0, :, 0, 0] = torch.tensor(PAINT) / 127.5 - 1
     else:
-        for value in (values for name, values in network.named_parameters() if name.endswith(("bias", "conv1.weight"))):
-            value += 0.1 * torch.randn(value.shape, generator=torch.Generator().manual_seed(value.numel()))
+        for name, value in network.named_parameters():
+            if name.endswith(("bias", "conv1.weight")):
+                value.add_(0.1 * torch.randn(value.shape, generator=torch.Generator().manual_seed(value.numel())))
     return network
 
 
