@@ -201,7 +201,7 @@ def test_it_is_made_from_weights_and_keeps_its_promise(api: Api, key: str) -> No
     product = PRODUCTS[key]
     task = made(api, product)
     meta, options = task["meta"], product.recipes[0].options
-    assert (meta["engine"], meta["engine_level"]) == (product.recipes[0].engine, "full")
+    assert (meta["engine"], meta["engine_level"]) == (product.recipes[0].engine, product.recipes[0].level)
     product.output.model_validate(task["output"])
     if product.media == "image":
         usual = (640, 320) if product.family in TOOLKITS else (48, 32)

@@ -21,6 +21,7 @@ LIBRARIES: Final = (
 )
 MAKES: Final = {
     "image_to_3d": f"{__name__}.trellis:image_to_3d",
+    "image_to_3d_instead": f"{__name__}.trellis:image_to_3d_instead",
     "segment": f"{__name__}.segment:segment",
     "segment_things": f"{__name__}.grounded:segment_things",
     "song": f"{__name__}.song.song:song",
