@@ -5,7 +5,7 @@ product is made of.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,15 +41,8 @@ def parts_of(shelf: Shelf, card_id: str, builds: Mapping[str, Build]) -> dict[st
         EngineFailure: a folder does not hold one file of weights.
 
     """
-    cards = {card.part: card for card in chain(shelf, card_id)}
+    cards = {card.part: card for card in shelf.with_bases(card_id)}
     return {name: _part(shelf, cards[name], build) for name, build in builds.items()}
-
-
-def chain(shelf: Shelf, card_id: str) -> Iterator[Card]:
-    """Give a card and, one after another, those that it leans on."""
-    while card_id:
-        yield shelf.cards[card_id]
-        card_id = shelf.cards[card_id].base
 
 
 def tensors(folder: Path) -> Tensors:
