@@ -10,8 +10,11 @@ import torch
 from tiny_hunyuan import shelve_fast, shelve_from_pictures, shelve_hunyuan, shelve_style
 
 from support.films import Frame, look
-from support.previews import Made, Workshop
+from support.previews import CATALOGUE, Made, Workshop
 from unitask.kit.errors import Cancelled, EngineFailure
+from unitask.runtime.hardware import Hardware
+from unitask.runtime.runtime import Runtime
+from unitask.weights import Shelf
 
 SIZES: Final = {"16:9": [44, 36], "9:16": [36, 44], "1:1": [40, 40]}
 """No side is a multiple of 16."""
@@ -85,6 +88,26 @@ def test_the_same_order_makes_the_same_file_and_another_seed_or_prompt_another(
     assert film(workshop, task_type).content("video_url") == first.content("video_url")
     for change in ({"seed": 8}, {"prompt": "a dog"}):
         assert not np.array_equal(frames(film(workshop, task_type, **change)), frames(first))
+
+
+@pytest.mark.parametrize("task_type", ["txt2video", *FROM_PICTURES])
+def test_videos_come_out_as_well_in_the_half_precision_of_the_real_cards(
+    tmp_path: Path, models: Path, workshop: Workshop, task_type: str
+) -> None:
+    """What reads, and the VAE, go on in float16, as their makers say; the video is nearly the same."""
+    halved = tmp_path / "halved"
+    shutil.copytree(models, halved)
+    for card in (halved / "cards").iterdir():
+        card.write_text(card.read_text().replace('"float32"', '"bfloat16"'))
+    exact = frames(film(workshop, task_type))
+    (tmp_path / "near").mkdir()
+    near = frames(film(Workshop(tmp_path / "near", "diffusers", halved), task_type))
+    assert not np.array_equal(exact, near)
+    assert np.abs(np.float32(exact) - np.float32(near)).mean() < 4
+    card = CATALOGUE.find("Qubico/hunyuan", task_type).recipes[0].weights[0]
+    parts = Runtime(Shelf(halved), Hardware("cpu", 2**40, 0)).model(card).parts
+    kinds = {name: next(part.load().parameters()).dtype for name, part in parts.items()}
+    assert (kinds["vae"], kinds["text_encoder"], kinds["transformer"]) == (torch.float16, torch.float16, torch.bfloat16)
 
 
 @pytest.mark.parametrize("task_type", ["txt2video", "img2video-replace"])
