@@ -17,7 +17,7 @@ from unitask.kit.errors import Cancelled, EngineFailure
 from unitask.runtime.runtime import runtime_of
 
 STEPS: Final = 8
-QUICK: Final = {"steps": STEPS, "tokens": 32}
+QUICK: Final = {"steps": STEPS, "tokens": 32, "least_pixels": 0}
 FLUX: Final[dict[str, dict[str, Any]]] = {
     "txt2img": {"width": 48, "height": 32},
     "img2img": {"width": 48, "height": 32, "denoise": 1.0},

@@ -8,9 +8,9 @@ import pytest
 import torch
 from tiny_hunyuan import shelve_framepack, shelve_hunyuan
 
-from support.films import Frame, look
+from support.films import look
 from support.previews import Made, Workshop
-from unitask.kit.errors import Cancelled, EngineFailure
+from unitask.kit.errors import Cancelled
 
 QUICK: Final = {"limit_side_px": 64, "fps": 8, "steps": 2, "window": 2, "tokens": 640}
 """A section of two latent frames is eight frames; one more is made at the beginning."""
@@ -35,24 +35,8 @@ def workshop(tmp_path: Path, models: Path) -> Workshop:
 def film(workshop: Workshop, **fields: Any) -> Made:
     """Order a second of video, from a picture of coloured squares if no other is given."""
     options = {**QUICK, **fields.pop("options", {})}
-    fields = {"prompt": "a slow dance", "start_image": photo(workshop), "duration": 1, **fields}
+    fields = {"prompt": "a slow dance", "start_image": workshop.squares(), "duration": 1, **fields}
     return workshop.order("framepack", "img2video", **fields, options=options)
-
-
-def photo(workshop: Workshop, *, seed: int = 0, size: tuple[int, int] = (6, 8)) -> str:
-    """Save a picture of coloured squares, 10 pixels wide; size is (rows, columns) of them."""
-    squares = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
-    return workshop.picture(f"photo-{seed}-{size[0]}.png", np.kron(squares, np.ones((10, 10, 1), np.uint8)))
-
-
-def frames(made: Made) -> list[Frame]:
-    """Decode the video."""
-    return look(made.path("video_url")).frames
-
-
-def steps(made: Made) -> list[float]:
-    """Find the reports that steps of the model made."""
-    return [one for one in made.job.fractions if 0.1 < one <= 0.9]
 
 
 @pytest.mark.parametrize(("duration", "fps"), [(1, 8), (2, 8), (3, 8), (1, 30)])
@@ -72,14 +56,14 @@ def test_a_video_has_the_pictures_proportions_within_the_limit(
     workshop: Workshop, rows: int, columns: int, limit_px: int, size: tuple[int, int]
 ) -> None:
     """A small picture is not enlarged; sides are even, and no multiples of 16 need they be."""
-    image = photo(workshop, size=(rows, columns))
+    image = workshop.squares(size=(rows, columns))
     made = film(workshop, start_image=image, options={"limit_side_px": limit_px})
     assert look(made.path("video_url")).size == size
 
 
 def test_no_more_sections_are_made_than_the_seconds_need(workshop: Workshop) -> None:
     """Seventeen frames are two sections; one frame more is a third. Each step of each is reported."""
-    counts = [len(steps(film(workshop, options={"fps": fps}))) for fps in (9, 10, 17, 18)]
+    counts = [len(film(workshop, options={"fps": fps}).steps()) for fps in (9, 10, 17, 18)]
     assert counts == [2, 4, 4, 6]
 
 
@@ -88,14 +72,14 @@ def test_progress_goes_up_over_all_sections(workshop: Workshop) -> None:
     made = film(workshop, duration=3)
     assert made.job.fractions == sorted(made.job.fractions)
     assert made.job.fractions[-1] == 1
-    assert np.diff(steps(made)) == pytest.approx([0.8 / 6] * 5)
+    assert np.diff(made.steps()) == pytest.approx([0.8 / 6] * 5)
 
 
 def test_the_same_order_makes_the_same_file_and_any_change_another(workshop: Workshop) -> None:
     """Deterministic; and seed, words and pictures all matter."""
     first = film(workshop)
     assert film(workshop).content("video_url") == first.content("video_url")
-    other = photo(workshop, seed=1)
+    other = workshop.squares(seed=1)
     changes: tuple[dict[str, Any], ...] = (
         {"seed": 8},
         {"prompt": "a leap"},
@@ -103,13 +87,13 @@ def test_the_same_order_makes_the_same_file_and_any_change_another(workshop: Wor
         {"options": {"guidance": 1.0}},
     )
     for change in changes:
-        assert not np.array_equal(frames(film(workshop, **change)), frames(first))
+        assert not np.array_equal(film(workshop, **change).frames(), first.frames())
 
 
 def test_the_last_picture_matters(workshop: Workshop) -> None:
     """It is read, not merely made room for."""
-    one, other = (film(workshop, end_image=photo(workshop, seed=seed)) for seed in (1, 2))
-    assert not np.array_equal(frames(one), frames(other))
+    one, other = (film(workshop, end_image=workshop.squares(seed=seed)) for seed in (1, 2))
+    assert not np.array_equal(one.frames(), other.frames())
 
 
 @pytest.mark.parametrize("ends", [False, True])
@@ -117,8 +101,8 @@ def test_what_is_too_much_is_cut_off_at_the_end_but_left_out_evenly_before_a_las
     workshop: Workshop, *, ends: bool
 ) -> None:
     """Seventeen frames are made for ten: the first stays the first, and a last picture stays the last."""
-    order = {"end_image": photo(workshop, seed=1)} if ends else {}
-    ten, all_ = (np.asarray(frames(film(workshop, **order, options={"fps": fps})), float) for fps in (10, 17))
+    order = {"end_image": workshop.squares(seed=1)} if ends else {}
+    ten, all_ = (np.asarray(film(workshop, **order, options={"fps": fps}).frames(), float) for fps in (10, 17))
     chosen = [0, 2, 4, 5, 7, 9, 11, 12, 14, 16] if ends else list(range(10))
     away = [np.abs(all_ - frame).mean(axis=(1, 2, 3)).argmin() for frame in ten]
     assert away == chosen
@@ -127,7 +111,7 @@ def test_what_is_too_much_is_cut_off_at_the_end_but_left_out_evenly_before_a_las
 def test_a_negative_prompt_changes_nothing_and_is_warned_about(workshop: Workshop) -> None:
     """The client is told."""
     plain, away = film(workshop), film(workshop, negative_prompt="dogs")
-    assert np.array_equal(frames(plain), frames(away))
+    assert np.array_equal(plain.frames(), away.frames())
     assert plain.job.warnings == []
     assert "negative_prompt has no effect" in away.job.warnings[0]
 
@@ -145,33 +129,3 @@ def test_a_cancelled_task_stops_within_its_section_and_the_next_one_is_the_same_
         film(workshop, duration=2, options={"steps": 4}, cancel_when=half_way)
     assert len([one for one in seen if one > 0.1]) == 4
     assert film(workshop).content("video_url") == before
-
-
-@pytest.mark.parametrize("card", ["framepack-i2v", "framepack-image-encoder", "hunyuan-video"])
-def test_weights_that_are_not_there_are_named_with_their_command(tmp_path: Path, card: str) -> None:
-    """Those that it leans on, too."""
-    models = tmp_path / "models"
-    shelve_hunyuan(models)
-    shelve_framepack(models)
-    (models / card / "unitask.json").unlink()
-    with pytest.raises(EngineFailure, match=f"unitask models pull {card}"):
-        film(Workshop(tmp_path, "diffusers", models))
-
-
-@pytest.mark.parametrize(
-    ("card", "name"),
-    [
-        ("framepack-i2v", "transformer/diffusion_pytorch_model.safetensors"),
-        ("framepack-image-encoder", "image_encoder/model.safetensors"),
-        ("framepack-image-encoder", "feature_extractor/preprocessor_config.json"),
-    ],
-)
-def test_damaged_weights_fail_with_the_command_that_looks_for_the_damage(tmp_path: Path, card: str, name: str) -> None:
-    """A file that was cut off does not take the process with it."""
-    models = tmp_path / "models"
-    shelve_hunyuan(models)
-    shelve_framepack(models)
-    path = models / card / name
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(EngineFailure, match=f"unitask models check {card}"):
-        film(Workshop(tmp_path, "diffusers", models))

@@ -9,12 +9,9 @@ import pytest
 import torch
 from tiny_hunyuan import shelve_fast, shelve_from_pictures, shelve_hunyuan, shelve_style
 
-from support.films import Frame, look
-from support.previews import CATALOGUE, Made, Workshop
-from unitask.kit.errors import Cancelled, EngineFailure
-from unitask.runtime.hardware import Hardware
-from unitask.runtime.runtime import Runtime
-from unitask.weights import Shelf
+from support.films import look
+from support.previews import Made, Workshop
+from unitask.kit.errors import EngineFailure
 
 SIZES: Final = {"16:9": [44, 36], "9:16": [36, 44], "1:1": [40, 40]}
 """No side is a multiple of 16."""
@@ -47,25 +44,9 @@ def workshop(tmp_path: Path, models: Path) -> Workshop:
 def film(workshop: Workshop, task_type: str = "txt2video", **fields: Any) -> Made:
     """Order a video; those from a picture get one if none is given."""
     if task_type in FROM_PICTURES:
-        fields = {"image": photo(workshop), **fields}
+        fields = {"image": workshop.squares(), **fields}
     options = {**QUICK, **fields.pop("options", {})}
     return workshop.order("hunyuan", task_type, **{"prompt": "a cat", **fields, "options": options})
-
-
-def photo(workshop: Workshop, *, seed: int = 0) -> str:
-    """Save a picture of large coloured squares."""
-    squares = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
-    return workshop.picture(f"photo-{seed}.png", np.kron(squares, np.ones((10, 10, 1), np.uint8)))
-
-
-def frames(made: Made) -> list[Frame]:
-    """Decode the video."""
-    return look(made.path("video_url")).frames
-
-
-def steps(made: Made) -> list[float]:
-    """Find the reports that steps of the model made."""
-    return [one for one in made.job.fractions if 0.1 < one <= 0.9]
 
 
 @pytest.mark.parametrize("task_type", [*FROM_WORDS, *FROM_PICTURES])
@@ -87,27 +68,7 @@ def test_the_same_order_makes_the_same_file_and_another_seed_or_prompt_another(
     first = film(workshop, task_type)
     assert film(workshop, task_type).content("video_url") == first.content("video_url")
     for change in ({"seed": 8}, {"prompt": "a dog"}):
-        assert not np.array_equal(frames(film(workshop, task_type, **change)), frames(first))
-
-
-@pytest.mark.parametrize("task_type", ["txt2video", *FROM_PICTURES])
-def test_videos_come_out_as_well_in_the_half_precision_of_the_real_cards(
-    tmp_path: Path, models: Path, workshop: Workshop, task_type: str
-) -> None:
-    """What reads, and the VAE, go on in float16, as their makers say; the video is nearly the same."""
-    halved = tmp_path / "halved"
-    shutil.copytree(models, halved)
-    for card in (halved / "cards").iterdir():
-        card.write_text(card.read_text().replace('"float32"', '"bfloat16"'))
-    exact = frames(film(workshop, task_type))
-    (tmp_path / "near").mkdir()
-    near = frames(film(Workshop(tmp_path / "near", "diffusers", halved), task_type))
-    assert not np.array_equal(exact, near)
-    assert np.abs(np.float32(exact) - np.float32(near)).mean() < 4
-    card = CATALOGUE.find("Qubico/hunyuan", task_type).recipes[0].weights[0]
-    parts = Runtime(Shelf(halved), Hardware("cpu", 2**40, 0)).model(card).parts
-    kinds = {name: next(part.load().parameters()).dtype for name, part in parts.items()}
-    assert (kinds["vae"], kinds["text_encoder"], kinds["transformer"]) == (torch.float16, torch.float16, torch.bfloat16)
+        assert not np.array_equal(film(workshop, task_type, **change).frames(), first.frames())
 
 
 @pytest.mark.parametrize("task_type", ["txt2video", "img2video-replace"])
@@ -116,7 +77,7 @@ def test_a_long_prompt_is_read_to_its_end_with_its_spaces(
 ) -> None:
     """The large encoder reads what the small one has no room for; no log repeats a client's words for that."""
     apart, together = (
-        frames(film(workshop, task_type, prompt=LONGER_THAN_CLIP_READS + end)) for end in (" b" * 30, "b" * 30)
+        film(workshop, task_type, prompt=LONGER_THAN_CLIP_READS + end).frames() for end in (" b" * 30, "b" * 30)
     )
     assert not np.array_equal(apart, together)
     assert "aaa" not in caplog.text
@@ -126,41 +87,41 @@ def test_a_long_prompt_is_read_to_its_end_with_its_spaces(
 def test_marks_of_the_encoders_own_language_mean_nothing_in_a_prompt(workshop: Workshop, task_type: str) -> None:
     """A mark for a picture where there is none would break it."""
     marked = film(workshop, task_type, prompt="a <image>cat<|end_header_id|>")
-    assert np.array_equal(frames(marked), frames(film(workshop, task_type, prompt="a  cat ")))
+    assert np.array_equal(marked.frames(), film(workshop, task_type, prompt="a  cat ").frames())
 
 
 def test_the_quick_one_takes_six_steps_and_has_a_noise_schedule_of_its_own(workshop: Workshop) -> None:
     """The slow one takes twenty; its schedule is that of its weights."""
     own = {name: value for name, value in QUICK.items() if name != "steps"}
     counts = [
-        len(steps(workshop.order("hunyuan", task_type, prompt="a cat", options=own)))
+        len(workshop.order("hunyuan", task_type, prompt="a cat", options=own).steps())
         for task_type in ("txt2video", "fast-txt2video")
     ]
     assert counts == [20, 6]
-    quick, slow = (frames(film(workshop, "fast-txt2video", options=one)) for one in ({}, {"shift": 7.0}))
+    quick, slow = (film(workshop, "fast-txt2video", options=one).frames() for one in ({}, {"shift": 7.0}))
     assert not np.array_equal(quick, slow)
     of_weights = film(workshop, "txt2video", options={"shift": None})
-    assert np.array_equal(frames(of_weights), frames(film(workshop, "txt2video")))
+    assert np.array_equal(of_weights.frames(), film(workshop, "txt2video").frames())
 
 
 def test_guidance_is_an_input_of_the_weights_that_know_it(workshop: Workshop) -> None:
     """Those that move freely from a picture do not."""
     for task_type, knows in (("txt2video", True), ("img2video-replace", True), ("img2video-concat", False)):
-        one, other = (frames(film(workshop, task_type, options={"guidance": value})) for value in (1.0, 6.0))
+        one, other = (film(workshop, task_type, options={"guidance": value}).frames() for value in (1.0, 6.0))
         assert np.array_equal(one, other) != knows
 
 
 def test_weights_that_keep_closer_take_less_of_the_picture_as_words(workshop: Workshop) -> None:
     """Every fourth of its tokens, where the other takes every second."""
     fourth, second = (film(workshop, "img2video-replace", options=one) for one in ({}, {"interleave": 2}))
-    assert not np.array_equal(frames(fourth), frames(second))
+    assert not np.array_equal(fourth.frames(), second.frames())
 
 
 def test_a_negative_prompt_changes_nothing_and_is_warned_about(workshop: Workshop) -> None:
     """The client is told."""
     for task_type in ("txt2video", "img2video-concat"):
         plain, away = film(workshop, task_type), film(workshop, task_type, negative_prompt="dogs")
-        assert np.array_equal(frames(plain), frames(away))
+        assert np.array_equal(plain.frames(), away.frames())
         assert plain.job.warnings == []
         assert "negative_prompt has no effect" in away.job.warnings[0]
 
@@ -173,19 +134,19 @@ def test_the_picture_matters(workshop: Workshop, task_type: str) -> None:
     given = [workshop.picture("plain.png", squares)]
     squares[:, :8] = 255
     given.append(workshop.picture("edge.png", squares))
-    plain, edge = (frames(film(workshop, task_type, image=image, options=wide)) for image in given)
+    plain, edge = (film(workshop, task_type, image=image, options=wide).frames() for image in given)
     assert not np.array_equal(plain, edge)
 
 
 def test_what_was_read_of_one_picture_is_not_taken_for_another(workshop: Workshop, tmp_path: Path) -> None:
     """Words that come again are not encoded again, but where the encoder sees a picture beside them."""
     film(workshop, "img2video-replace")
-    after = film(workshop, "img2video-replace", image=photo(workshop, seed=1))
+    after = film(workshop, "img2video-replace", image=workshop.squares(seed=1))
     copy = tmp_path / "models"
     shutil.copytree(after.job.models, copy)
     (tmp_path / "anew").mkdir()
     anew = Workshop(tmp_path / "anew", "diffusers", copy)
-    alone = film(anew, "img2video-replace", image=photo(anew, seed=1))
+    alone = film(anew, "img2video-replace", image=anew.squares(seed=1))
     assert after.content("video_url") == alone.content("video_url")
 
 
@@ -197,11 +158,11 @@ def test_a_style_changes_the_video_and_leaves_no_trace(workshop: Workshop) -> No
 
     before = film(workshop).content("video_url")
     anime, half = {"lora_type": "anime"}, {"lora_type": "anime", "lora_strength": 0.5}
-    made = [frames(styled(*styles)) for styles in ((anime,), (half,), ({"lora_type": "art"},), (anime, half | anime))]
-    videos = [frames(film(workshop)), *made[:3]]
+    made = [styled(*styles).frames() for styles in ((anime,), (half,), ({"lora_type": "art"},), (anime, half | anime))]
+    videos = [film(workshop).frames(), *made[:3]]
     assert not any(np.array_equal(one, other) for one in videos for other in videos if one is not other)
     none = styled({"lora_type": "anime", "lora_strength": 0})
-    assert np.array_equal(frames(none), videos[0])
+    assert np.array_equal(none.frames(), videos[0])
     assert film(workshop).content("video_url") == before
 
 
@@ -217,49 +178,4 @@ def test_progress_goes_up_step_by_step(workshop: Workshop, task_type: str) -> No
     made = film(workshop, task_type, options={"steps": 5})
     assert made.job.fractions == sorted(made.job.fractions)
     assert made.job.fractions[-1] == 1
-    assert len(steps(made)) == 5
-
-
-def test_a_cancelled_task_stops_at_its_step_and_the_next_one_is_the_same_as_ever(workshop: Workshop) -> None:
-    """No more steps are made; nothing of it is left in the model."""
-    before = film(workshop).content("video_url")
-    seen: list[float] = []
-
-    def half_way(fraction: float) -> bool:
-        seen.append(fraction)
-        return fraction > 0.4
-
-    with pytest.raises(Cancelled):
-        film(workshop, options={"steps": 8}, cancel_when=half_way)
-    assert len([one for one in seen if one > 0.1]) == 4
-    assert film(workshop).content("video_url") == before
-
-
-@pytest.mark.parametrize(
-    ("task_type", "card"),
-    [
-        ("txt2video", "hunyuan-video"),
-        ("fast-txt2video", "fast-hunyuan"),
-        ("img2video-concat", "hunyuan-video-i2v-concat"),
-        ("img2video-replace", "hunyuan-video-i2v-replace"),
-    ],
-)
-def test_weights_that_are_not_there_are_named_with_their_command(tmp_path: Path, task_type: str, card: str) -> None:
-    """Whoever reads it knows what to type."""
-    models = tmp_path / "models"
-    (models / "cards").mkdir(parents=True)
-    shelve_fast(models)
-    (models / "cards" / f"{card}.toml").write_text((models / "cards/fast-hunyuan.toml").read_text())
-    (models / "fast-hunyuan/unitask.json").unlink()
-    with pytest.raises(EngineFailure, match=f"unitask models pull {card}"):
-        film(Workshop(tmp_path, "diffusers", models), task_type)
-
-
-def test_damaged_weights_fail_with_the_command_that_looks_for_the_damage(tmp_path: Path) -> None:
-    """A file that was cut off does not take the process with it."""
-    models = tmp_path / "models"
-    shelve_hunyuan(models)
-    path = models / "hunyuan-video/transformer/diffusion_pytorch_model.safetensors"
-    path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(EngineFailure, match="unitask models check hunyuan-video"):
-        film(Workshop(tmp_path, "diffusers", models))
+    assert len(made.steps()) == 5

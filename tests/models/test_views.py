@@ -82,7 +82,9 @@ def made(workshop: Workshop, key: str, fields: dict[str, Any], *, shows: bool, *
     wanted = {"prompt": "a cat", **fields, **pictures, **sizes, "shows": shows}
     if "steps" in known:
         wanted["steps"] = STEPS
-    return workshop.order(model, task_type, **wanted, options={"steps": STEPS, "tokens": 32, **options})
+    return workshop.order(
+        model, task_type, **wanted, options={"steps": STEPS, "tokens": 32, "least_pixels": 0, **options}
+    )
 
 
 def decoded(content: bytes) -> NDArray[np.float64]:

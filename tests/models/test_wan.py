@@ -223,25 +223,6 @@ def test_an_embrace_has_a_prompt_for_each_way(studio: Studio, option: str) -> No
     assert as_sold.content("video_url") != other.content("video_url")
 
 
-def test_missing_weights_say_how_to_get_them(tmp_path: Path) -> None:
-    """A card without its files is no model."""
-    models = tmp_path / "models"
-    shelve_from_words(models)
-    (models / "wan21-t2v-1.3b/unitask.json").unlink()
-    with pytest.raises(EngineFailure, match=r"unitask models pull wan21-t2v-1\.3b"):
-        Studio(tmp_path, "diffusers", models).film("txt2video-1.3b")
-
-
-def test_damaged_weights_say_how_to_find_the_damage(tmp_path: Path) -> None:
-    """A file cut in the middle is no reason to crash."""
-    models = tmp_path / "models"
-    shelve_from_words(models)
-    file = next((models / "wan21-t2v-1.3b/transformer").glob("*.safetensors"))
-    file.write_bytes(file.read_bytes()[:-1000])
-    with pytest.raises(EngineFailure, match=r"unitask models check wan21-t2v-1\.3b"):
-        Studio(tmp_path, "diffusers", models).film("txt2video-1.3b")
-
-
 @pytest.mark.parametrize("task_type", [FROM_WORDS[-1], "img2video-14b-lora", "img2video-14b-control-camera"])
 def test_films_come_out_as_well_in_the_half_precision_of_the_real_cards(tmp_path: Path, task_type: str) -> None:
     """The VAE goes on in single precision, as its makers say; the film is nearly the same."""

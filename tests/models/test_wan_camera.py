@@ -13,7 +13,8 @@ from tiny_wan import SMALL, adapter, shelve_camera, shelve_from_pictures
 from support import films
 from support.previews import Made, Workshop
 from unitask.catalogue.wanx import CameraMove
-from unitask.engines.diffusers.camera import SPEEDS, Adapter, CameraPart, Pose, controlled, groups, pose, rays
+from unitask.engines.diffusers.camera import Adapter, CameraPart, controlled, groups, pose, rays
+from unitask.kit.camera import MOVES, Pose
 from unitask.kit.errors import EngineFailure
 from unitask.runtime.hardware import Hardware
 from unitask.runtime.runtime import Runtime
@@ -139,7 +140,7 @@ def test_movements_add_up_and_go_on_evenly() -> None:
     assert both == pytest.approx((-0.9, 0, 0.6, 0, 0, 0.2 * pi))
     assert pose([("tilt_up", 1.0)], 0) == Pose()
     ordered = CameraMove.model_json_schema()["properties"]["motion_type"]["enum"]
-    assert set(ordered) == set(SPEEDS)
+    assert set(ordered) == set(MOVES)
 
 
 def test_four_frames_share_a_latent_and_the_first_has_its_own() -> None:
@@ -212,7 +213,7 @@ def test_a_film_by_a_moving_camera_keeps_its_promises(workshop: Workshop) -> Non
 
 def test_every_movement_and_its_speed_are_seen(workshop: Workshop) -> None:
     """Twelve movements, one at another speed, and two together make as many films."""
-    orders = [[{"motion_type": name, "motion_speed": 1.0}] for name in SPEEDS]
+    orders = [[{"motion_type": name, "motion_speed": 1.0}] for name in MOVES]
     orders += [[{"motion_type": "zoom_in", "motion_speed": 3.0}], orders[0] + orders[2]]
     assert len({film(workshop, moves).content("video_url") for moves in orders}) == 14
 

@@ -14,10 +14,9 @@ from diffusers import (
     FluxTransformer2DModel,
 )
 from diffusers.pipelines.flux.modeling_flux import ReduxImageEncoder
-from peft import LoraConfig, get_peft_model_state_dict
 from transformers import SiglipImageProcessorPil, SiglipVisionConfig, SiglipVisionModel
 
-from support.tiny import clip_text, clip_tokenizer, seeded, shelve, t5_text, t5_tokenizer
+from support.tiny import clip_text, clip_tokenizer, save_style, seeded, shelve, t5_text, t5_tokenizer
 
 
 def transformer(*, in_channels: int = 16, out_channels: int | None = None, guided: bool = True, seed: int = 0) -> Any:
@@ -125,15 +124,4 @@ def filler(network: Any) -> Any:
 
 def shelve_style(models: Path, name: str, *, seed: int = 0) -> None:
     """Put a LoRA for `dev` on a shelf."""
-    network = transformer()
-    torch.manual_seed(seed)
-    targets = ["to_q", "to_k", "to_v", "to_out.0"]
-    network.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights="gaussian", target_modules=targets))
-    for parameter, values in network.named_parameters():
-        if "lora_B" in parameter:
-            torch.nn.init.normal_(values, std=0.3)
-    FluxPipeline.save_lora_weights(
-        models / "loras/flux",
-        transformer_lora_layers=get_peft_model_state_dict(network),
-        weight_name=f"{name}.safetensors",
-    )
+    save_style(transformer(), FluxPipeline, models / "loras/flux" / f"{name}.safetensors", seed=seed)

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import (
     AutoencoderKLHunyuanVideo,
     FlowMatchEulerDiscreteScheduler,
@@ -13,7 +12,6 @@ from diffusers import (
     HunyuanVideoPipeline,
     HunyuanVideoTransformer3DModel,
 )
-from peft import LoraConfig, get_peft_model_state_dict
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
     CLIPImageProcessor,
@@ -28,7 +26,7 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from support.tiny import BYTES, clip_text, clip_tokenizer, seeded, shelve
+from support.tiny import BYTES, clip_text, clip_tokenizer, save_style, seeded, shelve
 
 BEGIN, END, PAD, IMAGE = "<|begin_of_text|>", "<|end_of_text|>", "<pad>", "<image>"
 MARKS = (BEGIN, END, "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", PAD, IMAGE)
@@ -203,18 +201,7 @@ def shelve_framepack(folder: Path) -> None:
 
 def shelve_style(folder: Path, name: str, *, seed: int = 0) -> None:
     """Put a LoRA for the model that starts from words on a shelf."""
-    network = transformer()
-    torch.manual_seed(seed)
-    targets = ["to_q", "to_k", "to_v", "to_out.0"]
-    network.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights="gaussian", target_modules=targets))
-    for parameter, values in network.named_parameters():
-        if "lora_B" in parameter:
-            torch.nn.init.normal_(values, std=0.3)
-    HunyuanVideoPipeline.save_lora_weights(
-        folder / "loras/hunyuan",
-        transformer_lora_layers=get_peft_model_state_dict(network),
-        weight_name=f"{name}.safetensors",
-    )
+    save_style(transformer(), HunyuanVideoPipeline, folder / "loras/hunyuan" / f"{name}.safetensors", seed=seed)
 
 
 def _from_words(network: Any) -> Published:

@@ -13,11 +13,10 @@ from diffusers import (
     WanPipeline,
     WanTransformer3DModel,
 )
-from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModel
 
-from support.tiny import seeded, shelve, t5_text, t5_tokenizer
+from support.tiny import save_style, seeded, shelve, t5_text, t5_tokenizer
 
 SIZES = {"16:9": [40, 24], "9:16": [24, 40], "1:1": [32, 32]}
 """No side is a multiple of 16 but those of the square: the rest is cut."""
@@ -108,18 +107,7 @@ def shelve_from_pictures(models: Path) -> None:
 
 def shelve_style(models: Path, name: str, *, seed: int = 0) -> None:
     """Put a LoRA on a shelf."""
-    network = transformer()
-    torch.manual_seed(seed)
-    targets = ["to_q", "to_k", "to_v", "to_out.0"]
-    network.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights="gaussian", target_modules=targets))
-    for parameter, values in network.named_parameters():
-        if "lora_B" in parameter:
-            torch.nn.init.normal_(values, std=0.3)
-    WanPipeline.save_lora_weights(
-        models / "loras/wan",
-        transformer_lora_layers=get_peft_model_state_dict(network),
-        weight_name=f"{name}.safetensors",
-    )
+    save_style(transformer(), WanPipeline, models / "loras/wan" / f"{name}.safetensors", seed=seed)
 
 
 _FIRST_NAMES = (

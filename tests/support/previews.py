@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from support.films import Frame, look
 from support.job import LocalJob
 from unitask.catalogue import Catalogue
 from unitask.engines import installed
@@ -43,6 +44,14 @@ class Made:
     def pictures(self) -> list[NDArray[np.uint8]]:
         """Decode all of several pictures."""
         return [pixels(self.job.saved[reference]) for reference in self.output.fields["image_urls"]]
+
+    def frames(self) -> list[Frame]:
+        """Decode the video."""
+        return look(self.path("video_url")).frames
+
+    def steps(self) -> list[float]:
+        """Find the reports that steps of the model made."""
+        return [one for one in self.job.fractions if 0.1 < one <= 0.9]
 
     def sound(self, limit_seconds: float = 300) -> NDArray[np.float32]:
         """Decode the sound at the rate of its recipe: (samples, channels)."""
@@ -95,6 +104,11 @@ class Workshop:
         path = self.folder / name
         Image.fromarray(array).save(path)
         return str(path)
+
+    def squares(self, *, seed: int = 0, size: tuple[int, int] = (6, 8)) -> str:
+        """Save a picture of coloured squares, 10 pixels wide; size is (rows, columns) of them."""
+        colours = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+        return self.picture(f"squares-{seed}-{size[0]}.png", np.kron(colours, np.ones((10, 10, 1), np.uint8)))
 
     def sound(self, name: str, samples: NDArray[np.float32], rate: int) -> str:
         """Save (samples, channels) as an input recording."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import LoraConfig, get_peft_model_state_dict
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import (
@@ -61,6 +62,19 @@ def seeded(kind: Any, *arguments: Any, seed: int = 0, **named: Any) -> Any:
     """Build a network whose weights are the same in every run."""
     torch.manual_seed(seed)
     return kind(*arguments, **named)
+
+
+def save_style(network: Any, pipeline: Any, path: Path, *, seed: int = 0) -> None:
+    """Save a LoRA for a network, with a pipeline of its family, whose effect can be seen."""
+    torch.manual_seed(seed)
+    targets = ["to_q", "to_k", "to_v", "to_out.0"]
+    network.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights="gaussian", target_modules=targets))
+    for parameter, values in network.named_parameters():
+        if "lora_B" in parameter:
+            torch.nn.init.normal_(values, std=0.3)
+    pipeline.save_lora_weights(
+        path.parent, transformer_lora_layers=get_peft_model_state_dict(network), weight_name=path.name
+    )
 
 
 def clip_tokenizer(max_length: int = 77) -> Any:

@@ -19,10 +19,11 @@ from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
 from unitask.engines.cpu import camera_moves
-from unitask.engines.cpu.camera import STILL, eased, gentle, told
+from unitask.engines.cpu.camera import eased, gentle, told
 from unitask.engines.cpu.faces import find
 from unitask.engines.cpu.framing import Framed, framed
 from unitask.engines.cpu.scenery import Scenery
+from unitask.kit.camera import STILL
 from unitask.kit.errors import Cancelled, MediaFailure
 from unitask.spec.engine import Output
 from unitask.spec.product import Product, Recipe

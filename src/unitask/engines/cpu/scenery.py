@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unitask.engines.cpu.camera import STILL, Matrix, View, Way
+from unitask.engines.cpu.camera import Way
 from unitask.engines.cpu.cutout import VAGUE_OUTLINE, doubts, matted, outlined
 from unitask.engines.cpu.framing import Framed, completed
 from unitask.engines.cpu.subject import find_subject
+from unitask.kit.camera import STILL, Matrix, Pose
 
 Pixels = NDArray[Any]
 
@@ -64,7 +65,7 @@ class Scenery:
         self._x = (columns + np.float32(0.5 - self._wide / 2)) / np.float32(self._wide)
         self._y = (rows + np.float32(0.5 - self._high / 2)) / np.float32(self._wide)
 
-    def seen(self, view: View) -> Pixels:
+    def seen(self, view: Pose) -> Pixels:
         """Take a frame: uint8 (h, w, 3)."""
         if view == STILL:
             return self._picture.copy()
@@ -97,7 +98,7 @@ class Scenery:
             low, high = (middle, high) if self._holds(way.times(middle)) else (low, middle)
         return way.times(low)
 
-    def _aimed(self, goal: View, share: float) -> View:
+    def _aimed(self, goal: Pose, share: float) -> Pose:
         """Let the heads keep this share of their distance from the middle of the frame while the camera comes nearer.
 
         Without heads, it makes for the middle.
@@ -131,14 +132,14 @@ class Scenery:
         behind = np.maximum(1, self._floor[1] * y + self._floor[2])
         return np.asarray(behind + free * (1 / self._depth - behind), np.float32)
 
-    def _rays(self, view: View, x: Pixels, y: Pixels) -> tuple[Pixels, Pixels]:
+    def _rays(self, view: Pose, x: Pixels, y: Pixels) -> tuple[Pixels, Pixels]:
         """Say how far aside and down the rays through these places of the frame go, for each step ahead."""
         across, down, ahead = (
             np.float32(row[0]) * x + np.float32(row[1]) * y + np.float32(row[2]) for row in view.turn()
         )
         return across / ahead, down / ahead
 
-    def _met(self, view: View, rays: tuple[Pixels, Pixels], nearness: Pixels) -> tuple[Pixels, Pixels]:
+    def _met(self, view: Pose, rays: tuple[Pixels, Pixels], nearness: Pixels) -> tuple[Pixels, Pixels]:
         """Say from where in the canvas, column and row, come what the rays meet that is so near, 1 / depth."""
         ahead = 1 - np.float32(view.forward) * nearness
         top, left = (part.start for part in self._given.frame)
@@ -146,7 +147,7 @@ class Scenery:
         rows = (np.float32(view.down) * nearness + ahead * rays[1]) * np.float32(self._wide)
         return columns + np.float32(self._wide / 2 - 0.5 + left), rows + np.float32(self._high / 2 - 0.5 + top)
 
-    def _back_from(self, view: View, x: Pixels, y: Pixels) -> tuple[Pixels, Pixels]:
+    def _back_from(self, view: Pose, x: Pixels, y: Pixels) -> tuple[Pixels, Pixels]:
         """Say from where in the canvas wall or floor come to these places in the frame."""
         rays = self._rays(view, x, y)
         nearness = np.ones_like(x)
@@ -159,7 +160,7 @@ class Scenery:
             nearness = 1 / np.minimum(met, np.float32(1))
         return self._met(view, rays, nearness)
 
-    def _front_from(self, view: View) -> tuple[Pixels, Pixels]:
+    def _front_from(self, view: Pose) -> tuple[Pixels, Pixels]:
         """Say from where in the canvas the subject comes to each place in the frame."""
         rays = self._rays(view, self._x, self._y)
         places = self._met(view, rays, np.full_like(self._x, 1 / self._depth))
@@ -168,7 +169,7 @@ class Scenery:
             places = self._met(view, rays, np.asarray(near, np.float32))
         return places
 
-    def _shown(self, view: View, points: Matrix) -> Matrix:
+    def _shown(self, view: Pose, points: Matrix) -> Matrix:
         """Say where in the frame points (n, 2) of the picture come to be that are as deep as the subject."""
         middle = np.array((self._wide / 2, self._high / 2))
         places = np.column_stack([(points - middle) / self._wide, np.ones(len(points))])
@@ -179,7 +180,7 @@ class Scenery:
     def _holds(self, way: Way) -> bool:
         return all(self._shows_enough(way.at(number / (SAMPLES - 1))) for number in range(1, SAMPLES))
 
-    def _shows_enough(self, view: View) -> bool:
+    def _shows_enough(self, view: Pose) -> bool:
         """Tell whether a frame shows nothing from beyond the canvas, and all of the heads."""
         rim = np.linspace(-0.5, 0.5, 5, dtype=np.float32)
         aspect = np.float32(self._high / self._wide)

@@ -7,8 +7,8 @@ which Wan was first published, and the adapter beside it under `control_adapter`
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from math import cos, pi, sin
-from typing import Any, Final, NamedTuple
+from functools import reduce
+from typing import Any, Final
 
 import torch
 from accelerate import init_empty_weights
@@ -17,15 +17,14 @@ from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffu
 from safetensors.torch import load_file
 
 from unitask.engines.diffusers.wan import FROM_PICTURES, asked, ready, rolled, words
+from unitask.kit.camera import MOVES, STILL, Pose
 from unitask.runtime.films import Film
 from unitask.runtime.parts import Part
 from unitask.runtime.runtime import Runtime
 from unitask.spec.engine import Job, Output
 
 RATE: Final = 16
-"""Frames in which a camera of speed 1 turns by `TURN` radians, or travels `WAY` units of the scene."""
-TURN: Final = pi / 3
-WAY: Final = 1.5
+"""Frames that are the unit of time of `MOVES`."""
 FOCAL: Final = 0.532139961
 """Focal length in widths of a frame of 16:9; other shapes are cut out of such a frame. It is that of the training."""
 SHAPE: Final = 16 / 9
@@ -35,44 +34,6 @@ UNSHUFFLED: Final = 8
 ADAPTER: Final = "control_adapter"
 _LATENTS: Final = 16
 _MASK: Final = 4
-
-
-class Pose(NamedTuple):
-    """A camera's place and direction, seen from where it began.
-
-    `right`, `down` and `forward` are units of the scene; `yaw` (to the right), `pitch` (up) and `roll` (clockwise)
-    are radians.
-    """
-
-    right: float = 0.0
-    down: float = 0.0
-    forward: float = 0.0
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-
-    @property
-    def turn(self) -> torch.Tensor:
-        """Give the matrix (3, 3) from directions of the camera (right, down, forward) to those where it began."""
-        yaw = _rotation(self.yaw, 2, 0)
-        return yaw @ _rotation(self.pitch, 1, 2) @ _rotation(self.roll, 0, 1)
-
-
-SPEEDS: Final = {
-    "zoom_in": Pose(forward=2 * WAY),
-    "zoom_out": Pose(forward=-2 * WAY),
-    "pan_left": Pose(right=-WAY),
-    "pan_right": Pose(right=WAY),
-    "pan_up": Pose(down=-WAY),
-    "pan_down": Pose(down=WAY),
-    "tilt_left": Pose(yaw=-TURN),
-    "tilt_right": Pose(yaw=TURN),
-    "tilt_up": Pose(pitch=TURN),
-    "tilt_down": Pose(pitch=-TURN),
-    "roll_clockwise": Pose(roll=TURN),
-    "roll_anticlockwise": Pose(roll=-TURN),
-}
-"""How far each movement leads in `RATE` frames at speed 1."""
 
 
 def camera_move(inputs: Any, job: Job, runtime: Runtime) -> Output:
@@ -96,8 +57,7 @@ def camera_move(inputs: Any, job: Job, runtime: Runtime) -> Output:
 
 def pose(moves: Iterable[tuple[str, float]], frame: int) -> Pose:
     """Say where the camera is at a frame; movements (name, speed) add up."""
-    parts = [[share * speed * frame / RATE for share in SPEEDS[name]] for name, speed in moves]
-    return Pose(*(sum(same) for same in zip(*parts, strict=True)))
+    return reduce(Pose.and_then, (MOVES[name].times(speed * frame / RATE) for name, speed in moves), STILL)
 
 
 def rays(seen_from: Pose, size: tuple[int, int]) -> torch.Tensor:
@@ -111,7 +71,7 @@ def rays(seen_from: Pose, size: tuple[int, int]) -> torch.Tensor:
     down = (torch.arange(height, dtype=torch.float64) + 0.5 - height / 2) / focal_px
     y, x = torch.meshgrid(down, across, indexing="ij")
     direction = torch.stack((x, y, torch.ones_like(x)), dim=-1)
-    direction = direction / direction.norm(dim=-1, keepdim=True) @ seen_from.turn.T
+    direction = direction / direction.norm(dim=-1, keepdim=True) @ torch.from_numpy(seen_from.turn()).T
     origin = torch.tensor(seen_from[:3], dtype=torch.float64).expand_as(direction)
     moment = torch.linalg.cross(origin, direction)
     return torch.cat((moment, direction), dim=-1).permute(2, 0, 1).float()
@@ -228,11 +188,3 @@ def _unmasked(given: torch.Tensor) -> torch.Tensor:
     only_first = torch.zeros_like(condition)
     only_first[:, :, :1] = condition[:, :, :1]
     return torch.cat((latents, only_first), dim=1)
-
-
-def _rotation(angle: float, first: int, second: int) -> torch.Tensor:
-    """Turn the axis `first` towards the axis `second`."""
-    matrix = torch.eye(3, dtype=torch.float64)
-    matrix[first, first] = matrix[second, second] = cos(angle)
-    matrix[second, first], matrix[first, second] = sin(angle), -sin(angle)
-    return matrix
