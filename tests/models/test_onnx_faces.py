@@ -15,11 +15,12 @@ from tiny_faces import BLUE, GROUND, HALF_PX, MATRIX, OFFSETS, RED, YELLOW, dire
 from support.decoding import film, sound
 from support.films import Clip, make
 from support.previews import Made, Workshop
-from unitask.engines.onnx import faces
 from unitask.engines.onnx.face_tracks import followed, of_number
+from unitask.engines.onnx.faces import KNOWN, MADE, Networks
 from unitask.engines.onnx.initializers import last_initializer
 from unitask.kit.errors import Cancelled, EngineFailure, TaskFailure
 from unitask.kit.video import VideoLimits, read_video, write_video
+from unitask.runtime import faces
 from unitask.runtime.hardware import Hardware
 from unitask.runtime.runtime import Runtime
 from unitask.weights import Shelf
@@ -40,9 +41,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def networks(models: Path) -> faces.Networks:
+def networks(models: Path) -> Networks:
     """Load them as the engine does."""
-    return faces.Networks.ready(Runtime(Shelf(models), Hardware("cpu", 2**32, 0)))
+    return Networks.ready(Runtime(Shelf(models), Hardware("cpu", 2**32, 0)))
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_a_face_becomes_that_of_the_donor_and_nothing_else_changes(workshop: Wor
 
 
 @pytest.mark.parametrize("size", [(160, 320), (640, 1280), (480, 640), (1100, 640)])
-def test_faces_are_found_where_they_are_at_any_size(networks: faces.Networks, size: tuple[int, int]) -> None:
+def test_faces_are_found_where_they_are_at_any_size(networks: Networks, size: tuple[int, int]) -> None:
     """Box and points, in the picture's own pixels."""
     scale = max(size) / 640
     picture = people((LEFT, RED), size=(round(size[0] / scale), round(size[1] / scale)))
@@ -105,16 +106,16 @@ def test_boxes_that_cover_each_other_are_one_face() -> None:
     assert faces.apart(boxes, np.array([0.6, 0.9, 0.7, 0.8], np.float32)) == [1, 3, 2]
 
 
-@pytest.mark.parametrize("side", [112, 128])
-def test_points_are_placed_as_the_networks_were_trained(side: int) -> None:
+@pytest.mark.parametrize(("goal", "moved"), [(KNOWN, 0), (MADE, 8)])
+def test_points_are_placed_as_the_networks_were_trained(goal: NDArray[np.float32], moved: int) -> None:
     """A turned, moved and enlarged face comes back upright: on 128 pixels 8 to the right, as large as on 112."""
     usual = np.array(
         [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
     )
     turn = 1.7 * np.array([(np.cos(0.6), -np.sin(0.6)), (np.sin(0.6), np.cos(0.6))])
-    matrix = faces.placing((usual @ turn.T + (31, -12)).astype(np.float32), side)
+    matrix = faces.placing((usual @ turn.T + (31, -12)).astype(np.float32), goal)
     back = (usual @ turn.T + (31, -12)) @ matrix[:, :2].T + matrix[:, 2]
-    assert np.abs(back - (usual + np.array([8 if side == 128 else 0, 0]))).max() < 1e-3
+    assert np.abs(back - (usual + np.array([moved, 0]))).max() < 1e-3
 
 
 def test_chosen_faces_are_changed_pair_by_pair_in_the_order_in_which_they_are_counted(workshop: Workshop) -> None:
@@ -220,7 +221,7 @@ def test_a_person_of_a_video_gets_the_face_in_every_frame_and_the_sound_stays(
     assert made.job.warnings == []
 
 
-def test_people_are_known_again_and_numbered_when_most_are_seen(networks: faces.Networks) -> None:
+def test_people_are_known_again_and_numbered_when_most_are_seen(networks: Networks) -> None:
     """After a cut, elsewhere: the same person is the same number, and a stranger another."""
     alone, nobody = people((LEFT, RED)), people()
     both = people(((160, 128), BLUE), ((464, 128), RED))

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from tiny_segmenter import shelve_segmenter
 
-from support.previews import Made, Workshop, pixels
+from support.previews import Made, Workshop
+from support.selections import Box, overlap, place
 from unitask.engines.networks import segment as engine
 from unitask.kit.errors import Cancelled, EngineFailure, TaskFailure
 
@@ -31,21 +32,19 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workshop(tmp_path: Path, models: Path) -> Workshop:
     """Give who takes orders."""
-    return Workshop(tmp_path, "networks", models)
+    return workshop_of(tmp_path, models)
 
 
-def place(box: tuple[int, int, int, int]) -> NDArray[np.bool_]:
-    """Mark a box."""
-    mask = np.zeros(SIZE, np.bool_)
-    mask[box[0] : box[2], box[1] : box[3]] = True
-    return mask
+def workshop_of(folder: Path, models: Path) -> Workshop:
+    """Let CLIPSeg make it, though better weights come first."""
+    return Workshop(folder, "networks", models, make="segment")
 
 
 def photo() -> NDArray[np.uint8]:
     """Paint a red and a blue box on grey."""
     picture = np.full((*SIZE, 3), 128, np.uint8)
-    picture[place(RED)] = 220, 30, 30
-    picture[place(BLUE)] = 30, 30, 220
+    picture[boxed(RED)] = 220, 30, 30
+    picture[boxed(BLUE)] = 30, 30, 220
     return picture
 
 
@@ -55,14 +54,9 @@ def selected(workshop: Workshop, prompt: str, **fields: Any) -> Made:
     return workshop.order("image-toolkit", "segment", image=image, prompt=prompt, **fields)
 
 
-def masks(made: Made) -> list[NDArray[np.uint8]]:
-    """Decode the four pictures."""
-    return [pixels(made.job.saved[reference]) for reference in made.output.fields["image_urls"]]
-
-
-def overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Give the share of what both mark in what any marks."""
-    return float((one & other).sum() / (one | other).sum())
+def boxed(box: Box) -> NDArray[np.bool_]:
+    """Mark a box."""
+    return place(box, SIZE)
 
 
 @pytest.mark.parametrize(
@@ -71,8 +65,8 @@ def overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 def test_what_words_name_is_selected(workshop: Workshop, prompt: str, boxes: list[Any]) -> None:
     """To its edges, at the picture's size; the fourth picture is the first one inverted."""
     made = selected(workshop, prompt)
-    mask, shown, removed, inverted = masks(made)
-    wanted = np.any([place(box) for box in boxes], axis=0)
+    mask, shown, removed, inverted = made.pictures()
+    wanted = np.any([boxed(box) for box in boxes], axis=0)
     assert mask.shape == SIZE
     assert overlap(mask > 127, wanted) > 0.97
     assert (mask == 255 - inverted).all()
@@ -85,11 +79,11 @@ def test_what_words_name_is_selected(workshop: Workshop, prompt: str, boxes: lis
 def test_what_negative_prompt_names_is_taken_out(workshop: Workshop) -> None:
     """And a selection grows or shrinks by so many pixels."""
     both = selected(workshop, "red, blue", negative_prompt="blue")
-    assert overlap(masks(both)[0] > 127, place(RED)) > 0.97
-    grown, shrunk = (masks(selected(workshop, "red", segment_factor=factor))[0] > 127 for factor in (8, -8))
+    assert overlap(both.pictures()[0] > 127, boxed(RED)) > 0.97
+    grown, shrunk = (selected(workshop, "red", segment_factor=factor).pictures()[0] > 127 for factor in (8, -8))
     top, left, bottom, right = RED
-    assert overlap(grown, place((top - 8, left - 8, bottom + 8, right + 8))) > 0.94
-    assert overlap(shrunk, place((top + 8, left + 8, bottom - 8, right - 8))) > 0.94
+    assert overlap(grown, boxed((top - 8, left - 8, bottom + 8, right + 8))) > 0.94
+    assert overlap(shrunk, boxed((top + 8, left + 8, bottom - 8, right - 8))) > 0.94
 
 
 def test_fields_without_effect_are_named(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,4 +118,4 @@ def test_a_cancel_is_heard_between_words_and_missing_weights_name_the_command(
     nowhere = tmp_path / "nowhere"
     nowhere.mkdir()
     with pytest.raises(EngineFailure, match="unitask models pull clipseg-rd64-refined"):
-        selected(Workshop(nowhere, "networks", nowhere), "red")
+        selected(workshop_of(nowhere, nowhere), "red")

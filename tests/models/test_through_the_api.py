@@ -21,8 +21,10 @@ from tiny_control import shelve_depth, shelve_poses
 from tiny_enlarger import shelve_enlarger
 from tiny_faces import BLUE, RED, people, shelve_faces
 from tiny_flux import shelve_controlnet, shelve_flux, shelve_relatives, shelve_style
+from tiny_grounded import shelve_grounded
 from tiny_mmaudio import shelve_mmaudio
 from tiny_onnx import shelve_mattings
+from tiny_restorer import PAINT, shelve_restorer
 from tiny_segmenter import shelve_segmenter
 from tiny_song import shelve_song
 from tiny_speech import shelve_voice
@@ -80,7 +82,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shelve_mattings,
         shelve_enlarger,
         shelve_segmenter,
+        shelve_grounded,
         shelve_faces,
+        shelve_restorer,
         tiny_trellis.shelve_all,
         shelve_song,
     ):
@@ -197,7 +201,7 @@ def test_it_is_made_from_weights_and_keeps_its_promise(api: Api, key: str) -> No
     product = PRODUCTS[key]
     task = made(api, product)
     meta, options = task["meta"], product.recipes[0].options
-    assert (meta["engine"], meta["engine_level"]) == (product.recipes[0].engine, "full")
+    assert (meta["engine"], meta["engine_level"]) == (product.recipes[0].engine, product.recipes[0].level)
     product.output.model_validate(task["output"])
     if product.media == "image":
         usual = (640, 320) if product.family in TOOLKITS else (48, 32)
@@ -221,6 +225,18 @@ def test_it_is_made_from_weights_and_keeps_its_promise(api: Api, key: str) -> No
         assert (shot.frames, shot.fps) == (frames, options["fps"])
         if product.family != "framepack":
             assert list(shot.size) == (options.get("size") or options["sizes"][order(product)["aspect_ratio"]])
+
+
+def test_faces_are_restored_for_those_who_ask(api: Api) -> None:
+    """Swapped ones, and those of an enlarged picture."""
+    for task_type, place in (("face-swap", (160, 128)), ("upscale", (320, 256))):
+        product = PRODUCTS[f"tiny/image-toolkit/{task_type}"]
+        pictures = {"image": portrait()} if task_type == "upscale" else {}
+        task = made(api, product, face_enhance=True, **pictures)
+        assert "face_enhance" not in str(task["meta"]["warnings"])
+        with Image.open(io.BytesIO(content(task["output"]["image_url"]))) as image:
+            seen = image.convert("RGB").getpixel(place)
+        assert np.abs(np.subtract(seen, PAINT)).max() < 4
 
 
 def test_the_same_order_makes_the_same_file(api: Api) -> None:

@@ -91,6 +91,23 @@ def workshop_picture(path: str) -> Any:
     return Image.open(path)
 
 
+def test_trellis_2_is_made_by_trellis_and_says_so(
+    workshop: Workshop, view: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Trellis makes when only a picture and a seed are named; the level is no full one."""
+    product = CATALOGUE.find("Qubico/trellis2", "image-to-3d")
+    assert [recipe.level for recipe in product.recipes] == ["basic", "preview"]
+    for name, value in FEW.items():
+        assert getattr(product.input, name) == FROM_PICTURES.input.model_fields[name].default
+        monkeypatch.setattr(product.input, name, value)
+    later = workshop.order("trellis2", "image-to-3d", image=view, seed=3, options=SMALL)
+    elder = order(workshop, image=view, seed=3)
+    assert np.array_equal(mesh(later).vertices, mesh(elder).vertices)
+    assert np.array_equal(mesh(later).faces, mesh(elder).faces)
+    assert [sentence.split(":")[0] for sentence in later.job.warnings] == ["made by Trellis, not by Trellis 2"]
+    assert elder.job.warnings == []
+
+
 def test_words_become_a_model_and_a_picture_of_it(workshop: Workshop) -> None:
     """The decoders come from the weights for pictures; the picture shows the model's front without a wall."""
     made = order(workshop, "text-to-3d", prompt="a bear")

@@ -16,11 +16,12 @@ from support.decoding import film, sound
 from support.films import Clip, make
 from support.previews import Made, Workshop
 from unitask.engines.networks import upscale as engine
-from unitask.engines.networks.enlarger import Enlarger, enlarger, spandrel_alone
+from unitask.engines.networks.enlarger import Enlarger, enlarger
 from unitask.kit.errors import Cancelled, EngineFailure, MediaFailure, TaskFailure
 from unitask.kit.video import VideoLimits, read_video
 from unitask.runtime.hardware import Hardware
 from unitask.runtime.runtime import Runtime
+from unitask.runtime.spandrels import spandrel_alone
 from unitask.weights import Shelf
 
 LIMITS: Final = VideoLimits(600, 4096, 4096**2, 2**26)

@@ -10,6 +10,8 @@ import pytest
 from support.machine import Machine
 from support.plugin import install
 from support.weights import STRICT, files, names, write_card, write_files
+from unitask.catalogue import Catalogue
+from unitask.weights.card import OURS
 
 WEIGHTY = Path(__file__).parents[1] / "support/weighty.py"
 MISSING = "preview: its weights are not here; get them with: unitask models pull flux1-redux-dev"
@@ -97,6 +99,26 @@ def test_products_whose_weights_are_missing_say_how_to_get_them(machine: Machine
     assert refused.status_code == 503
     assert refused.json()["message"] == f"weighty only-real cannot be made here: {MISSING}"
     assert api.http.post("/api/v1/task", json=_order("better-real")).status_code == 200
+
+
+def test_the_doctor_says_of_every_product_whose_real_weights_were_seen_to_work(machine: Machine) -> None:
+    """As their cards say, and those that they lean on; where weights are not in use, of those that could be."""
+    cards = machine.folder / "data/models/cards"
+    cards.mkdir(parents=True)
+    card = OURS.joinpath("cards/grounding-dino-base.toml").read_text("utf-8")
+    (cards / "grounding-dino-base.toml").write_text(card + 'verified = "by Ada on an H100"\n')
+    doctor = machine.run("doctor", ENGINES="cpu,preview").stdout.partition("What would be made better")[0]
+    said = {line.split()[0]: line for line in doctor.splitlines() if line.startswith("   Qubico/")}
+    assert said["Qubico/image-toolkit/segment"].endswith(
+        " basic by cpu (from weights: full by networks, verified with the real weights: "
+        "grounding-dino-base by Ada on an H100, not yet verified with the real weights of sam2.1-hiera-large)"
+    )
+    unseen = "trellis-text-large and trellis-image-large and clip-vit-large-patch14"
+    assert said["Qubico/trellis/text-to-3d"].endswith(
+        f" preview by preview (from weights: full by networks, not yet verified with the real weights of {unseen})"
+    )
+    made = {product.key for product in Catalogue.load() if any(recipe.weights for recipe in product.recipes)}
+    assert {key for key, line in said.items() if "verified with the real weights" in line} == made
 
 
 def _order(task_type: str) -> dict[str, object]:

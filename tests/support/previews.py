@@ -41,6 +41,10 @@ class Made:
         """Decode it as a picture."""
         return pixels(self.path(field))
 
+    def pictures(self) -> list[NDArray[np.uint8]]:
+        """Decode all of several pictures."""
+        return [pixels(self.job.saved[reference]) for reference in self.output.fields["image_urls"]]
+
     def frames(self) -> list[Frame]:
         """Decode the video."""
         return look(self.path("video_url")).frames
@@ -55,12 +59,13 @@ class Made:
 
 
 class Workshop:
-    """Takes orders; every order has a folder of its own."""
+    """Takes orders, by the engine's first recipe or the one that makes `make`; every order has a folder of its own."""
 
-    def __init__(self, folder: Path, engine: str = "preview", models: Path = Path("models")) -> None:
+    def __init__(self, folder: Path, engine: str = "preview", models: Path = Path("models"), *, make: str = "") -> None:
         self.folder = folder
         self._models = models
         self._engine = engine
+        self._make = make
         self._orders = 0
 
     def job(self, product: Product, *, seed: int = 7, **options: Any) -> LocalJob:
@@ -68,7 +73,9 @@ class Workshop:
         self._orders += 1
         scratch = self.folder / f"order-{self._orders}"
         scratch.mkdir()
-        recipe = next(recipe for recipe in product.recipes if recipe.engine == self._engine)
+        recipe = next(
+            recipe for recipe in product.recipes if recipe.engine == self._engine and self._make in {"", recipe.make}
+        )
         return LocalJob(scratch, replace(recipe, options={**recipe.options, **options}), self._models, seed=seed)
 
     def order(self, model: str, task_type: str, *, seed: int = 7, **fields: Any) -> Made:

@@ -1,4 +1,7 @@
-"""A plug-in: every product that is made from weights, as `tiny/...`, with fewer steps, pixels and frames."""
+"""A plug-in: every product that is made from weights, as `tiny/...`, with fewer steps, pixels and frames.
+
+What has several recipes with weights is there as `tiny2/...` too.
+"""
 
 import importlib
 import pkgutil
@@ -6,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from unitask import catalogue
-from unitask.spec.product import Product
+from unitask.spec.product import Product, Recipe
 
 SMALLER: Final = {
     "frames": 6,
@@ -20,8 +23,7 @@ SMALLER: Final = {
 }
 
 
-def _smaller(product: Product) -> Product:
-    recipe = next(recipe for recipe in product.recipes if recipe.weights)
+def _smaller(product: Product, recipe: Recipe, rank: int) -> Product:
     small: dict[str, Any] = {name: value for name, value in SMALLER.items() if name in recipe.options}
     if product.family == "framepack":
         small |= {"sizes": recipe.options["sizes"], "fps": 8}
@@ -29,13 +31,13 @@ def _smaller(product: Product) -> Product:
         small |= {"frames": 22, "seconds": 1, "rate": 44_100}
     if product.family == "flux":
         small |= {"tokens": 32, "least_pixels": 0}
-    model = product.model.replace("Qubico", "tiny")
+    model = product.model.replace("Qubico", f"tiny{rank}" if rank > 1 else "tiny")
     return replace(product, model=model, recipes=(replace(recipe, options={**recipe.options, **small}),))
 
 
 PRODUCTS: Final = tuple(
-    _smaller(product)
+    _smaller(product, recipe, rank)
     for module in pkgutil.iter_modules(catalogue.__path__)
     for product in importlib.import_module(f"{catalogue.__name__}.{module.name}").PRODUCTS
-    if any(recipe.weights for recipe in product.recipes)
+    for rank, recipe in enumerate((recipe for recipe in product.recipes if recipe.weights), 1)
 )

@@ -16,7 +16,7 @@ from support.people import ADMIRAL, ASTRONAUT, admiral, alike, astronaut, couple
 from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue
 from unitask.engines import cpu
-from unitask.engines.cpu.face_swap import WARNING
+from unitask.engines.cpu.face_swap import NOT_RESTORED, WARNING
 from unitask.kit.errors import Cancelled, MediaFailure, TaskFailure
 from unitask.spec.faces import NO_FACE
 
@@ -149,6 +149,13 @@ def test_the_same_order_gives_the_same_bytes(swapped: tuple[Array, Studio], stud
     """A second attempt makes the same file."""
     studio.order(astronaut(), admiral())
     assert studio.file.read_bytes() == swapped[1].file.read_bytes()
+
+
+def test_a_wish_for_restored_faces_is_named_as_ignored(swapped: tuple[Array, Studio], studio: Studio) -> None:
+    """The picture is the same as without it."""
+    pixels = studio.order(astronaut(), admiral(), face_enhance=True)
+    assert studio.job.warnings == [NOT_RESTORED, WARNING]
+    assert (pixels[..., :3] == swapped[0][..., :3]).mean() > 0.99
 
 
 @pytest.mark.parametrize(("number", "side"), [("0", 0), ("1", 1)])

@@ -16,7 +16,7 @@ STATUSES: Final[dict[Status, str]] = {
 }
 LEVELS: Final[dict[Level, str]] = {
     "full": "The model itself makes it.",
-    "basic": "A real result, made of your own media by classical algorithms instead of the model.",
+    "basic": "A real result, made of your own media by classical algorithms, or by another model than the named one.",
     "preview": "A labelled stand-in of the right size, length and format; no model runs.",
 }
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from unitask.spec.faces import FacePairs
+from unitask.spec.faces import FacePairs, Restorable
 from unitask.spec.fields import BLANK_IS_ABSENT, FILLED, MEDIA_CHARS, Picture, Prompt, Words
 from unitask.spec.media import Media
 from unitask.spec.price import dollars
@@ -57,7 +57,7 @@ class Upscale(Input):
     face_enhance: bool = Field(default=False, description="Also restore faces.")
 
 
-class FaceSwap(Input):
+class FaceSwap(Restorable):
     """The face of one picture put onto the person of another."""
 
     target_image: SmallPicture = Field(
@@ -101,6 +101,7 @@ def _most_megapixels(_: Segment) -> int:
 
 
 _FACES: Final = ("insightface-buffalo-l", "inswapper-128")
+_THINGS: Final = ("grounding-dino-base", "sam2.1-hiera-large")
 _UPSCALE: Final = {"limit_output_pixels": LIMIT_OUTPUT_PIXELS}
 
 PRODUCTS: Final[tuple[Product, ...]] = (
@@ -205,6 +206,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         output=ImageResult,
         price=dollars("0.01", unit="megapixel", units=_most_megapixels),
         recipes=(
+            Recipe("networks", "full", "segment_things", weights=_THINGS, limit_s=MODEL_LIMIT_S),
             Recipe("networks", "full", "segment", weights=("clipseg-rd64-refined",), limit_s=MODEL_LIMIT_S),
             Recipe("cpu", "basic", "segment"),
         ),

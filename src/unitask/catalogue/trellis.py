@@ -4,7 +4,8 @@ Source: TRELLIS of Microsoft and its successor. Disputed, and read here as follo
 several views of one thing as `images`; either will do, both count together, and both stand in the checked input. Steps
 are documented as 10 to 50 while an example has 7, so 1 to 50 are accepted. Zero stands for the default in every
 sampling value, and for a drawn seed. A picture may be larger than 1024 pixels a side, where one client stops. All three
-files of the output are always there, also where no picture was given.
+files of the output are always there, also where no picture was given. The successor's own weights are not served (see
+docs/decisions/0022-trellis-2-by-trellis.md): those of TRELLIS stand in.
 """
 
 from typing import Annotated, Any, ClassVar, Final, Self
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, Field, model_valid
 
 from unitask.spec.fields import OptionalPicture, Picture, Prompt, Words
 from unitask.spec.price import dollars
-from unitask.spec.product import Example, Input, Product, Recipe
+from unitask.spec.product import Example, Input, Level, Product, Recipe
 from unitask.spec.samples import EXAMPLE_FACE, EXAMPLE_IMAGE
 
 TRELLIS: Final = "Qubico/trellis"
@@ -110,10 +111,18 @@ class TextTo3d(Sampled):
 class Trellis2(FromPictures):
     """A finer textured 3D model of the thing that a picture shows."""
 
+    prompt: ClassVar[str] = ""
+    ss_sampling_steps: ClassVar[int] = DEFAULT_STEPS
+    slat_sampling_steps: ClassVar[int] = DEFAULT_STEPS
+    ss_guidance_strength: ClassVar[float] = DEFAULT_SHAPE_GUIDANCE
+    slat_guidance_strength: ClassVar[float] = DEFAULT_SURFACE_GUIDANCE
+    """No fields: what Trellis is told where it stands in."""
+
 
 _OPTIONS: Final = {"texture_px": 1024, "turntable": {"frames": 60, "fps": 30, "size": [512, 512]}}
 _FINE: Final = {**_OPTIONS, "texture_px": 2048}
 _FROM_WEIGHTS: Final = {"limit_faces": 150_000, "size": [512, 512], "frames": 60, "fps": 30}
+_SEEING: Final = ("trellis-image-large", "dinov2-registers-large")
 _FROM_PICTURES: Final = (
     Example("One picture", {"image": EXAMPLE_IMAGE}),
     Example("Two views, always the same", {"images": [EXAMPLE_FACE, EXAMPLE_IMAGE], "seed": 42}),
@@ -127,9 +136,9 @@ _FROM_WORDS: Final = (
 )
 
 
-def _from_weights(make: str, *weights: str) -> Recipe:
+def _from_weights(make: str, *weights: str, level: Level = "full") -> Recipe:
     """Make it from the weights of Trellis and of what sees or reads for it."""
-    return Recipe("networks", "full", make, _FROM_WEIGHTS, weights=weights, limit_s=1800)
+    return Recipe("networks", level, make, _FROM_WEIGHTS, weights=weights, limit_s=1800)
 
 
 def _product(
@@ -165,7 +174,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         (*_FROM_PICTURES, _QUICKLY),
         title="Trellis: image to 3D",
         recipes=(
-            _from_weights("image_to_3d", "trellis-image-large", "dinov2-registers-large"),
+            _from_weights("image_to_3d", *_SEEING),
             Recipe("preview", "preview", "relief", _OPTIONS),
         ),
     ),
@@ -186,6 +195,9 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         Trellis2,
         _FROM_PICTURES,
         title="Trellis 2: image to 3D",
-        recipes=(Recipe("preview", "preview", "relief", _FINE),),
+        recipes=(
+            _from_weights("image_to_3d_instead", *_SEEING, level="basic"),
+            Recipe("preview", "preview", "relief", _FINE),
+        ),
     ),
 )

@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from unitask.spec.faces import FacePairs
+from unitask.spec.faces import FacePairs, Restorable
 from unitask.spec.fields import FILLED, MEDIA_CHARS
 from unitask.spec.media import Media
 from unitask.spec.price import Price, dollars
@@ -53,7 +53,7 @@ FacePicture = Annotated[
 ]
 
 
-class OntoVideo(Input):
+class OntoVideo(Restorable):
     """Adds the video to change, and the picture whose faces it gets."""
 
     swap_image: FacePicture = Field(

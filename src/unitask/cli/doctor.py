@@ -22,6 +22,7 @@ from unitask.engines import installed
 from unitask.kit.clock import Clock
 from unitask.kit.errors import UnitaskError
 from unitask.settings import Settings, WrongSetting
+from unitask.spec.product import Product, Recipe
 from unitask.tasks.orders import choose
 from unitask.weights import Shelf
 
@@ -86,6 +87,24 @@ def _troubles(settings: Settings) -> list[str]:
     return troubles
 
 
+def _made(shelf: Shelf, product: Product, recipe: Recipe) -> str:
+    """Say how a product is made here, and where it is made without weights, how it would be with some."""
+    said = _by(shelf, recipe)
+    better = next((one for one in product.recipes if one.weights and not recipe.weights), None)
+    return f"{said} (from weights: {_by(shelf, better)})" if better else said
+
+
+def _by(shelf: Shelf, recipe: Recipe) -> str:
+    """Name level and engine of a recipe, and who saw its weights, and those that they lean on, work."""
+    cards = {card.id: card for name in recipe.weights for card in shelf.with_bases(name)}
+    seen = [f"{card.id} {card.verified}" for card in cards.values() if card.verified]
+    unseen = " and ".join(card.id for card in cards.values() if not card.verified)
+    said = [f"{recipe.level} by {recipe.engine}"]
+    said += [f"verified with the real weights: {', '.join(seen)}"] if seen else []
+    said += [f"not yet verified with the real weights of {unseen}"] if unseen else []
+    return ", ".join(said)
+
+
 def _products(settings: Settings) -> list[str]:
     click.echo("\nEngines")
     for name, engine in sorted(installed().items()):
@@ -98,9 +117,7 @@ def _products(settings: Settings) -> list[str]:
     for product in Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days):
         choice = choose(product, allowed, shelf)
         if choice.recipe:
-            unseen = [card for card in choice.recipe.weights if not shelf.cards[card].verified]
-            remark = f", not yet verified with the real weights of {' and '.join(unseen)}" if unseen else ""
-            click.echo(f"   {product.key:48} {choice.recipe.level} by {choice.recipe.engine}{remark}")
+            click.echo(f"   {product.key:48} {_made(shelf, product, choice.recipe)}")
             if choice.missing:
                 better.setdefault(choice.missing, []).append(product.key)
         else:

@@ -13,6 +13,8 @@ from unitask.weights import Card
 
 PRECISE: Final = ("AutoencoderKLWan", "CLIPVisionModel", "CLIPVisionModelWithProjection")
 """What its makers say must compute in single precision, whatever the rest does."""
+HALVED: Final = ("AutoencoderKLHunyuanVideo", "LlamaModel", "LlavaForConditionalGeneration")
+"""What its makers hold in float16 where the rest is bfloat16, whose steps are eight times as large."""
 NARROW: Final = {"int8": torch.int8, "fp8": torch.float8_e4m3fn}
 """Numbers of eight bits: whole ones, or with a point."""
 _LARGEST: Final = {torch.int8: 127.0, torch.float8_e4m3fn: 448.0}

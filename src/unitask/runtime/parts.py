@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 
 from unitask.kit.errors import EngineFailure
-from unitask.runtime.forms import PRECISE, Form
+from unitask.runtime.forms import HALVED, PRECISE, Form
 from unitask.weights import Card
 
 HEAD_BYTES: Final = 100 * 2**20
@@ -74,7 +74,10 @@ class Part:
 
 def computed_in(card: Card, class_name: str) -> torch.dtype:
     """Tell in which precision a class of network works."""
-    return torch.float32 if class_name in PRECISE else _COMPUTED[card.dtype]
+    if class_name in PRECISE:
+        return torch.float32
+    kind = _COMPUTED[card.dtype]
+    return torch.float16 if kind is torch.bfloat16 and class_name in HALVED else kind
 
 
 def loaded_bytes(path: Path, stored_bytes: int, width: int, form: Form | None = None) -> int:

@@ -74,6 +74,12 @@ def check_shown(known: set[int], numbers: Sequence[int]) -> None:
         )
 
 
+class Restorable(Input):
+    """Adds whether new faces are restored."""
+
+    face_enhance: bool = Field(default=False, description="Also restore the new faces: sharper, a little less alike.")
+
+
 class FacePairs(Input):
     """Adds which faces go where.
 

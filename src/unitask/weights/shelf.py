@@ -65,6 +65,11 @@ class Shelf:
                 return lack
         return None
 
+    def with_bases(self, card_id: str) -> list[Card]:
+        """Give a card, and one after another those that it leans on; nothing where it is not known."""
+        card = self.cards.get(card_id)
+        return [card, *self.with_bases(card.base)] if card else []
+
     def manifest(self, card_id: str) -> Manifest:
         """Read what lies here for a card.
 

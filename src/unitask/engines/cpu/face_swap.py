@@ -18,6 +18,7 @@ WARNING: Final = (
     "only upright faces seen from the front are found; the new face keeps its expression, hair and shape of the head "
     "are the target's"
 )
+NOT_RESTORED: Final = "face_enhance was ignored: the engine cpu lays faces on as they are"
 RGBA: Final = 4
 
 
@@ -68,6 +69,8 @@ def on_white(image: Image.Image) -> Pixels:
 
 def _pictures(inputs: Any, job: Job) -> tuple[Picture, Picture]:
     job.progress(0.02, "reading the pictures")
+    if inputs.face_enhance:
+        job.warn(NOT_RESTORED)
     return fetch_picture(inputs, "target_image", job), fetch_picture(inputs, "swap_image", job)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from unitask.engines.cpu import LABELS, fetch_picture
 from unitask.engines.cpu.face_graft import Donor, Found, lay
-from unitask.engines.cpu.face_swap import on_white, seen
+from unitask.engines.cpu.face_swap import NOT_RESTORED, on_white, seen
 from unitask.engines.cpu.face_tracks import Track, Tracker
 from unitask.engines.cpu.faces import Pixels
 from unitask.kit.errors import TaskFailure
@@ -65,6 +65,8 @@ def video_face_swap(inputs: Any, job: Job) -> Output:
     tracks = _tracks(video, job)
     check_shown({track.number for track in tracks}, [number for _, number in inputs.face_pairs])
     job.warn(WARNING)
+    if inputs.face_enhance:
+        job.warn(NOT_RESTORED)
     rgb = on_white(source.image)
     parts = [
         _Part.of(Donor.of(rgb, face), track)

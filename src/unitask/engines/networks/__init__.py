@@ -10,6 +10,7 @@ LIBRARIES: Final = (
     "cv2",
     "diffusers",
     "numpy",
+    "onnxruntime",
     "PIL",
     "pypinyin",
     "safetensors",
@@ -20,7 +21,9 @@ LIBRARIES: Final = (
 )
 MAKES: Final = {
     "image_to_3d": f"{__name__}.trellis:image_to_3d",
+    "image_to_3d_instead": f"{__name__}.trellis:image_to_3d_instead",
     "segment": f"{__name__}.segment:segment",
+    "segment_things": f"{__name__}.grounded:segment_things",
     "song": f"{__name__}.song.song:song",
     "sound_for_video": f"{__name__}.foley.foley:sound_for_video",
     "text_to_3d": f"{__name__}.trellis:text_to_3d",

@@ -1,24 +1,15 @@
 """A network that enlarges pictures, of any build that spandrel knows by the names of its weights."""
 
-import importlib.util
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any, Final
 
 import torch
 from safetensors.torch import load_file
 
-from unitask.kit.errors import EngineFailure
 from unitask.runtime.parts import Part, damaged, loaded_bytes
 from unitask.runtime.runtime import Runtime
+from unitask.runtime.spandrels import spandrel_alone
 
-_PLACES: Final = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
-_NAMES: Final = ("InterpolationMode", "normalize", "rotate")
 _SUFFIX: Final = ".safetensors"
 _LEAST_FACTOR: Final = 2
 _COLOURS: Final = 3
@@ -72,39 +63,3 @@ def enlarger(card_id: str, runtime: Runtime) -> Enlarger:
     part = EnlargerPart(card, root, names[0], "spandrel", "ModelLoader", stored.sha256, size_bytes)
     found: Enlarger = runtime.networks({"enlarger": part}, work_bytes=card.memory_bytes)["enlarger"]
     return found
-
-
-@cache
-def spandrel_alone() -> Any:
-    """Import spandrel, which imports torchvision for two of its forty kinds of network, neither of which enlarges.
-
-    Raises:
-        EngineFailure: spandrel cannot be imported.
-
-    """
-    with _stand_ins():
-        try:
-            import spandrel  # noqa: PLC0415 - within the stand-ins
-        except ImportError as error:
-            raise EngineFailure(
-                "spandrel cannot be imported; install the extra: pip install 'unitask[models]'"
-            ) from error
-    return spandrel
-
-
-@contextmanager
-def _stand_ins() -> Iterator[None]:
-    """Where torchvision is absent, let its names be found for a moment: empty ones, which nobody calls."""
-    if importlib.util.find_spec(_PLACES[0]):
-        yield
-        return
-    for place in _PLACES:
-        module = sys.modules[place] = ModuleType(place)
-        module.__spec__ = ModuleSpec(place, None)
-    for name in _NAMES:
-        setattr(module, name, type(name, (), {"BILINEAR": None, "NEAREST": None}))
-    try:
-        yield
-    finally:
-        for place in _PLACES:
-            del sys.modules[place]

@@ -1,6 +1,10 @@
-"""The parts of a picture that any words name, found by CLIPSeg; their outlines follow the picture's own edges."""
+"""Selections of a picture by words: what is named is found, what is not wanted taken out, and four pictures show it.
+
+`segment` finds it by CLIPSeg, one small network; `unitask.engines.networks.grounded` by two larger ones.
+"""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -17,17 +21,35 @@ from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult
 
 Mask = NDArray[np.bool_]
+Find = Callable[[str], Mask]
+"""Marks what a phrase names, in as many pixels as a network answers for: the same for every phrase of a picture."""
 PART: Final = "segmenter"
 MOST_PHRASES: Final = 24
 LEVEL: Final = 0.4
-"""How sure the network must be of a pixel, 0 to 1."""
+"""How sure CLIPSeg must be of a pixel, 0 to 1."""
 _BETWEEN: Final = re.compile(r"[,;\n]")
 _TOO_MANY: Final = "{} names {} things: the first {} were looked for"
 _NOT_REMOVED: Final = "nothing was found for negative_prompt, so nothing was taken out of the selection"
 
 
 def segment(inputs: Any, job: Job, runtime: Runtime) -> Output:
+    """Make four pictures of what CLIPSeg finds; see `selection`.
+
+    Raises:
+        TaskFailure: nothing was found, or nothing is left.
+
+    """
+
+    def look(image: Image.Image) -> Find:
+        return lambda phrase: _found(image, phrase, job.recipe.weights[0], runtime)
+
+    return selection(inputs, job, look)
+
+
+def selection(inputs: Any, job: Job, look: Callable[[Image.Image], Find]) -> Output:
     """Make four pictures: the mask, the selection shown, what was taken out shown, and the mask inverted.
+
+    `look` is given the picture, without transparency, and finds things in it.
 
     Raises:
         TaskFailure: nothing was found, or nothing is left.
@@ -39,10 +61,11 @@ def segment(inputs: Any, job: Job, runtime: Runtime) -> Output:
     job.progress(0.02, "reading the picture")
     picture = fetch_picture(inputs, "image", job)
     image = opaque(picture)
+    find = look(image)
     found = []
     for number, phrase in enumerate(wanted := asked + unwanted):
         job.progress(0.05 + 0.6 * number / len(wanted), f"looking for {phrase[:40]!r}")
-        found.append(_found(image, phrase, job.recipe.weights[0], runtime))
+        found.append(find(phrase))
     selected = np.any(found[: len(asked)], axis=0)
     removed = np.any([np.zeros_like(selected), *found[len(asked) :]], axis=0)
     selected &= ~removed

@@ -1,30 +1,25 @@
 """Networks whose weights are one file with a table of tensors, without the index and settings that libraries write.
 
 Such a card names in `part` what its network is; a chain of cards, each the base of the one before, gives all that a
-product is made of. Tables come as safetensors, or as `torch.save` wrote them: of those nothing but tensors is read.
+product is made of.
 """
 
 import hashlib
-import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import load_file
 
 from unitask.runtime.forms import Form
 from unitask.runtime.parts import Part, computed_in, damaged, loaded_bytes
+from unitask.runtime.tables import SAFE, SUFFIXES, Tensors, read_tensors
 from unitask.weights import Card, Shelf
 
 T = TypeVar("T")
-Tensors = dict[str, torch.Tensor]
 Build = Callable[[Path, torch.dtype], Any]
 """Makes a network of the files in a folder, in a precision."""
-
-SAFE: Final = ".safetensors"
-SUFFIXES: Final = (SAFE, ".pth", ".pt", ".bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +41,18 @@ def parts_of(shelf: Shelf, card_id: str, builds: Mapping[str, Build]) -> dict[st
         EngineFailure: a folder does not hold one file of weights.
 
     """
-    cards = {card.part: card for card in chain(shelf, card_id)}
+    cards = {card.part: card for card in shelf.with_bases(card_id)}
     return {name: _part(shelf, cards[name], build) for name, build in builds.items()}
 
 
-def chain(shelf: Shelf, card_id: str) -> Iterator[Card]:
-    """Give a card and, one after another, those that it leans on."""
-    while card_id:
-        yield shelf.cards[card_id]
-        card_id = shelf.cards[card_id].base
-
-
 def tensors(folder: Path) -> Tensors:
-    """Read the table of tensors in a folder; one that lies in a table alone is taken out of it.
+    """Read the one table of tensors in a folder; see `read_tensors`.
 
     Raises:
         OSError, ValueError, RuntimeError, SafetensorError: there is none, or it is damaged, or holds something else.
 
     """
-    path = _only(sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES))
-    if path.suffix == SAFE:
-        return dict(load_file(path))
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, EOFError) as error:
-        raise ValueError(f"{path.name} is not a table of tensors: {error}") from error
-    if isinstance(found, dict) and len(found) == 1:
-        (found,) = found.values()
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise ValueError(f"{path.name} holds something else than a table of tensors")
-    return found
+    return read_tensors(_only(sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)))
 
 
 def numbered(found: Tensors, prefix: str) -> int:

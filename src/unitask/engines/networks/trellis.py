@@ -33,6 +33,7 @@ from unitask.spec.engine import Job, Output
 LIMIT_VOXELS: Final = 65_536
 """So much of the cube may be filled: twice what the weights were trained with."""
 _STRUCTURE_FLOW, _STRUCTURE_DECODER, _LATENT_FLOW, _MESH_DECODER = NETWORKS
+_ELDER: Final = "made by Trellis, not by Trellis 2: coarser, with the colours of its surface and no other materials"
 _ANOTHER: Final = "order again with another seed, or show the thing more clearly"
 
 
@@ -56,6 +57,12 @@ def image_to_3d(inputs: Any, job: Job, runtime: Runtime) -> Output:
         wanted = seen(cuts, job.recipe.weights[1], runtime)
         mesh = _modelled(inputs, Told(wanted, torch.zeros_like(wanted[0])), job, runtime)
     return _stored(mesh, cuts[0], job)
+
+
+def image_to_3d_instead(inputs: Any, job: Job, runtime: Runtime) -> Output:
+    """Do the same for those who ask for a later Trellis, and tell them; see `image_to_3d`."""
+    job.warn(_ELDER)
+    return image_to_3d(inputs, job, runtime)
 
 
 def text_to_3d(inputs: Any, job: Job, runtime: Runtime) -> Output:

@@ -18,6 +18,8 @@ from unitask.kit.pictures import with_profile
 from unitask.kit.tiles import scaled, tiles
 from unitask.kit.video import Video
 from unitask.runtime.clips import fetch_small_video, reported, written
+from unitask.runtime.face_restore import PART, Restorer, restorer_part, restorer_wanted
+from unitask.runtime.faces import ANALYSIS, detector_part, find_faces
 from unitask.runtime.pictures import enlarged_size, fetch_picture, save
 from unitask.runtime.runtime import Runtime
 from unitask.spec.engine import Job, Output
@@ -29,7 +31,7 @@ HALO_PX: Final = 32
 """How far around a tile the network sees, so that no seam shows."""
 _FIRST_ROUND: Final = 0.2
 """How much of the work the first of two rounds is, about."""
-_NO_FACES: Final = "face_enhance was ignored: the network enlarges faces like the rest of the picture"
+_DETECTOR: Final = "detector"
 
 
 def upscale(inputs: Any, job: Job, runtime: Runtime) -> Output:
@@ -41,14 +43,14 @@ def upscale(inputs: Any, job: Job, runtime: Runtime) -> Output:
     """
     picture = fetch_picture(inputs, "image", job)
     size = enlarged_size(picture.size, inputs.scale, job.recipe.options["limit_output_pixels"])
-    if inputs.face_enhance:
-        job.warn(_NO_FACES)
+    restoring = restorer_wanted(inputs, job, runtime, ANALYSIS)
     job.progress(0.02, "loading the network")
     network = enlarger(job.recipe.weights[0], runtime)
     rgb = bled(np.asarray(picture))[..., :3]
-    made = Image.fromarray(
-        enlarged(network, rgb, size, runtime.device, lambda done: job.progress(0.05 + 0.85 * done, "enlarging"))
-    )
+    large = enlarged(network, rgb, size, runtime.device, lambda done: job.progress(0.05 + 0.75 * done, "enlarging"))
+    if restoring:
+        large = _with_faces(rgb, large, inputs.scale, job, runtime)
+    made = Image.fromarray(large)
     if picture.mode == "RGBA":
         made.putalpha(picture.getchannel("A").resize(size, Image.Resampling.LANCZOS))
     job.progress(0.95, "saving")
@@ -93,6 +95,19 @@ def enlarged(
     if result.shape[1::-1] == size:
         return result
     return np.asarray(Image.fromarray(result).resize(size, Image.Resampling.LANCZOS))
+
+
+def _with_faces(rgb: Pixels, large: Pixels, scale: int, job: Job, runtime: Runtime) -> Pixels:
+    """Paint the faces of a picture anew in the enlarged one, from what the picture itself shows of them."""
+    job.progress(0.82, "looking for faces")
+    parts = {_DETECTOR: detector_part(runtime), PART: restorer_part(runtime)}
+    placed = runtime.networks(parts, work_bytes=sum(part.card.memory_bytes for part in parts.values()))
+    restorer, result = Restorer(placed[PART], runtime.device), large.copy()
+    faces = find_faces(placed[_DETECTOR], np.ascontiguousarray(rgb))
+    for number, face in enumerate(faces):
+        job.progress(0.84 + 0.1 * number / len(faces), f"restoring face {number + 1} of {len(faces)}")
+        restorer.restore(result, (face.points + 0.5) * scale - 0.5, seen=(rgb, face.points))
+    return result
 
 
 def _through(network: Enlarger, rgb: Pixels, device: torch.device) -> Pixels:

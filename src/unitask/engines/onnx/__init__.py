@@ -4,7 +4,7 @@ from typing import Final
 
 from unitask.runtime.engine import ModelEngine
 
-LIBRARIES: Final = ("av", "cv2", "diffusers", "numpy", "onnxruntime", "PIL", "torch", "transformers")
+LIBRARIES: Final = ("av", "cv2", "diffusers", "numpy", "onnxruntime", "PIL", "spandrel", "torch", "transformers")
 MAKES: Final[dict[str, str]] = {
     "background_remove": "unitask.engines.onnx.cutout:remove_background",
     "face_swap": "unitask.engines.onnx.face_swap:face_swap",

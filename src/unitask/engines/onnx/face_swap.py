@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from unitask.engines.onnx.faces import Face, Networks, Pixels
+from unitask.engines.onnx.faces import Networks
 from unitask.kit.errors import TaskFailure
 from unitask.kit.pictures import with_profile
+from unitask.runtime.face_restore import restorer_wanted
+from unitask.runtime.faces import Face, Pixels
 from unitask.runtime.pictures import fetch_picture, opaque, save
 from unitask.runtime.runtime import Runtime
 from unitask.spec.engine import Job, Output
@@ -66,7 +68,7 @@ def _ready(inputs: Any, job: Job, runtime: Runtime) -> tuple[Image.Image, Image.
     job.progress(0.02, "reading the pictures")
     target, source = fetch_picture(inputs, "target_image", job), fetch_picture(inputs, "swap_image", job)
     job.progress(0.05, "loading the networks")
-    return source, target, Networks.ready(runtime)
+    return source, target, Networks.ready(runtime, restoring=restorer_wanted(inputs, job, runtime))
 
 
 def _swapped(

@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from unitask.engines.onnx.faces import Face, Floats, Networks, Pixels
+from unitask.engines.onnx.faces import Networks
+from unitask.runtime.faces import Face, Floats, Pixels
 
 SAME_PERSON: Final = 0.4
 """Identities whose product is more are one person's."""

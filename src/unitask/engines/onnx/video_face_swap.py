@@ -5,10 +5,12 @@ from typing import Any
 
 from unitask.engines.onnx.face_swap import pixels, seen
 from unitask.engines.onnx.face_tracks import Track, followed, of_number
-from unitask.engines.onnx.faces import Floats, Networks, Pixels
+from unitask.engines.onnx.faces import Networks
 from unitask.kit.errors import TaskFailure
 from unitask.kit.video import Video
 from unitask.runtime.clips import fetch_video, reported, written
+from unitask.runtime.face_restore import restorer_wanted
+from unitask.runtime.faces import Floats, Pixels
 from unitask.runtime.pictures import fetch_picture
 from unitask.runtime.runtime import Runtime
 from unitask.spec.engine import Job, Output
@@ -30,7 +32,7 @@ def video_face_swap(inputs: Any, job: Job, runtime: Runtime) -> Output:
     job.progress(0.01, "reading the picture and the video")
     source = fetch_picture(inputs, "swap_image", job)
     video = fetch_video(inputs, "target_video", job)
-    networks = Networks.ready(runtime)
+    networks = Networks.ready(runtime, restoring=restorer_wanted(inputs, job, runtime))
     given = seen(networks, source, "swap_image", job, at=0.03)
     identities = [networks.identity(pixels(source), chosen(given, number, "swap")) for number, _ in inputs.face_pairs]
     frames = reported(video, video.frames, job, note="looking for faces", low=0.05, high=0.4)

@@ -13,7 +13,8 @@ import torch
 from accelerate import init_empty_weights
 from diffusers import MMAudioVAE, MMAudioVocoder
 
-from unitask.engines.networks.states import Tensors, tensors
+from unitask.engines.networks.states import tensors
+from unitask.runtime.tables import Tensors
 
 CONFIG: Final = "config.json"
 LEVELS: Final = (1, 2, 4)

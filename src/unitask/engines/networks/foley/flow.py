@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from unitask.engines.networks.states import Tensors, numbered
+from unitask.engines.networks.states import numbered
+from unitask.runtime.tables import Tensors
 
 HEAD: Final = 64
 PERIOD: Final = 10_000

@@ -75,10 +75,3 @@ def numbers_in(runtime: Runtime, card_id: str, file: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise damaged(card, file, TypeError("no object"))
     return content
-
-
-def pickled(path: Path) -> dict[str, torch.Tensor]:
-    """Read the state dict of a file that torch pickled, and nothing but tensors from it: no code of the file runs."""
-    content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    weights = content.get("model_state_dict", content)
-    return {name: value for name, value in weights.items() if isinstance(value, torch.Tensor)}

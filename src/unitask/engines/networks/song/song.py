@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unitask.engines.networks.song import decoder, flow, lyrics
-from unitask.engines.networks.song.parts import part_of, pickled
+from unitask.engines.networks.song.parts import part_of
 from unitask.engines.networks.song.style import against, style_of
 from unitask.engines.networks.song.torchscript import tensors_of
 from unitask.kit.errors import EngineFailure
 from unitask.kit.sound import write_audio
 from unitask.runtime.pictures import labels
 from unitask.runtime.runtime import Runtime
+from unitask.runtime.tables import read_tensors
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import AudioResult
 
@@ -87,7 +88,9 @@ def _lines(text: str, job: Job) -> list[tuple[float, list[int]]]:
 def _latents(symbols: Sequence[int], styles: Tensor, job: Job, runtime: Runtime) -> Tensor:
     """Sample the latents (frames, channels) of a song; `styles` are the wanted one and the one to lead away from."""
     options, card_id = job.recipe.options, job.recipe.weights[0]
-    part = part_of(runtime, card_id, NETWORK_FILE, "DiffRhythm", lambda path, dtype: flow.built(pickled(path), dtype))
+    part = part_of(
+        runtime, card_id, NETWORK_FILE, "DiffRhythm", lambda path, dtype: flow.built(read_tensors(path), dtype)
+    )
     network = runtime.networks({"flow": part}, work_bytes=part.card.memory_bytes)["flow"]
     if max(symbols, default=0) >= network.sizes.symbols:
         raise EngineFailure(f"the weights of {card_id} know fewer symbols than lyrics are read to")

@@ -9,10 +9,11 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from unitask.engines.networks.song import mulan, muq
-from unitask.engines.networks.song.parts import card_of, numbers_in, part_of, pickled
+from unitask.engines.networks.song.parts import card_of, numbers_in, part_of
 from unitask.kit.sound import read_audio
 from unitask.runtime.parts import damaged
 from unitask.runtime.runtime import Runtime
+from unitask.runtime.tables import read_tensors
 from unitask.spec.engine import Job
 from unitask.spec.media import media_values
 
@@ -96,7 +97,7 @@ def _of_words(words: str, job: Job, runtime: Runtime) -> Tensor:
 
 def _vector(tower: str, config: dict[str, Any], given: Tensor, runtime: Runtime) -> Tensor:
     def build(path: Path, dtype: torch.dtype) -> Any:
-        return getattr(mulan, tower)(pickled(path), config, dtype)
+        return getattr(mulan, tower)(read_tensors(path), config, dtype)
 
     part = part_of(runtime, CARD, _WEIGHTS, f"MuQ-MuLan {tower}", build)
     network = runtime.networks({tower: part}, work_bytes=part.card.memory_bytes)[tower]

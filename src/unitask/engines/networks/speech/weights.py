@@ -2,27 +2,22 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Final, TypeVar
 
 import torch
-from safetensors.torch import load_file
 
 from unitask.engines.networks.speech.dit import Build, DiT
 from unitask.engines.networks.speech.symbols import Vocabulary
 from unitask.engines.networks.speech.vocos import Vocos
 from unitask.runtime.parts import Part, damaged, loaded_bytes
 from unitask.runtime.runtime import Runtime
+from unitask.runtime.tables import SUFFIXES, read_tensors
 
-Tensors = Mapping[str, torch.Tensor]
 VOCABULARY: Final = "vocab.txt"
-_FILES: Final = (".safetensors", ".pt", ".bin")
 _CONFIG: Final = "config.yaml"
 _CONFIG_BYTES: Final = 65_536
-_SMOOTHED: Final = "ema_model_state_dict"
 _COMPUTED: Final = ("initted", "step", "mel_spec.", "transformer.rotary_embed.", "feature_extractor.", "head.istft.")
 """What files hold besides weights: counters of the training, and tables that follow from the layout."""
 
@@ -43,7 +38,7 @@ class SpeechPart(Part):
             OSError, ValueError, SafetensorError: the file is missing or damaged.
 
         """
-        found = {name.removeprefix("ema_model."): value for name, value in _tensors(self.path).items()}
+        found = {name.removeprefix("ema_model."): value for name, value in read_tensors(self.path).items()}
         return {
             name.removeprefix("transformer."): value.to(self.dtype)
             for name, value in found.items()
@@ -99,7 +94,7 @@ def part_of(card_id: str, kind: type[P], runtime: Runtime) -> P:
     runtime.require(card_id)
     shelf = runtime.shelf
     card, root, manifest = shelf.cards[card_id], shelf.root(card_id), shelf.manifest(card_id)
-    found = [name for name in manifest.files if name.endswith(_FILES)]
+    found = [name for name in manifest.files if name.endswith(SUFFIXES)]
     if len(found) != 1:
         raise damaged(card, "its files", ValueError(f"one file of weights is wanted, these are there: {found}"))
     digest = hashlib.sha256("\n".join(f"{name} {one.sha256}" for name, one in manifest.files.items()).encode())
@@ -132,18 +127,3 @@ def _setting(text: str, name: str) -> str | None:
     """Find a line of YAML, at any depth: these names occur once."""
     found = re.search(rf"^\s*{name}:[ \t]*(\w+)", text, re.MULTILINE)
     return found[1] if found else None
-
-
-def _tensors(path: Path) -> Tensors:
-    """Read a file of weights. One that was pickled may hold tensors and nothing else: no code of it runs."""
-    if path.suffix == ".safetensors":
-        found: Tensors = load_file(path)
-        return found
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except UnpicklingError as error:
-        raise ValueError(f"{path.name} holds more than weights") from error
-    pickled = content.get(_SMOOTHED, content) if isinstance(content, dict) else None
-    if not isinstance(pickled, dict):
-        raise ValueError(f"{path.name} holds no weights")  # noqa: TRY004 - of a file, not of an argument
-    return {name: value.clone() for name, value in pickled.items() if isinstance(value, torch.Tensor)}
