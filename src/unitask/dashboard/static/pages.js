@@ -8,6 +8,14 @@ export const PAGES = [
   { path: "live", title: "Live", group: "Make", needs: "tasks", load: () => import("./pages/live.js") },
   { path: "history", title: "History", group: "Make", needs: "tasks", load: () => import("./pages/history.js") },
   { path: "task", title: "Task", needs: "tasks", load: () => import("./pages/task.js") },
+  { path: "usage", title: "Usage", group: "Account", needs: "account", load: () => import("./pages/usage.js") },
+  { path: "keys", title: "Keys", group: "Account", needs: "account", load: () => import("./pages/keys.js") },
+  { path: "webhooks", title: "Webhooks", group: "Account", needs: "tasks", load: () => import("./pages/webhooks.js") },
+  { path: "queue", title: "Queue", group: "Operate", needs: "admin", load: () => import("./pages/queue.js") },
+  { path: "workers", title: "Workers", group: "Operate", needs: "admin", load: () => import("./pages/workers.js") },
+  { path: "models", title: "Models", group: "Operate", needs: "admin", load: () => import("./pages/models.js") },
+  { path: "accounts", title: "Accounts", group: "Operate", needs: "admin", load: () => import("./pages/accounts.js") },
+  { path: "audit", title: "Audit", group: "Operate", needs: "admin", load: () => import("./pages/audit.js") },
 ];
 
 /** The page of an address. */
