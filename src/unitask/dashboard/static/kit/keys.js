@@ -43,7 +43,7 @@ export function keyTable(keys, { mine = "", rotate, revoke }) {
       buttons(key, name),
     ];
   });
-  return table(["Key", "Scopes", "Limits of its own", "State", "Last used", h("span", { class: "unseen" }, "Actions")], rows, "Keys");
+  return table(["Key", "Scopes", "Limits of its own", "State", "Last used", { title: h("span", { class: "unseen" }, "Actions") }], rows, "Keys");
 }
 
 function act(word, name, run, kind = "") {

@@ -6,6 +6,7 @@ import { ago, count, moment, usd, when } from "../kit/format.js";
 import { keyForm, keyTable, secretCard, sureToRevoke, sureToRotate } from "../kit/keys.js";
 import { limitFields, limitWords, points } from "../kit/limits.js";
 import { badge, confirm, empty, facts, table, tabs } from "../kit/parts.js";
+import { whole } from "../kit/tiles.js";
 import { link } from "../router.js";
 import { charts } from "./usage.js";
 
@@ -46,7 +47,7 @@ function summary(one) {
   const words = limitWords(one.limits);
   return h(
     "div",
-    { class: "card flat" },
+    { class: "card flat about" },
     facts([
       ["Number", one.id],
       ["State", state],
@@ -68,7 +69,7 @@ async function credit(view, at) {
     await at.refresh();
     await credit(view, at);
   };
-  const rows = packs.map((one) => [usd(one.points), usd(one.remaining_points), one.reason || "–", one.reference ?? "–", when(one.created_at), moment(one.expires_at) ? `${when(one.expires_at)} (${ago(one.expires_at)})` : "never"]);
+  const rows = packs.map((one) => [usd(one.points), usd(one.remaining_points), one.reason || "–", one.reference ?? "–", whole(when(one.created_at)), moment(one.expires_at) ? `${when(one.expires_at)} (${ago(one.expires_at)})` : "never"]);
   const columns = [{ title: "Came in", number: true }, { title: "Left", number: true }, "Reason", "Reference", "When", "Expires"];
   const list = rows.length ? table(columns, rows, "Packs of points") : empty("No packs", "Nothing was ever paid in.");
   fill(view, h("div", { class: "grid wide" }, topUp(at, done), adjustment(at, done)), h("h2", {}, "Packs"), list);

@@ -5,6 +5,7 @@ import { fill, h } from "../kit/dom.js";
 import { field, input, select } from "../kit/form.js";
 import { when } from "../kit/format.js";
 import { badge, empty, table } from "../kit/parts.js";
+import { whole } from "../kit/tiles.js";
 import { keepQuery, link } from "../router.js";
 
 const ACTIONS = ["account.open", "account.set", "credit.top_up", "credit.adjust", "key.add", "key.rotate", "key.revoke", "key.set", "plan.put", "plan.remove"];
@@ -37,7 +38,7 @@ export async function render(root, { api, query: asked, signal, heading, fail })
 function row(one) {
   const detail = Object.entries(one.detail).filter(([, value]) => value !== null && value !== "");
   const account = one.account_id === null ? "–" : h("a", { href: link("accounts", one.account_id) }, one.account_id);
-  return [when(one.time), one.actor, badge(one.action), account, h("code", { class: "answer" }, detail.map(([name, value]) => `${name}: ${written(value)}`).join(", "))];
+  return [whole(when(one.time)), one.actor, badge(one.action), account, h("code", { class: "answer" }, detail.map(([name, value]) => `${name}: ${written(value)}`).join(", "))];
 }
 
 const written = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));

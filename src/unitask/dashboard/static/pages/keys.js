@@ -12,7 +12,7 @@ const PAGES = 20;
 export async function render(root, { api, session, signal, heading, fail, notify }) {
   heading.lead("Whoever has a key can order in the name of this account. Give every program its own.");
   const shown = h("div", { "aria-live": "polite" });
-  const list = h("div", {});
+  const list = h("div", { class: "stack" });
   const making = h("details", { class: "card flat" }, h("summary", {}, "Make a key"), h("div", { class: "inside" }, keyForm({ scopes: SCOPES, make })));
   fill(root, h("div", { class: "stack" }, shown, making, list));
 

@@ -3,6 +3,7 @@
 import { every, fill, h } from "../kit/dom.js";
 import { count, seconds } from "../kit/format.js";
 import { badge, empty, table } from "../kit/parts.js";
+import { tile } from "../kit/tiles.js";
 
 const POLL_MS = 3000;
 const PHASES = [["queue_s", "Queue"], ["load_s", "Load"], ["run_s", "Run"], ["upload_s", "Upload"], ["deliver_s", "Deliver"]];
@@ -25,8 +26,6 @@ export async function render(root, { api, signal, heading, fail }) {
     }
   });
 }
-
-const tile = (name, value, note = "") => h("div", { class: "card flat tile" }, h("span", { class: "quiet small" }, name), h("b", {}, value), note && h("span", { class: "quiet small" }, note));
 
 function tiles(lines, workers) {
   const sum = (name) => count(lines.reduce((all, one) => all + one[name], 0));

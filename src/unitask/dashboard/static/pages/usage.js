@@ -6,6 +6,7 @@ import { fill, h } from "../kit/dom.js";
 import { field, select } from "../kit/form.js";
 import { ago, count, moment, usd, when } from "../kit/format.js";
 import { badge, bar, empty, table } from "../kit/parts.js";
+import { tile } from "../kit/tiles.js";
 import { keepQuery } from "../router.js";
 
 const PERIODS = [["7", "Last 7 days"], ["30", "Last 30 days"], ["90", "Last 90 days"], ["365", "Last 365 days"]];
@@ -14,12 +15,12 @@ const DAY_MS = 86_400_000;
 export async function render(root, { api, query: asked, signal, heading, fail }) {
   heading.lead("What ended, by the day in UTC, and what it cost.");
   const days = select(PERIODS, { value: PERIODS.some(([value]) => value === asked.get("days")) ? asked.get("days") : "30" });
-  const body = h("div", { class: "stack", "aria-live": "polite" });
+  const body = h("div", { class: "stack apart" });
   const show = async () => {
     keepQuery({ days: days.value });
     try {
       const [account, usage] = await Promise.all([api.get("/account/info", { signal }), api.get(`/api/v1/usage${query({ days: days.value })}`, { signal })]);
-      fill(body, balances(account, usage), ...charts(usage), products(usage), packs(account), statement(api, Number(days.value), fail));
+      fill(body, h("div", { class: "stack" }, balances(account, usage), ...charts(usage)), products(usage), packs(account), statement(api, Number(days.value), fail));
     } catch (error) {
       fail(error);
     }
@@ -28,8 +29,6 @@ export async function render(root, { api, query: asked, signal, heading, fail })
   fill(root, h("div", { class: "stack" }, h("div", { class: "short" }, field({ label: "Period", control: days })), body));
   await show();
 }
-
-const tile = (name, value, note = "") => h("div", { class: "card flat tile" }, h("span", { class: "quiet small" }, name), h("b", {}, value), note && h("span", { class: "quiet small" }, note));
 
 function balances(account, { usage }) {
   const info = account.credit_pack_info;

@@ -5,6 +5,7 @@ import { fill, h } from "../kit/dom.js";
 import { field, form, input, select } from "../kit/form.js";
 import { ago, count, moment, when } from "../kit/format.js";
 import { badge, code, confirm, empty, facts, table } from "../kit/parts.js";
+import { whole } from "../kit/tiles.js";
 import { keepQuery, link } from "../router.js";
 
 const STATES = { owed: "warn", delivered: "good", exhausted: "bad", gone: "bad", disabled: "bad", dropped: "" };
@@ -71,7 +72,7 @@ function row(one) {
     h("a", { href: link("webhooks", one.id) }, one.event),
     h("span", { class: "cut" }, one.endpoint),
     count(one.attempts),
-    ago(one.created_at),
+    whole(ago(one.created_at)),
     h("span", { class: "cut" }, one.reason || "–"),
   ];
 }
@@ -157,6 +158,6 @@ function about(one) {
 
 function attempts(log) {
   if (!log.length) return empty("No attempt yet", "The first one is on its way.");
-  const rows = log.map((one) => [when(one.at), one.status ?? "–", one.reason, `${count(one.milliseconds)} ms`, one.answer ? h("code", { class: "answer" }, one.answer) : "–"]);
+  const rows = log.map((one) => [whole(when(one.at)), one.status ?? "–", one.reason, `${count(one.milliseconds)} ms`, one.answer ? h("code", { class: "answer" }, one.answer) : "–"]);
   return h("section", { class: "stack" }, h("h2", {}, "Attempts"), table(["When", "Status", "What happened", { title: "Took", number: true }, "Answer"], rows, "Attempts, oldest first"));
 }
