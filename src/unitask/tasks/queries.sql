@@ -139,7 +139,7 @@ select count(*) as number from tasks where account_id = :account_id and created_
 -- name: list_tasks
 {shown}
 from tasks t left join queue q on q.task_id = t.id
-where t.account_id = :account_id and t.id < :before and (:status = '' or t.status = :status)
+where t.account_id = :account_id and t.id < :before and t.id >= :since and (:status = '' or t.status = :status)
   and (:model = '' or t.model = :model) and (:task_type = '' or t.task_type = :task_type)
 order by t.id desc limit :size
 

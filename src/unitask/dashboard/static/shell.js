@@ -38,7 +38,7 @@ export function shell(session, signOut) {
     const allowed = page && session.scopes.has(page.needs);
     banner.hidden = true;
     side.classList.remove("open");
-    mark(side, at.path);
+    mark(side, page?.under ?? at.path);
     const heading = headingOf(page?.title ?? "No such page");
     const root = h("div", {});
     fill(main, banner, heading.element, root);
