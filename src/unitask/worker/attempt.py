@@ -5,6 +5,7 @@ import logging
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -42,16 +43,20 @@ class Reach:
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Where the seconds of an attempt go. `loading`: since when its engine reads weights, if it does."""
+    """Where the seconds of an attempt go, by the clock `now`. `loading`: since when its engine reads weights."""
 
-    claimed: float = field(default_factory=time.monotonic)
+    now: Callable[[], float] = time.monotonic
+    claimed: float = field(init=False)
     loading: float | None = None
     load_s: float = 0.0
     upload_s: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.claimed = self.now()
+
     def hear(self, word: messages.Word) -> None:
         """Note when the reading of weights begins and ends."""
-        now = time.monotonic()
+        now = self.now()
         if self.loading is not None:
             self.load_s += now - self.loading
         loads = isinstance(word, messages.Progress) and word.note.startswith(_LOADING)
@@ -59,7 +64,7 @@ class Stopwatch:
 
     def read(self, began: float | None) -> protocol.Timings:
         """Tell what there is so far; all of it was waiting if the attempt never began."""
-        start_s = (time.monotonic() if began is None else began) - self.claimed
+        start_s = (self.now() if began is None else began) - self.claimed
         return protocol.Timings(start_s=max(0.0, start_s), load_s=self.load_s, upload_s=self.upload_s)
 
 
@@ -205,9 +210,9 @@ async def _listen(
             case messages.Progress(fraction=fraction, note=note):
                 attempt.fraction, attempt.note = fraction, note
             case messages.Save(path=path, extension=extension):
-                since = time.monotonic()
+                since = attempt.watch.now()
                 saved = await _store(attempt, client, Path(path), extension)
-                attempt.watch.upload_s += time.monotonic() - since
+                attempt.watch.upload_s += attempt.watch.now() - since
                 await engine.send(saved)
             case messages.Show(path=path, extension=extension):
                 await _show(task, client, Path(path), extension)

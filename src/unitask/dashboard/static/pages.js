@@ -19,5 +19,8 @@ export const PAGES = [
   { path: "audit", title: "Audit", group: "Operate", needs: "admin", load: () => import("./pages/audit.js") },
 ];
 
+/** Where somebody begins who may do this: with the first page of the navigation that is for them. */
+export const startFor = (scopes) => PAGES.find((page) => page.group && scopes.has(page.needs))?.path ?? "";
+
 /** The page of an address. */
 export const pageAt = (path) => PAGES.find((page) => page.path === path);

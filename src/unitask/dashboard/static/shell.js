@@ -3,7 +3,7 @@
 import { isAbort } from "./kit/api.js";
 import { fill, h } from "./kit/dom.js";
 import { usd } from "./kit/format.js";
-import { PAGES, pageAt } from "./pages.js";
+import { PAGES, pageAt, startFor } from "./pages.js";
 import { address, go, link } from "./router.js";
 
 const THEMES = [["", "System"], ["light", "Light"], ["dark", "Dark"]];
@@ -34,6 +34,7 @@ export function shell(session, signOut) {
     leave.abort();
     leave = new AbortController();
     const at = address();
+    at.path ||= startFor(session.scopes);
     const page = pageAt(at.path);
     const allowed = page && session.scopes.has(page.needs);
     banner.hidden = true;
