@@ -13,8 +13,9 @@ const NOTE_MS = 5000;
 export function shell(session, signOut) {
   const banner = h("div", { class: "banner", role: "alert", hidden: true });
   const notes = h("div", { class: "notes", role: "status" });
+  const purse = balance(session);
   const main = h("main", { id: "main", class: "content" });
-  const side = sidebar(session, signOut);
+  const side = sidebar(session, signOut, purse.element);
   const skip = h("button", { type: "button", class: "skip", onclick: () => main.querySelector("h1")?.focus() }, "Skip to the content");
   const whole = h("div", {}, skip, h("div", { class: "shell" }, side, main), notes);
 
@@ -48,7 +49,7 @@ export function shell(session, signOut) {
       fill(root, h("p", {}, page ? `This page needs a key with the scope ${page.needs}.` : "There is nothing at this address."));
       return;
     }
-    const context = { session, api: session.api, ...at, signal: leave.signal, heading, fail, notify, go };
+    const context = { session, api: session.api, ...at, signal: leave.signal, heading, fail, notify, go, spent: purse.refresh };
     try {
       await (await page.load()).render(root, context);
     } catch (error) {
@@ -77,11 +78,11 @@ function headingOf(title) {
   };
 }
 
-function sidebar(session, signOut) {
+function sidebar(session, signOut, purse) {
   const open = h("button", { type: "button", class: "menu-button slim", "aria-expanded": "false" }, "Menu");
   const brand = h("a", { class: "brand", href: "#/" }, h("img", { src: "docs/icon.svg", alt: "", width: 28, height: 28 }), "Unitask");
   const groups = [...new Set(PAGES.map((page) => page.group).filter(Boolean))];
-  const foot = h("div", { class: "foot" }, balance(session.account), themes(), h("div", { class: "row apart" }, h("a", { href: "docs" }, "API reference"), h("button", { type: "button", class: "plain slim", onclick: signOut }, "Sign out")));
+  const foot = h("div", { class: "foot" }, purse, themes(), h("div", { class: "row apart" }, h("a", { href: "docs" }, "API reference"), h("button", { type: "button", class: "plain slim", onclick: signOut }, "Sign out")));
   const side = h("header", { class: "side" }, h("div", { class: "side-top" }, brand, open), h("nav", { "aria-label": "Pages" }, ...groups.map((name) => group(name, session.scopes))), foot);
   open.addEventListener("click", () => open.setAttribute("aria-expanded", String(side.classList.toggle("open"))));
   return side;
@@ -102,10 +103,15 @@ function mark(side, path) {
   side.querySelector(".menu-button").setAttribute("aria-expanded", "false");
 }
 
-function balance(account) {
-  if (!account) return null;
-  const { available_credits: points } = account.credit_pack_info;
-  return h("div", { class: "balance" }, h("span", { class: "quiet small" }, account.name), h("b", {}, usd(points)), h("span", { class: "quiet small" }, "available"));
+/** What the account has and has used. Only an account without a limit can go below nothing. */
+function balance(session) {
+  if (!session.account) return { element: null, refresh() {} };
+  const element = h("div", { class: "balance" });
+  const show = ({ name, credit_pack_info: { available_credits: points, used_credits: used } }) =>
+    fill(element, h("span", { class: "quiet small" }, name), h("b", {}, points < 0 ? "No limit" : usd(points)), h("span", { class: "quiet small" }, `${points < 0 ? "" : "available, "}${usd(used)} used`));
+  show(session.account);
+  const refresh = () => session.api.get("/account/info").then(show, () => {});
+  return { element, refresh };
 }
 
 function themes() {

@@ -8,12 +8,12 @@ const UPLOAD_MS = 15 * 60_000;
 /** Where the server is: the page lies at `/dashboard` below it, maybe behind a proxy's path. */
 export const SERVER = new URL(".", document.baseURI).href.replace(/\/$/, "");
 
-/** A call that failed; `status` is 0 where no answer came. The message is a sentence for the visitor. */
+/** A call that failed; `status` is 0 where no answer came. The message is a sentence for the visitor, `field` what it is about. */
 export class ApiError extends Error {
-  constructor(message, status = 0, data = null) {
+  constructor(message, status = 0, field = "") {
     super(message);
     this.status = status;
-    this.data = data;
+    this.field = field;
   }
 }
 
@@ -89,16 +89,18 @@ async function refusal(answer) {
   const text = await answer.text();
   try {
     const told = JSON.parse(text);
-    if (told.message) return new ApiError(sentence(told.message), answer.status, told.data);
+    if (told.message) return new ApiError(sentence(told.message), answer.status, FIELD.exec(told.message)?.[1] ?? "");
   } catch {
     // A proxy in between answers in its own words.
   }
   return new ApiError(`The server answered ${answer.status}: ${text.slice(0, 200) || answer.statusText}`, answer.status);
 }
 
-/** Write the API's words as a sentence. */
+const FIELD = /\binput\.(\w+)/;
+
+/** Write the API's words as a sentence; fields of the input go by the names they have in the form. */
 export function sentence(message) {
-  const text = message.replace(/^invalid request: /, "").trim();
+  const text = message.replace(/^invalid request: /, "").replace(/^input\.([\w.]+)/, (_, name) => name.replaceAll(/[_.]/g, " ")).trim();
   const ended = /[.!?]$/.test(text) ? text : `${text}.`;
   return ended[0].toUpperCase() + ended.slice(1);
 }

@@ -41,6 +41,9 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Write a sentence of the catalogue: what stands between backticks is code. @returns {(Node | string)[]} */
+export const prose = (text) => text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
+
 let number = 0;
 
 /** Give an id that nothing else on the page has. */

@@ -4,7 +4,7 @@ const POINTS_PER_USD = 10_000_000;
 const UNSET = "0001-01-01T00:00:00Z";
 
 const whole = new Intl.NumberFormat("en");
-const dateTime = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+const dateTime = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 /** 1234567 -> "1,234,567" */

@@ -23,6 +23,14 @@ export function makes(product) {
   return [["model_file", "3D"], ["video", "video"], ["audio", "sound"]].find(([word]) => names.includes(word))?.[1] ?? "picture";
 }
 
+/** The seed that a task was or will be made with; null where its product has none. */
+export function seedOf(task, product) {
+  const name = seedField(product);
+  if (!name) return null;
+  const asked = task.input[name];
+  return asked === undefined || asked === product.input_schema.properties[name].default ? task.meta.drawn_seed : asked;
+}
+
 /** Where a task's seed stands in its input, if its product has one. */
 export function seedField(product) {
   return product && Object.keys(product.input_schema.properties).find((name) => name === "seed");

@@ -1,6 +1,6 @@
 /** A form drawn from a JSON schema. Every field is `{element, read(), write(value), fail(message)}`; undefined is "left out". */
 
-import { fill, h } from "../kit/dom.js";
+import { fill, h, prose } from "../kit/dom.js";
 import { checkbox, field, input, select } from "../kit/form.js";
 import { margins } from "./margins.js";
 import { media } from "./media.js";
@@ -20,7 +20,7 @@ export function objectField(schema, root, tools) {
   };
   const shown = main.map(make);
   const hidden = more.map(make);
-  const few = shown.length === 0;
+  const few = !main.some(([, one]) => !("const" in one));
   const folded = hidden.length > 0 && !few && h("details", { class: "more" }, h("summary", {}, "More options"), h("div", { class: "options" }, ...hidden));
   const element = h("div", { class: "stack" }, ...shown, few && h("div", { class: "options" }, ...hidden), folded);
   return {
@@ -31,14 +31,16 @@ export function objectField(schema, root, tools) {
       const set = more.some(([name]) => values[name] !== undefined);
       if (folded && set) folded.open = true;
     },
-    fail: (message) => {
-      const found = Object.entries(inside).find(([name]) => message.includes(`input.${name}`) || message.includes(` ${name} `));
+    /** Show what is wrong at the field that it is about; false where there is no such field. */
+    fail: (message, name = "") => {
       for (const one of Object.values(inside)) one.fail("");
-      if (!found) return false;
-      if (folded && !main.some(([name]) => name === found[0])) folded.open = true;
-      found[1].fail(message);
+      if (!inside[name]) return false;
+      if (folded && more.some(([one]) => one === name)) folded.open = true;
+      inside[name].fail(message);
       return true;
     },
+    /** Whether nothing that must be there is blank. */
+    complete: () => [...required].every((name) => inside[name].read() !== ""),
   };
 }
 
@@ -55,7 +57,7 @@ function anyField(name, schema, root, tools, required) {
 
 function hintOf(schema) {
   const limits = range(schema);
-  return [schema.description, limits && `(${limits})`].filter(Boolean).join(" ");
+  return prose([schema.description, limits && `(${limits})`].filter(Boolean).join(" "));
 }
 
 function textField(name, label, schema, tools, required) {
@@ -94,7 +96,7 @@ function choiceField(label, schema, tools, required) {
 
 function boolField(label, schema, tools) {
   const control = checkbox({ onchange: tools.changed, checked: Boolean(schema.default) });
-  const whole = field({ label, hint: schema.description, control, check: true });
+  const whole = field({ label, hint: hintOf(schema), control, check: true });
   return {
     element: whole,
     read: () => (control.checked === Boolean(schema.default) ? undefined : control.checked),
@@ -137,7 +139,7 @@ function listField(label, schema, root, tools, required) {
   };
   write();
   return {
-    element: h("fieldset", {}, h("legend", {}, label, required && h("span", { class: "quiet" }, " (required)")), h("div", { class: "stack" }, schema.description && h("p", { class: "hint quiet small" }, schema.description), place, error, h("div", { class: "row" }, add))),
+    element: h("fieldset", {}, h("legend", {}, label, required && h("span", { class: "quiet" }, " (required)")), h("div", { class: "stack" }, schema.description && h("p", { class: "hint quiet small" }, prose(schema.description)), place, error, h("div", { class: "row" }, add))),
     read: () => (rows.length ? rows.map((row) => row.read()).filter((one) => one !== "" && one !== undefined) : undefined),
     write,
     fail: (message) => (fill(error, message).hidden = !message),

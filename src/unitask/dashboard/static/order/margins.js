@@ -3,7 +3,8 @@
 import { h } from "../kit/dom.js";
 
 const SIDES = { left: [-1, 0], right: [1, 0], top: [0, -1], bottom: [0, 1] };
-const VIEW_PX = 300;
+const VIEW_PX = 320;
+const BESIDE_PX = 44;
 const STEP_PX = 16;
 
 /**
@@ -23,6 +24,7 @@ export function margins(inner, schema, tools) {
     draw();
   };
   const handles = Object.keys(SIDES).map((side) => handle(side, value, set, most, () => frame.scale));
+  const place = h("div", { class: "margins-place" }, frame);
   frame.append(picture, ...handles);
 
   function draw() {
@@ -30,7 +32,7 @@ export function margins(inner, schema, tools) {
     if (frame.hidden) return;
     const [wide, high] = [picture.naturalWidth, picture.naturalHeight];
     const span = Math.max(wide + value("left") + value("right"), high + value("top") + value("bottom"), 1.6 * Math.max(wide, high));
-    frame.scale = VIEW_PX / span;
+    frame.scale = Math.min(VIEW_PX, (place.clientWidth || VIEW_PX) - BESIDE_PX) / span;
     const px = (length) => `${length * frame.scale}px`;
     const pads = ["top", "right", "bottom", "left"].map((side) => px(value(side)));
     frame.style.setProperty("padding", pads.join(" "));
@@ -46,7 +48,7 @@ export function margins(inner, schema, tools) {
     else picture.removeAttribute("src");
     draw();
   });
-  return h("div", { class: "margins-place" }, frame);
+  return place;
 }
 
 function handle(side, value, set, most, scale) {

@@ -1,6 +1,6 @@
 /** A field for a file: drop it, choose it, or name its address. Small files travel inside the request, others are uploaded. */
 
-import { fill, h, newId } from "../kit/dom.js";
+import { fill, h, newId, prose } from "../kit/dom.js";
 import { input } from "../kit/form.js";
 import { bytes } from "../kit/format.js";
 import { paint } from "./mask.js";
@@ -86,7 +86,7 @@ export function media(label, schema, tools, required) {
   dropped(box, bring);
   const name = h("span", { class: "label", id: ids.label }, label, required && h("span", { class: "quiet" }, " (required)"));
   return {
-    element: h("div", { class: "field", role: "group", "aria-labelledby": ids.label }, name, box, schema.description && h("p", { class: "hint" }, schema.description), error),
+    element: h("div", { class: "field", role: "group", "aria-labelledby": ids.label }, name, box, schema.description && h("p", { class: "hint" }, prose(schema.description)), error),
     read: () => state.value || (required ? "" : undefined),
     write: (value) => (fill(status), take(value ?? "")),
     fail,

@@ -72,7 +72,9 @@ function listed(tasks, list) {
       usd(isFinal(task) ? task.meta.usage.consume : task.meta.usage.frozen),
     ];
   });
-  return table(["Result", "Task", "Status", "Ordered", { title: "Took", number: true }, { title: "Cost", number: true }], rows, "Tasks, newest first");
+  const shown = table(["Result", "Task", "Status", "Ordered", { title: "Took", number: true }, { title: "Cost", number: true }], rows, "Tasks, newest first");
+  shown.classList.add("stacks");
+  return shown;
 }
 
 function thumbnail(task) {

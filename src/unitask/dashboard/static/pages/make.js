@@ -1,11 +1,11 @@
 /** One product: its form, its price before it runs, the same call as code, and what it made while this page is open. */
 
 import { isAbort } from "../kit/api.js";
-import { fill, h, later } from "../kit/dom.js";
+import { fill, h, later, prose } from "../kit/dom.js";
 import { checkbox, field } from "../kit/form.js";
 import { money, seconds, usd } from "../kit/format.js";
 import { code, copyButton, empty, levelBadge, tabs } from "../kit/parts.js";
-import { find, products, seedField } from "../order/catalogue.js";
+import { find, products, seedField, seedOf } from "../order/catalogue.js";
 import { objectField } from "../order/fields.js";
 import { snippets } from "../order/snippets.js";
 import { taskCard } from "../tasks/card.js";
@@ -21,7 +21,7 @@ export async function render(root, context) {
     return;
   }
   context.heading.title(product.title);
-  context.heading.lead(product.summary, " ", h("code", {}, `${product.model} ${product.task_type}`));
+  context.heading.lead(prose(product.summary), " ", h("code", {}, `${product.model} ${product.task_type}`));
   const desk = deskOf(product, list, context);
   fill(root, desk.element);
   await desk.start(context.query);
@@ -32,7 +32,7 @@ function deskOf(product, list, context) {
   const state = { busy: 0 };
   const price = priceOf(product, context);
   const run = h("button", { type: "submit", class: "main" }, "Run");
-  const changed = () => (price.ask(order()), showCode());
+  const changed = () => (price.ask(inputs.complete() ? order() : null), showCode());
   const tools = { api: context.api, signal: context.signal, fail: context.fail, changed, busy: (more) => ((state.busy += more), (run.disabled = state.busy > 0)), beside: () => undefined };
   const inputs = objectField(product.input_schema, product.input_schema, tools);
   const early = checkbox({ onchange: changed });
@@ -53,7 +53,7 @@ function deskOf(product, list, context) {
       add(await context.api.post("/api/v1/task", order(), { signal: context.signal }));
       made.scrollIntoView({ block: "nearest" });
     } catch (error) {
-      if (!inputs.fail(error.message)) context.fail(error);
+      if (!inputs.fail(error.message, error.field)) context.fail(error);
     }
     run.disabled = state.busy > 0;
   }
@@ -77,7 +77,7 @@ async function beginning(product, query, context) {
   const task = await context.api.get(`/api/v1/task/${query.get("from")}`, { signal: context.signal });
   const seed = seedField(product);
   const input = { ...task.input };
-  if (seed && query.get("seed") === "same") input[seed] = task.meta.seed ?? input[seed];
+  if (seed && query.get("seed") === "same") input[seed] = seedOf(task, product);
   return input;
 }
 
@@ -96,16 +96,18 @@ function priceOf(product, context) {
   const ask = later(async (order) => {
     latest.abort();
     latest = new AbortController();
+    if (!order) return usual();
     try {
       const quote = await context.api.post("/api/v1/quote", order, { signal: AbortSignal.any([latest.signal, context.signal]) });
       const short = !quote.covered && h("p", { class: "callout bad small" }, `You have ${usd(quote.available_points)}, which is not enough.`);
       const warnings = quote.warnings.map((one) => h("p", { class: "callout warn small" }, one));
       fill(element, h("b", { title: money(quote.points) }, usd(quote.points)), level(), short, ...warnings, product.missing && missing(product));
     } catch (error) {
-      if (isAbort(error)) return;
+      if (isAbort(error)) return undefined;
       usual();
       element.append(h("p", { class: "quiet small" }, error.message));
     }
+    return undefined;
   }, QUOTE_MS);
   usual();
   return { element, ask };

@@ -1,6 +1,6 @@
 /** Choosing a product: all that this server sells, by family, with level and price; found by words. */
 
-import { fill, h } from "../kit/dom.js";
+import { fill, h, prose } from "../kit/dom.js";
 import { field, input, select } from "../kit/form.js";
 import { usd, words } from "../kit/format.js";
 import { empty, levelBadge } from "../kit/parts.js";
@@ -46,7 +46,7 @@ function entry(one) {
     "li",
     { class: "card product" },
     h("a", { href: link("make", one.model, one.task_type) }, one.title),
-    h("p", { class: "quiet small" }, one.summary),
+    h("p", { class: "quiet small" }, prose(one.summary)),
     h("p", { class: "row apart small" }, h("span", { class: "number" }, price), levelBadge(one.engine_level)),
   );
 }

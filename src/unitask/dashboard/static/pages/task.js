@@ -3,7 +3,7 @@
 import { fill, h } from "../kit/dom.js";
 import { between, money, seconds, when } from "../kit/format.js";
 import { code, copyButton, facts, statusBadge } from "../kit/parts.js";
-import { find, products } from "../order/catalogue.js";
+import { find, products, seedOf } from "../order/catalogue.js";
 import { link } from "../router.js";
 import { actions, outcome, standing, taskCard } from "../tasks/card.js";
 import { isFinal } from "../tasks/follow.js";
@@ -20,23 +20,23 @@ export async function render(root, context) {
     return;
   }
   const card = taskCard(task, context, { list, again, ended: (last) => fill(root, whole(last, product, context, again)) });
-  fill(root, h("div", { class: "stack" }, card, details(task, standing(task))));
+  fill(root, h("div", { class: "stack" }, card, details(task, product, standing(task))));
 }
 
 function whole(task, product, context, again) {
   const buttons = h("div", { class: "row" }, ...actions(task, product, context, again));
   const warnings = (task.meta.warnings ?? []).map((one) => h("li", { class: "callout warn small" }, one));
   const first = h("section", { class: "card stack", "aria-label": "Outcome" }, ...outcome(task, product, context), warnings.length > 0 && h("ul", { class: "stack", "aria-label": "Warnings" }, ...warnings), buttons);
-  return h("div", { class: "stack" }, first, details(task));
+  return h("div", { class: "stack" }, first, details(task, product));
 }
 
-function details(task, now = "") {
+function details(task, product, now = "") {
   const { meta } = task;
   const shown = facts([
     ["Status", h("span", { class: "row" }, statusBadge(task.status), now)],
     ["Product", h("a", { href: link("make", task.model, task.task_type) }, `${task.model} ${task.task_type}`)],
     ["Made by", meta.engine && `${meta.engine}, level ${meta.engine_level}`],
-    ["Seed", meta.seed],
+    ["Seed", seedOf(task, product)],
     ["Ordered", when(meta.created_at)],
     ["Waited", started(meta)],
     ["Worked", isFinal(task) ? seconds(between(meta.started_at, meta.ended_at)) : null],

@@ -52,5 +52,5 @@ function output(url, task, signal) {
     file: () => h("p", {}, h("a", { href: url }, nameOf(url))),
   }[kind]();
   const buttons = h("div", { class: "row" }, h("a", { class: "button slim", href: saving(url), download: nameOf(url) }, "Download"), copyButton(() => url, "Copy address"));
-  return h("figure", { class: "result" }, shown, h("figcaption", { class: "row apart" }, h("span", { class: "quiet small" }, `${kind === "model" ? "3D model" : kind}, ${task.meta.engine_level} by ${task.meta.engine}`), buttons));
+  return h("figure", { class: "result" }, shown, h("figcaption", { class: "row apart" }, h("span", { class: "quiet small" }, `Made by ${task.meta.engine}, level ${task.meta.engine_level}`), buttons));
 }

@@ -45,7 +45,7 @@ export function taskCard(task, context, { list, ended = () => {}, again = () => 
     draw(body, now, product, context, again);
   };
   draw(body, task, product, context, again);
-  if (!isFinal(task)) follow(context.api, task, context.signal, see).then((last) => isFinal(last) && ended(last));
+  if (!isFinal(task)) follow(context.api, task, context.signal, see).then((last) => isFinal(last) && (context.spent(), ended(last)));
   return card;
 }
 
