@@ -35,6 +35,8 @@ export function shell(session, signOut) {
     leave.abort();
     leave = new AbortController();
     const at = address();
+    const first = PAGES.find((one) => one.group && session.scopes.has(one.needs));
+    if (!at.path && first && !session.scopes.has(pageAt("").needs)) return go(first.path);
     const page = pageAt(at.path);
     const allowed = page && session.scopes.has(page.needs);
     banner.hidden = true;
@@ -45,8 +47,7 @@ export function shell(session, signOut) {
     fill(main, banner, heading.element, root);
     document.title = `${page?.title ?? "No such page"} · Unitask`;
     if (!allowed) {
-      fill(root, h("p", {}, page ? `This page needs a key with the scope ${page.needs}.` : "There is nothing at this address."));
-      return;
+      return fill(root, h("p", {}, page ? `This page needs a key with the scope ${page.needs}.` : "There is nothing at this address."));
     }
     const context = { session, api: session.api, ...at, signal: leave.signal, heading, fail, notify, go, spent: purse.refresh };
     try {
@@ -54,6 +55,7 @@ export function shell(session, signOut) {
     } catch (error) {
       fail(error);
     }
+    return undefined;
   }
 
   const changed = () => show().then(() => main.querySelector("h1")?.focus({ preventScroll: true }));
