@@ -22,6 +22,7 @@ class Ending:
     logs: str
     level: str | None
     charged_points: int
+    timings: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import { isAbort } from "./kit/api.js";
 import { fill, h } from "./kit/dom.js";
 import { usd } from "./kit/format.js";
-import { PAGES, pageAt } from "./pages.js";
+import { PAGES, pageAt, startFor } from "./pages.js";
 import { address, go, link } from "./router.js";
 
 const THEMES = [["", "System"], ["light", "Light"], ["dark", "Dark"]];
@@ -35,8 +35,7 @@ export function shell(session, signOut) {
     leave.abort();
     leave = new AbortController();
     const at = address();
-    const first = PAGES.find((one) => one.group && session.scopes.has(one.needs));
-    if (!at.path && first && !session.scopes.has(pageAt("").needs)) return go(first.path);
+    at.path ||= startFor(session.scopes);
     const page = pageAt(at.path);
     const allowed = page && session.scopes.has(page.needs);
     banner.hidden = true;
