@@ -46,8 +46,7 @@ export function shell(session, signOut) {
     fill(main, banner, heading.element, root);
     document.title = `${page?.title ?? "No such page"} · Unitask`;
     if (!allowed) {
-      fill(root, h("p", {}, page ? `This page needs a key with the scope ${page.needs}.` : "There is nothing at this address."));
-      return;
+      return fill(root, h("p", {}, page ? `This page needs a key with the scope ${page.needs}.` : "There is nothing at this address."));
     }
     const context = { session, api: session.api, ...at, signal: leave.signal, heading, fail, notify, go, spent: purse.refresh };
     try {
@@ -55,6 +54,7 @@ export function shell(session, signOut) {
     } catch (error) {
       fail(error);
     }
+    return undefined;
   }
 
   const changed = () => show().then(() => main.querySelector("h1")?.focus({ preventScroll: true }));
