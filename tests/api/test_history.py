@@ -39,6 +39,7 @@ BAD_LISTS = {
     "letters": ("limit=all", "limit must be a whole number"),
     "bad-cursor": ("cursor=abc", "cursor must be the next_cursor of an earlier answer"),
     "strange-cursor": ("cursor=0192F0C0-0000-7000-8000-00000000000Z", "cursor must be"),
+    "time-in-milliseconds": ("end_time=1800000000000", "end_time must be at most"),
     "unknown-status": ("status=done", "status is one of pending, staged, processing, completed, failed"),
     "nul-in-a-type": ("task_type=a%00", "task_type must not contain the NUL character"),
     "nul-in-a-key": ("idempotency_key=a%00", "idempotency_key must not contain the NUL character"),
@@ -161,6 +162,21 @@ async def test_a_list_can_be_cut_by_status_model_and_type(
         "task_type=background-remove": [second],
         "status=pending&task_type=txt2img": [third],
     }.items():
+        assert ids(await client.get(f"{LIST}?{query}")) == found, query
+
+
+async def test_a_list_can_be_cut_by_time(client: httpx.AsyncClient, clock: ManualClock) -> None:
+    """From the first moment on, before the last; with a cursor the end still holds."""
+    made = await order(client, clock, *[CAT] * 4)
+    seen = {
+        "start_time=1800000001": made[:3],
+        "end_time=1800000002": made[2:],
+        "start_time=1800000001&end_time=1800000003": made[1:3],
+        f"end_time=1800000002&cursor={made[0]}": made[2:],
+        f"end_time=1800000002&cursor={made[2]}": made[3:],
+        "end_time=-5": [],
+    }
+    for query, found in seen.items():
         assert ids(await client.get(f"{LIST}?{query}")) == found, query
 
 

@@ -48,6 +48,7 @@ NEEDED = {
         "PUT /api/v1/bucket",
         "DELETE /api/v1/bucket",
         "GET /api/v1/statement",
+        "GET /api/v1/usage",
         "GET /api/v1/keys",
         "POST /api/v1/keys",
         "POST /api/v1/keys/{key_id}/rotate",
@@ -72,6 +73,10 @@ NEEDED = {
         "DELETE /api/v1/admin/plans/{name}",
         "GET /api/v1/admin/audit",
         "GET /api/v1/admin/ledger/check",
+        "GET /api/v1/admin/accounts/{account_id}/usage",
+        "GET /api/v1/admin/queue",
+        "GET /api/v1/admin/workers",
+        "GET /api/v1/admin/engines",
     },
 }
 

@@ -12,6 +12,7 @@ from support.clock import ManualClock
 from support.keys import WORKER_TOKEN
 from support.orders import CAT, CAT_POINTS
 from unitask.app import Services
+from unitask.kit.ids import drawn_seed
 
 ORDERED_AT: Final = "2027-01-15T08:00:00Z"
 STARTED_AT: Final = "2027-01-15T08:00:05Z"
@@ -31,6 +32,7 @@ WAITING: Final[dict[str, Any]] = {
     "is_using_private_pool": False,
     "engine": None,
     "engine_level": None,
+    "drawn_seed": 0,
     "queue_position": None,
     "eta_s": 20.0,
     "progress": 0.0,
@@ -59,7 +61,7 @@ def answer_of(task_id: str, status: str, meta: dict[str, Any], **changes: Any) -
             "width": 1024,
         },
         "output": None,
-        "meta": WAITING | meta,
+        "meta": WAITING | {"drawn_seed": drawn_seed(task_id)} | meta,
         "detail": None,
         "logs": [],
         "error": NO_ERROR,

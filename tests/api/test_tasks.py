@@ -5,6 +5,7 @@ import httpx
 from support.orders import CAT, CAT_POINTS, cat
 from support.worker import HandWorker
 from unitask.app import Services
+from unitask.kit.ids import drawn_seed
 
 ZERO = "0001-01-01T00:00:00Z"
 
@@ -44,6 +45,7 @@ async def test_create_answers_the_whole_task_in_the_documented_order(client: htt
                 "is_using_private_pool": False,
                 "engine": None,
                 "engine_level": None,
+                "drawn_seed": drawn_seed(task_id),
                 "queue_position": None,
                 "eta_s": 20.0,
                 "progress": 0.0,

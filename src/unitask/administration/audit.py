@@ -30,12 +30,11 @@ async def write(tx: Transaction, *, actor: str, action: str, account_id: int | N
 
 
 async def read(
-    database: Database, *, account_id: int | None = None, before: int = _LATEST, most: int = 100
+    database: Database, *, account_id: int | None = None, action: str = "", before: int = _LATEST, most: int = 100
 ) -> list[AuditEntry]:
-    """Read the log, newest first: of one account or of all, older than the entry `before`."""
-    rows = await database.fetch(
-        SQL.list_audit, before=before, all_accounts=account_id is None, account_id=account_id or 0, most=most
-    )
+    """Read the log, newest first: of one account or of all, of one action or of all, older than the entry `before`."""
+    of = {"all_accounts": account_id is None, "account_id": account_id or 0, "action": action}
+    rows = await database.fetch(SQL.list_audit, before=before, **of, most=most)
     return [
         AuditEntry(
             row["id"], row["actor"], row["action"], row["account_id"], orjson.loads(row["detail"]), row["created_at"]

@@ -9,7 +9,7 @@ from unitask.accounts.model import Account, Change
 from unitask.administration import audit
 from unitask.billing import packs as rules
 from unitask.billing import repository
-from unitask.billing.model import Entry, Kind, Line, Pack
+from unitask.billing.model import Entry, Kind, Line, Pack, Usage
 from unitask.db import Database, Transaction
 from unitask.kit.clock import Clock
 from unitask.kit.errors import Conflict, InsufficientCredits, InvalidRequest, NotFound
@@ -119,6 +119,10 @@ class Credit:
         """Read an account's packs with what is left in each now, those that expire first at the beginning."""
         found = await repository.packs(self._database, account.id)
         return rules.drawn(found, account.available_points + account.held_points)
+
+    async def usage(self, account_id: int, *, since: int, until: int) -> list[Usage]:
+        """Read what ended on the days from `since` to `until`, counted from the epoch, both among them."""
+        return await repository.usage(self._database, account_id, since=since, until=until)
 
     async def expire(self) -> int:
         """Let packs past their time expire, for some accounts; returns how many accounts were looked at."""

@@ -2,7 +2,28 @@
 insert into audit (actor, action, account_id, detail, created_at) values (:actor, :action, :account_id, :detail, :now)
 
 -- name: list_audit
-select * from audit where id < :before and (:all_accounts or account_id = :account_id) order by id desc limit :most
+select * from audit where id < :before and (:all_accounts or account_id = :account_id)
+  and (:action = '' or action = :action)
+order by id desc limit :most
+
+-- name: queue_lines
+select engine, product, state, count(*) as number, min(cast(task_id as varchar(36))) as oldest from queue
+group by engine, product, state order by engine, product, state
+
+-- What was charged last is what was completed last, and the ledger is in that order whatever still waits.
+-- name: recent_runs
+select t.model, t.task_type, t.engine, t.created_at, t.started_at, t.ended_at, t.timings, d.settled_at - d.created_at as deliver_us
+from (select task_id, kind from (select id, task_id, kind from ledger order by id desc limit :look) newest
+  where kind = 'capture' order by id desc limit :most) l
+join tasks t on t.id = l.task_id
+left join deliveries d on d.task_id = t.id and d.event = 'task.completed' and d.state = 'delivered'
+
+-- name: list_workers
+select * from workers order by name, id limit :most
+
+-- name: running
+select task_id, worker_id, engine, product, attempt, progress, note from queue where state = 'processing'
+order by worker_id, task_id limit :most
 
 -- name: wrong_balances
 with books as (

@@ -155,12 +155,15 @@ async def list_tasks(request: Request) -> JsonAnswer:
     """`GET /api/v1/task`: an account's tasks by cursor, newest first."""
     who = await caller(request, Scope.TASKS)
     unitask = services(request)
+    asked = ListRequest()
     wanted = ListRequest(
         before=text(request, "cursor"),
-        size=number(request, "limit", ListRequest().size),
+        size=number(request, "limit", asked.size),
         status=text(request, "status"),
         model=text(request, "model"),
         task_type=text(request, "task_type"),
+        start_s=number(request, "start_time", asked.start_s, most=SECONDS_LIMIT),
+        end_s=number(request, "end_time", asked.end_s, most=SECONDS_LIMIT),
         idempotency_key=text(request, "idempotency_key"),
     )
     found = await unitask.history.newest(who, wanted)

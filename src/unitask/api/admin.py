@@ -10,8 +10,9 @@ from unitask.administration import books
 from unitask.api.admin_documents import account_document, audit_document, pack_document, plan_document
 from unitask.api.admin_messages import AccountChange, Adjustment, NewAccount, PlanLimits, TopUp, expiry
 from unitask.api.envelope import JsonAnswer, success
-from unitask.api.requests import message, number, operator, page, path_number, route, services
+from unitask.api.requests import message, number, operator, page, path_number, route, services, text
 from unitask.api.statement import statement_answer
+from unitask.api.usage import usage_answer
 from unitask.kit.errors import InvalidRequest
 from unitask.kit.money import points as points_of
 
@@ -125,6 +126,13 @@ async def statement(request: Request) -> ASGIApp:
     return await statement_answer(request, account.id)
 
 
+async def usage(request: Request) -> JsonAnswer:
+    """Count what ended on the last days of an account."""
+    await operator(request)
+    account = await services(request).registry.account(path_number(request, "account_id"))
+    return await usage_answer(request, account.id)
+
+
 async def list_plans(request: Request) -> JsonAnswer:
     """List plans by name."""
     await operator(request)
@@ -154,7 +162,8 @@ async def audit(request: Request) -> JsonAnswer:
     before, size = page(request)
     only = number(request, "account_id", 0)
     older = {"before": before} if before else {}
-    found = await log.read(services(request).database, account_id=only or None, most=size + 1, **older)
+    action = text(request, "action")
+    found = await log.read(services(request).database, account_id=only or None, action=action, most=size + 1, **older)
     return success(
         {
             "entries": [audit_document(entry) for entry in found[:size]],
@@ -178,6 +187,7 @@ ROUTES = [
     route("POST", f"{_ACCOUNT}/adjustments", adjust),
     route("GET", f"{_ACCOUNT}/packs", packs),
     route("GET", f"{_ACCOUNT}/statement", statement),
+    route("GET", f"{_ACCOUNT}/usage", usage),
     route("GET", "/api/v1/admin/plans", list_plans),
     route("PUT", "/api/v1/admin/plans/{name}", put_plan),
     route("DELETE", "/api/v1/admin/plans/{name}", remove_plan),

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from unitask.api import (
     account,
     admin,
+    admin_board,
     admin_keys,
     artifacts,
     bucket,
@@ -28,6 +29,7 @@ from unitask.api import (
     statement,
     tasks,
     uploads,
+    usage,
     webhooks,
     workers,
 )
@@ -42,6 +44,7 @@ PUBLIC: Final = (
     quote,
     account,
     statement,
+    usage,
     keys,
     uploads,
     artifacts,
@@ -52,6 +55,7 @@ PUBLIC: Final = (
     health,
     admin,
     admin_keys,
+    admin_board,
 )
 """The files whose routes are for clients and operators; the OpenAPI document describes them all."""
 

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from unitask.api.headers import DATA
 from unitask.artifacts.service import Artifacts
 from unitask.kit.clock import rfc3339
+from unitask.kit.ids import drawn_seed
 from unitask.tasks.model import NO_ERROR, Status, Task
 
 _NO_ERROR: Final = orjson.Fragment(orjson.dumps(NO_ERROR))
@@ -80,6 +81,7 @@ def task_object(task: Task, artifacts: Artifacts, eta_s: float | None = None) ->
             "is_using_private_pool": False,
             "engine": task.engine,
             "engine_level": task.engine_level,
+            "drawn_seed": drawn_seed(task.id),
             "queue_position": task.queue_position,
             "eta_s": eta_s,
             "progress": 1.0 if task.status is Status.COMPLETED else task.progress or 0.0,

@@ -4,7 +4,14 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from unitask import __version__
-from unitask.api import openapi_account, openapi_admin, openapi_artifacts, openapi_money, openapi_webhooks
+from unitask.api import (
+    openapi_account,
+    openapi_admin,
+    openapi_artifacts,
+    openapi_board,
+    openapi_money,
+    openapi_webhooks,
+)
 from unitask.api.openapi_schemas import answers, ref, sample_task
 from unitask.api.product_schemas import ProductSchemas, Schema, lift, request, simplest
 from unitask.api.wording import KEY, REFUSALS, limits, price
@@ -76,6 +83,7 @@ def document(catalogue: Catalogue, base_url: str) -> Json:
             openapi_artifacts.paths(_refusals),
             _server_paths(),
             openapi_admin.paths(_refusals),
+            openapi_board.paths(_refusals),
         ),
         "components": {
             "schemas": {
@@ -85,6 +93,7 @@ def document(catalogue: Catalogue, base_url: str) -> Json:
                 **openapi_artifacts.schemas(),
                 **of_config,
                 **openapi_admin.components(),
+                **openapi_board.components(),
                 **schemas.definitions,
             },
             "responses": {str(status): _refusal(status) for status in REFUSALS},

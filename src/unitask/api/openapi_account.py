@@ -54,6 +54,8 @@ def _task_lists(refusals: Refusals) -> dict[str, Json]:
                 _query("status", "Only tasks in this status.", {"enum": list(Status)}),
                 _query("model", "Only tasks of this model.", _TEXT),
                 _query("task_type", "Only tasks of this type.", _TEXT),
+                _query("start_time", "Only tasks ordered from this moment on, in seconds since the epoch.", _NUMBER),
+                _query("end_time", "Only tasks ordered before this moment, in seconds since the epoch.", _NUMBER),
                 _query(
                     "idempotency_key",
                     "Only the task ordered under this `Idempotency-Key` within 24 hours; other filters do not count.",

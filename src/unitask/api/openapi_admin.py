@@ -161,7 +161,7 @@ _CURSORS: Final = (
     _query("limit", "Entries on a page.", {**_NUMBER, "minimum": 1, "maximum": PAGE_LIMIT, "default": PAGE_USUAL}),
     _query("cursor", "`next_cursor` of the page before.", _TEXT),
 )
-_ACCOUNT_ID: Final = _number("account_id")
+ACCOUNT_ID: Final = _number("account_id")
 _KEY_ID: Final = _number("key_id")
 _PLAN: Final[Json] = {**_TEXT, "pattern": f"^{PLAN_NAME}$"}
 _PLAN_NAME: Final[Json] = {"name": "name", "in": "path", "required": True, "schema": _PLAN}
@@ -175,7 +175,7 @@ def _page(what: str, name: str) -> Json:
     return complete({what: _list(name), "next_cursor": _MAYBE_TEXT}, "A page; `next_cursor` leads to the next.")
 
 
-class _Group:
+class Group:
     """Operations of one tag, with the refusals that each may answer."""
 
     def __init__(self, refusals: Refusals, tag: str) -> None:
@@ -215,10 +215,10 @@ class _Group:
 
 def paths(refusals: Refusals) -> Json:
     """Give the paths of these routes."""
-    operators = _Group(refusals, TAG)
-    statement = statement_operation(refusals, TAG, "getAccountStatement", parameters=[_ACCOUNT_ID])
+    operators = Group(refusals, TAG)
+    statement = statement_operation(refusals, TAG, "getAccountStatement", parameters=[ACCOUNT_ID])
     return {
-        **_own_keys(_Group(refusals, "account")),
+        **_own_keys(Group(refusals, "account")),
         **_accounts(operators),
         "/api/v1/admin/accounts/{account_id}/statement": {"get": statement},
         **_credit(operators),
@@ -227,7 +227,7 @@ def paths(refusals: Refusals) -> Json:
     }
 
 
-def _own_keys(group: _Group) -> Json:
+def _own_keys(group: Group) -> Json:
     more = "A key with limits of its own may not do this, nor give scopes that it lacks, nor a longer life than its own"
     one = "/api/v1/keys/{key_id}"
     return {
@@ -260,8 +260,8 @@ def _own_keys(group: _Group) -> Json:
     }
 
 
-def _accounts(group: _Group) -> Json:
-    one = (_ACCOUNT_ID,)
+def _accounts(group: Group) -> Json:
+    one = (ACCOUNT_ID,)
     return {
         "/api/v1/admin/accounts": {
             "get": group.operation(
@@ -283,9 +283,9 @@ def _accounts(group: _Group) -> Json:
     }
 
 
-def _credit(group: _Group) -> Json:
+def _credit(group: Group) -> Json:
     path = "/api/v1/admin/accounts/{account_id}"
-    one = (_ACCOUNT_ID,)
+    one = (ACCOUNT_ID,)
     return {
         f"{path}/credit": {
             "post": group.operation("topUp", "Add a pack of points", ref("Pack"), 404, 409, parameters=one, body=TopUp)
@@ -301,7 +301,7 @@ def _credit(group: _Group) -> Json:
     }
 
 
-def _keys(group: _Group) -> Json:
+def _keys(group: Group) -> Json:
     one = (_KEY_ID,)
     return {
         "/api/v1/admin/accounts/{account_id}/keys": {
@@ -311,10 +311,10 @@ def _keys(group: _Group) -> Json:
                 _page("keys", "Key"),
                 400,
                 404,
-                parameters=(_ACCOUNT_ID, *_CURSORS),
+                parameters=(ACCOUNT_ID, *_CURSORS),
             ),
             "post": group.operation(
-                "addKey", "Make a key for an account", ref("MadeKey"), 404, parameters=(_ACCOUNT_ID,), body=NewKey
+                "addKey", "Make a key for an account", ref("MadeKey"), 404, parameters=(ACCOUNT_ID,), body=NewKey
             ),
         },
         "/api/v1/admin/keys/{key_id}": {
@@ -337,9 +337,10 @@ def _keys(group: _Group) -> Json:
     }
 
 
-def _plans_and_checks(group: _Group) -> Json:
+def _plans_and_checks(group: Group) -> Json:
     troubles = {"type": "array", "items": _TEXT, "description": "Empty: the books are right."}
     only = _query("account_id", "Only decisions about this account.", {**_NUMBER, "minimum": 1})
+    action = _query("action", "Only this action, such as `key.add`.", _TEXT)
     one = (_PLAN_NAME,)
     return {
         "/api/v1/admin/plans": {"get": group.operation("listPlans", "List plans", _list("Plan"))},
@@ -357,7 +358,7 @@ def _plans_and_checks(group: _Group) -> Json:
                 "Who decided what, newest first",
                 _page("entries", "AuditEntry"),
                 400,
-                parameters=(*_CURSORS, only),
+                parameters=(*_CURSORS, only, action),
             )
         },
         "/api/v1/admin/ledger/check": {

@@ -119,6 +119,11 @@ def _meta() -> Schema:
             "is_using_private_pool": {"const": False},
             "engine": {"type": ["string", "null"], "description": "What made it; null until a worker began."},
             "engine_level": {"enum": [*get_args(Level), None], "description": f"How real it is. {levels}"},
+            "drawn_seed": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "The seed where the input names none; sent as the input's seed, it makes the same.",
+            },
             "queue_position": {
                 "type": ["integer", "null"],
                 "description": "How many wait before it, counted to 100; null when it does not wait.",
@@ -176,6 +181,7 @@ def sample_task(product: Product) -> dict[str, Any]:
             "is_using_private_pool": False,
             "engine": None,
             "engine_level": None,
+            "drawn_seed": 2718281828,
             "queue_position": None,
             "eta_s": None,
             "progress": 0.0,

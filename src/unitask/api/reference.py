@@ -1,8 +1,6 @@
 """The API about itself: the OpenAPI document for programs and the page for people, made when first asked for."""
 
-import hashlib
 from collections.abc import Callable
-from functools import cache
 from typing import Final
 
 import orjson
@@ -14,15 +12,10 @@ from unitask.api.openapi import document
 from unitask.api.reference_page import PAGES, page
 from unitask.api.requests import route
 from unitask.catalogue import Catalogue
+from unitask.kit.documents import PAGE_POLICY, Document
 from unitask.tasks.orders import Orders
 
-_HEADERS: Final = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_POLICY: Final = f"{PAGE_POLICY}; style-src 'self'; img-src 'self'"
 _ASSETS: Final = {"docs.css": "text/css", "docs.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
@@ -42,15 +35,4 @@ async def _to_page(_: Request) -> Response:
 
 
 def _served(path: str, make: Callable[[], bytes], media_type: str) -> Route:
-    @cache
-    def made() -> tuple[bytes, dict[str, str]]:
-        body = make()
-        return body, {**_HEADERS, "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}
-
-    async def serve(request: Request) -> Response:
-        body, headers = made()
-        if headers["ETag"] in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(body, media_type=media_type, headers=headers)
-
-    return route("GET", path, serve)
+    return route("GET", path, Document(make, media_type, _POLICY).answer)

@@ -71,6 +71,7 @@ async def beat(request: Request) -> JsonAnswer:
         worker_id=sign.worker_id,
         name=sign.name,
         engines=sign.engines,
+        devices=sign.devices,
         progress=progress,
         waiting=[(one.task_id, one.attempt) for one in sign.progress if one.waiting],
     )
@@ -143,6 +144,7 @@ async def settle(request: Request) -> JsonAnswer:
             retryable=bool(failure and failure.retryable),
             given_back=bool(failure and failure.given_back),
             measures=end.measures,
+            timings=end.timings.model_dump() if end.timings else None,
             warnings=end.warnings,
             logs=end.logs,
         )

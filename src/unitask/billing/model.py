@@ -71,6 +71,18 @@ class Line:
         return self.points * ((target is Book.AVAILABLE) - (source is Book.AVAILABLE))
 
 
+@dataclass(slots=True)
+class Usage:
+    """What ended of one product on one day of an account; `day` counts from the epoch, in UTC."""
+
+    account_id: int
+    day: int
+    product: str
+    completed: int = 0
+    failed: int = 0
+    points: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Pack:
     """Points that came in together and, if `expires_at` is set, go together.

@@ -54,3 +54,22 @@ where credit_packs.id = (r.value ->> 'id')
 -- name: set_packs [postgres]
 update credit_packs set remaining = r.remaining, expired = r.expired
 from json_to_recordset(:rows::json) as r(id bigint, remaining bigint, expired bigint) where credit_packs.id = r.id
+
+-- Only under the lock of the account, so two transactions never wait for each other's rows.
+-- name: count_usage [sqlite]
+insert into usage (account_id, day, product, completed, failed, points)
+select r.value ->> 'account_id', r.value ->> 'day', r.value ->> 'product', r.value ->> 'completed', r.value ->> 'failed',
+  r.value ->> 'points'
+from json_each(:rows) r where true
+on conflict (account_id, day, product) do update set completed = usage.completed + excluded.completed,
+  failed = usage.failed + excluded.failed, points = usage.points + excluded.points
+-- name: count_usage [postgres]
+insert into usage (account_id, day, product, completed, failed, points)
+select account_id, day, product, completed, failed, points
+from json_to_recordset(:rows::json) as r(
+  account_id bigint, day int, product text, completed int, failed int, points bigint)
+on conflict (account_id, day, product) do update set completed = usage.completed + excluded.completed,
+  failed = usage.failed + excluded.failed, points = usage.points + excluded.points
+
+-- name: usage
+select * from usage where account_id = :account_id and day >= :since and day <= :until order by day, product

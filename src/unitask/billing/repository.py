@@ -1,8 +1,8 @@
 """The ledger and the packs between rows and model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from unitask.billing.model import BOOKS, Book, Entry, Kind, Line, Pack
+from unitask.billing.model import BOOKS, Book, Entry, Kind, Line, Pack, Usage
 from unitask.db import Database, Queries, Row, Transaction
 
 SQL = Queries(__package__)
@@ -24,6 +24,27 @@ async def add(tx: Transaction, entries: Sequence[Entry], now: int) -> None:
     ]
     if rows:
         await tx.execute(SQL.add_entries, rows=rows, now=now)
+
+
+async def count_usage(tx: Transaction, ended: Iterable[Usage]) -> None:
+    """Add what has ended to the days of its accounts, which are locked."""
+    sums: dict[tuple[int, int, str], Usage] = {}
+    for one in ended:
+        found = sums.setdefault((one.account_id, one.day, one.product), Usage(one.account_id, one.day, one.product))
+        found.completed += one.completed
+        found.failed += one.failed
+        found.points += one.points
+    if sums:
+        await tx.execute(SQL.count_usage, rows=list(sums.values()))
+
+
+async def usage(database: Database, account_id: int, *, since: int, until: int) -> list[Usage]:
+    """Read what ended on the days from `since` to `until`, both among them, by day and product."""
+    rows = await database.fetch(SQL.usage, account_id=account_id, since=since, until=until)
+    return [
+        Usage(row["account_id"], row["day"], row["product"], row["completed"], row["failed"], row["points"])
+        for row in rows
+    ]
 
 
 async def replay(database: Database) -> dict[int, dict[Book, int]]:

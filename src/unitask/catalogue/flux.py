@@ -11,13 +11,14 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from unitask.spec.fields import MEDIA_CHARS, OptionalPicture, Picture, Prompt, Words
+from unitask.spec.fields import MARGINS, MEDIA_CHARS, PAINTED, OptionalPicture, Picture, Prompt, Words
 from unitask.spec.price import dollars
 from unitask.spec.product import Example, ImageResult, Input, Product, Recipe
 from unitask.spec.samples import EXAMPLE_IMAGE
@@ -30,6 +31,7 @@ LIMIT_PIXELS: Final = 1024 * 1024
 LIMIT_SIDE_PX: Final = 4096
 LIMIT_ADDED_PIXELS: Final = 1024 * 1024 - 1
 DEFAULT_SIDE_PX: Final = 1024
+_TO_WORK_ON: Final = "The picture to work on: URL, data URI or base64."
 
 
 def _only_one(batch_size: int) -> int:
@@ -74,6 +76,8 @@ class Control(BaseModel):
 
 class Outpaint(BaseModel):
     """Pixels to add on each side; together fewer than 1024 x 1024, counted once the picture is known."""
+
+    model_config = ConfigDict(json_schema_extra={**MARGINS})
 
     setting_type: Literal["outpaint"] = Field(description="Always `outpaint`.")
     outpaint_left: Side = Field(default=0, description="Pixels to add on the left.")
@@ -125,7 +129,7 @@ class Sized(FluxInput):
 class FromPicture(FluxInput):
     """Adds the picture to work on."""
 
-    image: Picture = Field(description="The picture to work on: URL, data URI or base64.")
+    image: Picture = Field(description=_TO_WORK_ON)
 
 
 class Styled(FluxInput):
@@ -177,6 +181,8 @@ class ControlNet(TextToImage):
 
 class FillInpaint(FromPicture, Guided):
     """A picture whose pure white region is painted anew."""
+
+    image: Picture = Field(description=_TO_WORK_ON, json_schema_extra=PAINTED)
 
 
 class FillOutpaint(FromPicture, Guided):

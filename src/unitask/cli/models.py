@@ -8,10 +8,10 @@ from typing import Any, Final
 import click
 import orjson
 
+from unitask.api.admin_board import served
 from unitask.catalogue import Catalogue
 from unitask.kit.errors import Unavailable
 from unitask.settings import Settings
-from unitask.spec.product import Product
 from unitask.weights import License, Shelf
 from unitask.weights.arrival import bring_in, in_words, pull
 from unitask.weights.hub import Hub
@@ -29,16 +29,6 @@ def models() -> None:
 
 def _shelf() -> Shelf:
     return Shelf(Settings.load().models_folder)
-
-
-def served(shelf: Shelf, products: Iterable[Product]) -> dict[str, list[str]]:
-    """Tell which products a recipe makes with each card, be it as the base of another."""
-    found: dict[str, list[str]] = {card_id: [] for card_id in shelf.cards}
-    for product in products:
-        direct = {card for recipe in product.recipes for card in recipe.weights if card in shelf.cards}
-        for used in {one.name for card in direct for one in with_bases(shelf, find(shelf, card))}:
-            found[used].append(product.key)
-    return found
 
 
 def _entry(parcel: Parcel, products: list[str], terms: Terms) -> dict[str, Any]:

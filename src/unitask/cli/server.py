@@ -17,6 +17,7 @@ from typing import Any, Final
 import click
 from pydantic import SecretStr
 
+from unitask import dashboard
 from unitask.api import Application
 from unitask.api.serving import Server, listen
 from unitask.app import Services
@@ -55,7 +56,8 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
     services = await Services.open(settings)
     try:
         _greet(services, await services.first_key())
-        await _answer(Application(services), listener, _embedded_worker(settings) if with_worker else _nobody())
+        application = Application(services, dashboard.routes(settings))
+        await _answer(application, listener, _embedded_worker(settings) if with_worker else _nobody())
     finally:
         await services.close()
 

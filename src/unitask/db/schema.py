@@ -118,6 +118,7 @@ tasks = Table(
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("price_points", BigInteger, nullable=False),
     Column("charged_points", BigInteger, nullable=False, server_default=text("0")),
+    Column("timings", _Document),
     Column("created_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
@@ -163,6 +164,7 @@ workers = Table(
     Column("id", String(64), primary_key=True),
     Column("name", String(200), nullable=False),
     Column("engines", _Document, nullable=False),
+    Column("devices", _Document, nullable=False, server_default=text("'[]'")),
     Column("started_at", BigInteger, nullable=False),
     Column("lease_until", BigInteger, nullable=False),
 )
@@ -182,6 +184,19 @@ ledger = Table(
     UniqueConstraint("task_id", "kind"),
     CheckConstraint("points >= 0", name="points"),
     Index("ledger_account", "account_id", "created_at", "id"),
+)
+
+# What ended on a day, so that nobody has to walk all tasks to draw a chart of them.
+usage = Table(
+    "usage",
+    metadata,
+    Column("account_id", _Number, primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("product", String(401), primary_key=True),
+    Column("completed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("points", BigInteger, nullable=False),
+    **_narrow(70),
 )
 
 _open = text("remaining > 0")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
+from unitask import dashboard
 from unitask.api import Application
 from unitask.api.envelope import JsonAnswer, success
 from unitask.api.requests import body, number, route
@@ -55,6 +56,7 @@ class EmulatedApplication(Application):
         super().__init__(
             services,
             [
+                *dashboard.routes(services.settings),
                 route("GET", "/emulator", self._about),
                 route("GET", "/emulator/clock", self._read_clock),
                 route("POST", "/emulator/clock", self._move_clock),

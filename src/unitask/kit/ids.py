@@ -1,5 +1,6 @@
 """Identifiers: task ids that sort by time, and secrets nobody can guess."""
 
+import hashlib
 import os
 import re
 import secrets
@@ -29,6 +30,16 @@ def new_id(now_us: int) -> str:
 def made_at_us(id_: str) -> int:
     """Tell when an id was made, to the millisecond, in microseconds since the epoch."""
     return int(id_[:8] + id_[9:13], 16) * 1000
+
+
+def first_id(moment_us: int) -> str:
+    """Give the id that sorts before every other that is made from this moment on."""
+    return uuid7(moment_us, bytes(8))
+
+
+def drawn_seed(task_id: str) -> int:
+    """Draw the seed, 0 to 2^32 - 1, of a task whose client named none: each of its attempts makes the same result."""
+    return int.from_bytes(hashlib.sha256(task_id.encode()).digest()[:4], "big")
 
 
 def is_uuid(text: str) -> bool:

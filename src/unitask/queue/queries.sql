@@ -151,8 +151,9 @@ where queue.task_id = (r ->> 0)::uuid and queue.attempt = (r ->> 1)::int and que
 select task_id, attempt, cancel_requested from queue where worker_id = :worker_id and state = 'processing'
 
 -- name: beat
-insert into workers (id, name, engines, started_at, lease_until) values (:id, :name, :engines, :now, :lease_until)
-on conflict (id) do update set lease_until = excluded.lease_until, engines = excluded.engines
+insert into workers (id, name, engines, devices, started_at, lease_until)
+values (:id, :name, :engines, :devices, :now, :lease_until)
+on conflict (id) do update set lease_until = excluded.lease_until, engines = excluded.engines, devices = excluded.devices
 
 -- name: forget_workers
 delete from workers where lease_until < :before

@@ -128,10 +128,18 @@ async def request_cancel(tx: Transaction, task_id: str) -> None:
 
 
 async def beat(
-    tx: Transaction, *, worker_id: str, name: str, engines: Sequence[str], now: int, lease_until: int
+    tx: Transaction,
+    *,
+    worker_id: str,
+    name: str,
+    engines: Sequence[str],
+    devices: Sequence[str],
+    now: int,
+    lease_until: int,
 ) -> None:
     """Renew a worker's lease, and with it the lease of all it holds."""
-    await tx.execute(SQL.beat, id=worker_id, name=name, engines=list(engines), now=now, lease_until=lease_until)
+    runs = {"engines": list(engines), "devices": list(devices)}
+    await tx.execute(SQL.beat, id=worker_id, name=name, **runs, now=now, lease_until=lease_until)
 
 
 async def note_progress(tx: Transaction, progress: Sequence[Progress]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 from pydantic_core import PydanticUseDefault
 
 from unitask.spec.media import Audio, Image, Video
@@ -29,6 +29,11 @@ FILLED: Final = AfterValidator(_filled)
 """Refuses a text of nothing but white space."""
 BLANK_IS_ABSENT: Final = BeforeValidator(_default_if_blank)
 """An empty text stands for the default, also where a number or one of several words is wanted."""
+
+PAINTED: Final[dict[str, JsonValue]] = {"x-painted": "white"}
+"""Beside the schema of a picture: forms offer a brush, because what is pure white in it is a region to work on."""
+MARGINS: Final[dict[str, JsonValue]] = {"x-margins": "image"}
+"""On an object whose fields end in _left, _right, _top and _bottom: forms draw handles round that picture."""
 
 Prompt = Annotated[str, Field(max_length=PROMPT_CHARS), FILLED]
 """Words that a product needs."""

@@ -71,6 +71,7 @@ class BeatRequest(BaseModel):
     worker_id: WorkerId
     name: Text = Field(max_length=200)
     engines: list[Text] = Field(max_length=100)
+    devices: list[Text] = Field(default_factory=list, max_length=100)
     progress: list[AttemptProgress] = Field(default_factory=list, max_length=1024)
 
 
@@ -100,6 +101,17 @@ class AttemptFailure(BaseModel):
     given_back: bool = False
 
 
+class Timings(BaseModel):
+    """Where the seconds of an attempt went: until it began, reading weights (as far as its engine says), storing files.
+
+    The rest of the attempt is the work itself.
+    """
+
+    start_s: float = Field(0, ge=0, allow_inf_nan=False)
+    load_s: float = Field(0, ge=0, allow_inf_nan=False)
+    upload_s: float = Field(0, ge=0, allow_inf_nan=False)
+
+
 class SettleRequest(BaseModel):
     """How an attempt ended: with an output or with a failure."""
 
@@ -108,6 +120,7 @@ class SettleRequest(BaseModel):
     output: dict[str, Any] | None = None
     failure: AttemptFailure | None = None
     measures: dict[str, FiniteFloat] = Field(default_factory=dict)
+    timings: Timings | None = None
     warnings: list[Text] = Field(default_factory=list, max_length=100)
     logs: list[Text] = Field(default_factory=list, max_length=1000)
 

@@ -8,7 +8,7 @@ import orjson
 from unitask.accounts import repository as accounts
 from unitask.artifacts import repository as artifacts
 from unitask.billing import repository as ledger
-from unitask.billing.model import Entry, Kind
+from unitask.billing.model import Entry, Kind, Usage
 from unitask.db import Transaction
 from unitask.kit.clock import DAY_US
 from unitask.kit.ids import made_at_us
@@ -38,6 +38,7 @@ class Step:
     level: str | None = None
     warnings: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
+    timings: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
         await repository.end(together, [_ending(one) for one in decided if one.effects.dequeue], now)
         await artifacts.give_up_previews(together, [one.step.ticket.task_id for one in decided if _stops(one)], now)
         await ledger.add(together, [entry for one in decided for entry in _entries(one)], now)
+        await ledger.count_usage(together, [_usage(one, now) for one in decided if one.effects.dequeue])
         await accounts.change(together, locked, sum_changes(_moved(one) for one in decided))
     ended = [one for one in decided if one.effects.notify and one.step.ticket.has_webhook]
     await announce(tx, [(one.step.ticket.task_id, one.status) for one in ended], now)
@@ -118,6 +120,14 @@ def _ending(one: _Decided) -> repository.Ending:
         logs=orjson.dumps(logs).decode(),
         level=one.step.level,
         charged_points=one.effects.capture,
+        timings=None if one.step.timings is None else orjson.dumps(one.step.timings).decode(),
+    )
+
+
+def _usage(one: _Decided, now: int) -> Usage:
+    ticket, completed = one.step.ticket, one.status is Status.COMPLETED
+    return Usage(
+        ticket.account_id, now // DAY_US, ticket.product, int(completed), int(not completed), one.effects.capture
     )
 
 

@@ -9,6 +9,7 @@ from unitask.catalogue import Catalogue
 from unitask.db import Database
 from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import InvalidRequest
+from unitask.kit.ids import first_id
 from unitask.kit.paging import LAST_ID, check_page, cut_page
 from unitask.queue import repository as queue
 from unitask.queue.model import State
@@ -34,6 +35,8 @@ class PageRequest:
 class ListRequest:
     """A list by cursor: tasks older than the task `before`, newest first; empty filters match all.
 
+    Times are seconds since the epoch: from `start_s` on, before `end_s`.
+
     An idempotency key finds the one task that was ordered under it, whatever else is asked for.
     """
 
@@ -42,6 +45,8 @@ class ListRequest:
     status: str = ""
     model: str = ""
     task_type: str = ""
+    start_s: int = 0
+    end_s: int = _FAR_FUTURE_S
     idempotency_key: str = ""
 
 
@@ -124,7 +129,8 @@ class History:
         found = await repository.newest(
             self._database,
             account_id=caller.account_id,
-            before=request.before or LAST_ID,
+            since=first_id(max(0, request.start_s) * SECOND_US),
+            before=min(request.before or LAST_ID, first_id(max(0, request.end_s) * SECOND_US)),
             status=request.status,
             model=self._spelled.get(request.model.strip().lower(), request.model),
             task_type=request.task_type,

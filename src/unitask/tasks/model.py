@@ -159,3 +159,4 @@ class Outcome:
     measures: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
+    timings: dict[str, float] | None = None

@@ -71,14 +71,16 @@ update tasks set status = r.value ->> 'status', output = r.value ->> 'output', e
     select value from json_each(tasks.warnings) union all select value from json_each(r.value ->> 'warnings'))),
   logs = (select json_group_array(value) from (
     select value from json_each(tasks.logs) union all select value from json_each(r.value ->> 'logs'))),
-  engine_level = r.value ->> 'level', charged_points = r.value ->> 'charged_points', ended_at = :now
+  engine_level = r.value ->> 'level', charged_points = r.value ->> 'charged_points', timings = r.value ->> 'timings',
+  ended_at = :now
 from json_each(:rows) r where tasks.id = (r.value ->> 'id')
 -- name: end_tasks [postgres]
 update tasks set status = r.status, output = r.output::json, error = r.error::json,
   warnings = (tasks.warnings::jsonb || r.warnings::jsonb)::json, logs = (tasks.logs::jsonb || r.logs::jsonb)::json,
-  engine_level = r.level, charged_points = r.charged_points, ended_at = :now::bigint
+  engine_level = r.level, charged_points = r.charged_points, timings = r.timings::json, ended_at = :now::bigint
 from json_to_recordset(:rows::json) as r(
-  id uuid, status text, output text, error text, warnings text, logs text, level text, charged_points bigint)
+  id uuid, status text, output text, error text, warnings text, logs text, level text, charged_points bigint,
+  timings text)
 where tasks.id = r.id
 
 -- name: keep_keys [sqlite]
@@ -137,7 +139,7 @@ select count(*) as number from tasks where account_id = :account_id and created_
 -- name: list_tasks
 {shown}
 from tasks t left join queue q on q.task_id = t.id
-where t.account_id = :account_id and t.id < :before and (:status = '' or t.status = :status)
+where t.account_id = :account_id and t.id < :before and t.id >= :since and (:status = '' or t.status = :status)
   and (:model = '' or t.model = :model) and (:task_type = '' or t.task_type = :task_type)
 order by t.id desc limit :size
 

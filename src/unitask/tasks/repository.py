@@ -22,6 +22,7 @@ class Ending:
     logs: str
     level: str | None
     charged_points: int
+    timings: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +137,13 @@ async def page(
 
 
 async def newest(
-    database: Database, *, account_id: int, before: str, status: str, model: str, task_type: str, size: int
+    database: Database, *, account_id: int, since: str, before: str, status: str, model: str, task_type: str, size: int
 ) -> list[Task]:
-    """List an account's tasks older than `before`, newest first; empty filters match all."""
+    """List an account's tasks from the id `since` on and older than `before`, newest first; empty filters match all."""
     rows = await database.fetch(
         SQL.list_tasks,
         account_id=account_id,
+        since=since,
         before=before,
         status=status,
         model=model,

@@ -265,16 +265,16 @@ class Tasks:
         engines: Sequence[str],
         progress: Sequence[Progress],
         waiting: Sequence[tuple[str, int]] = (),
+        devices: Sequence[str] = (),
     ) -> list[Held]:
-        """Renew a worker's lease and note its progress; the answer lists what it still holds.
-
-        `waiting`: tasks and attempts that it has not begun; their time begins later.
-        """
+        """Renew a worker's lease, note its progress, list what it holds; the time of those `waiting` begins later."""
         now = self._clock.now_us()
 
         async def work(tx: Transaction) -> list[Held]:
             until = now + int(self._rules.lease_s * SECOND_US)
-            await queue.beat(tx, worker_id=worker_id, name=name, engines=engines, now=now, lease_until=until)
+            await queue.beat(
+                tx, worker_id=worker_id, name=name, engines=engines, devices=devices, now=now, lease_until=until
+            )
             await queue.put_off(tx, waiting, lanes=self._lanes(engines) if waiting else [], now=now)
             moved = await queue.note_progress(tx, progress)
             await announce(tx, [(task_id, PROGRESS) for task_id in moved], now)

@@ -90,6 +90,7 @@ class Settling:
             level=level,
             warnings=outcome.warnings,
             logs=outcome.logs,
+            timings=outcome.timings,
         )
 
     def _event(self, ticket: Ticket, outcome: Outcome) -> Event:

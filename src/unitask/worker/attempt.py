@@ -4,6 +4,8 @@ import asyncio
 import logging
 import shutil
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,6 +22,8 @@ DEVICE_GRACE_S: Final = 120.0
 """A step of a large model, its loading and its decoding take long, and killing it throws away what the device holds."""
 _LOOK_S: Final = 0.5
 _UPLOAD_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
+_LOADING: Final = "loading"
+"""Notes of engines that begin so say that weights are being read until the next word."""
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +42,33 @@ class Reach:
 
 
 @dataclass(slots=True)
+class Stopwatch:
+    """Where the seconds of an attempt go, by the clock `now`. `loading`: since when its engine reads weights."""
+
+    now: Callable[[], float] = time.monotonic
+    claimed: float = field(init=False)
+    loading: float | None = None
+    load_s: float = 0.0
+    upload_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.claimed = self.now()
+
+    def hear(self, word: messages.Word) -> None:
+        """Note when the reading of weights begins and ends."""
+        now = self.now()
+        if self.loading is not None:
+            self.load_s += now - self.loading
+        loads = isinstance(word, messages.Progress) and word.note.startswith(_LOADING)
+        self.loading = now if loads else None
+
+    def read(self, began: float | None) -> protocol.Timings:
+        """Tell what there is so far; all of it was waiting if the attempt never began."""
+        start_s = (self.now() if began is None else began) - self.claimed
+        return protocol.Timings(start_s=max(0.0, start_s), load_s=self.load_s, upload_s=self.upload_s)
+
+
+@dataclass(slots=True)
 class Attempt:
     """A claimed task while it is this worker's. `end`: what has to be reported of it, as soon as that is known.
 
@@ -49,6 +80,7 @@ class Attempt:
     scratch: Path | None = None
     fraction: float = 0.0
     note: str = ""
+    watch: Stopwatch = field(default_factory=Stopwatch)
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
     lost: bool = False
     end: protocol.SettleRequest | None = None
@@ -93,7 +125,8 @@ async def run(
         with engine.seat(attempt.name) as attempt.seat:
             try:
                 await engine.send(_order(attempt, scratch, reach))
-                return await _within_limits(attempt, attempt.seat, engine, client)
+                report = await _within_limits(attempt, attempt.seat, engine, client)
+                return report and report.model_copy(update={"timings": attempt.watch.read(attempt.seat.began)})
             except BaseException:
                 await engine.kill()
                 raise
@@ -172,11 +205,15 @@ async def _listen(
 ) -> protocol.SettleRequest | None:
     task = attempt.task
     async for word in engine.words(seat):
+        attempt.watch.hear(word)
         match word:
             case messages.Progress(fraction=fraction, note=note):
                 attempt.fraction, attempt.note = fraction, note
             case messages.Save(path=path, extension=extension):
-                await engine.send(await _store(attempt, client, Path(path), extension))
+                since = attempt.watch.now()
+                saved = await _store(attempt, client, Path(path), extension)
+                attempt.watch.upload_s += attempt.watch.now() - since
+                await engine.send(saved)
             case messages.Show(path=path, extension=extension):
                 await _show(task, client, Path(path), extension)
             case messages.Done(output=output, measures=measures, warnings=warnings):

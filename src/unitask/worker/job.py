@@ -1,6 +1,5 @@
 """The job that an engine gets in its child process."""
 
-import hashlib
 import threading
 import time
 from math import inf
@@ -12,6 +11,7 @@ import httpx
 
 from unitask.artifacts.model import is_stored_name
 from unitask.kit.errors import Cancelled, EngineFailure, MediaFailure
+from unitask.kit.ids import drawn_seed
 from unitask.kit.media import HEAD_BYTES, sniff
 from unitask.kit.net import Guard, Refused, Unreachable
 from unitask.spec.media import Media
@@ -49,7 +49,7 @@ class ChildJob:
         self.scratch = Path(order.scratch)
         self.models = Path(order.models)
         self.warnings: list[str] = []
-        self.seed = int.from_bytes(hashlib.sha256(self.task_id.encode()).digest()[:4], "big")
+        self.seed = drawn_seed(self.task_id)
         self._parent = parent
         self._order = order
         self._guard = Guard(allow_private=order.allow_private)

@@ -111,6 +111,7 @@ class Worker:
                 worker_id=self._id,
                 name=self._name,
                 engines=list(self._options.engines),
+                devices=list(self._options.devices),
                 progress=[attempt.report() for attempt in known],
             )
         )

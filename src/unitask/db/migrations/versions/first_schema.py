@@ -145,6 +145,17 @@ def _money() -> None:
         sa.UniqueConstraint("task_id", "kind", name="ledger_task_id_kind_key"),
     )
     _index("ledger_account", "ledger", ["account_id", "created_at", "id"])
+    op.create_table(
+        "usage",
+        sa.Column("account_id", NUMBER, nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("product", sa.String(length=401), nullable=False),
+        sa.Column("completed", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "day", "product", name="usage_pkey"),
+        postgresql_with={"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.02},
+    )
 
 
 def _tasks() -> None:
@@ -168,6 +179,7 @@ def _tasks() -> None:
         sa.Column("attempt", sa.Integer(), server_default=ZERO, nullable=False),
         sa.Column("price_points", sa.BigInteger(), nullable=False),
         sa.Column("charged_points", sa.BigInteger(), server_default=ZERO, nullable=False),
+        sa.Column("timings", DOCUMENT, nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
@@ -227,6 +239,7 @@ def _queue() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("engines", DOCUMENT, nullable=False),
+        sa.Column("devices", DOCUMENT, server_default=sa.text("'[]'"), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("lease_until", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="workers_pkey"),

@@ -1,0 +1,45 @@
+/** For operators: who makes things, on what, and what each is at. */
+
+import { every, fill, h } from "../kit/dom.js";
+import { ago } from "../kit/format.js";
+import { badge, bar, empty, facts } from "../kit/parts.js";
+
+const POLL_MS = 3000;
+
+export async function render(root, { api, signal, heading, fail }) {
+  heading.lead("A worker gives a sign of life every second or so. One that is silent loses what it holds, and the tasks run again elsewhere.");
+  let shown = "";
+  await every(POLL_MS, signal, async () => {
+    try {
+      const workers = await api.get("/api/v1/admin/workers", { signal });
+      const text = JSON.stringify(workers.map((one) => ({ ...one, seen_at: one.alive || one.seen_at })));
+      if (text === shown) return;
+      shown = text;
+      const sorted = workers.sort((a, b) => Number(b.alive) - Number(a.alive));
+      fill(root, sorted.length ? h("div", { class: "grid wide" }, ...sorted.map(card)) : none());
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+const none = () => empty("No workers", "Start one with: unitask worker. It needs this server's address and UNITASK_WORKER_TOKEN.");
+
+function card(one) {
+  const head = h("div", { class: "row apart" }, h("h2", { class: "cut" }, one.name), badge(one.alive ? "alive" : "silent", one.alive ? "good" : "bad"));
+  const badges = (names) => h("div", { class: "row tight" }, ...names.map((name) => badge(name)));
+  const about = facts([
+    ["Engines", badges(one.engines)],
+    ["Devices", one.devices.length ? badges(one.devices) : "none of its own"],
+    ["Since", ago(one.started_at)],
+    ["Seen", one.alive ? "just now" : ago(one.seen_at)],
+  ]);
+  const tasks = one.running.length ? h("ul", { class: "stack" }, ...one.running.map(task)) : h("p", { class: "quiet" }, one.alive ? "It waits for work." : "");
+  return h("article", { class: "card flat stack" }, head, about, tasks);
+}
+
+function task(one) {
+  const words = `${one.task_type} by ${one.engine}${one.attempt > 1 ? `, attempt ${one.attempt}` : ""}`;
+  const note = h("span", { class: "quiet small" }, `${Math.round(one.progress * 100)} %${one.note ? ` · ${one.note}` : ""}`);
+  return h("li", {}, h("div", { class: "row apart" }, h("span", {}, words), note), bar(one.progress, words), h("span", { class: "quiet small mono" }, one.task_id));
+}
