@@ -16,7 +16,7 @@ def sleep(seconds: float) -> None:
 
 
 def backoff_s(tries: int) -> float:
-    """Say how long to wait after so many tries: half a second, doubled each time up to 8 s, less up to half by chance."""
+    """Say how long to wait after so many tries: half a second, doubled each time to 8 s, up to half less by chance."""
     longest: float = min(8.0, 0.25 * 2**tries)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
 
@@ -62,7 +62,7 @@ class Usage:
 
     held: int
     charged: int
-    raw: Document
+    raw: Document = field(repr=False)
 
     @classmethod
     def read(cls, raw: Document) -> Self:
@@ -77,7 +77,7 @@ class TaskError:
     code: int
     message: str
     detail: str
-    raw: Document
+    raw: Document = field(repr=False)
 
     @classmethod
     def read(cls, raw: Document) -> Self | None:
@@ -116,7 +116,7 @@ class Output:
     """What a task has made. Other fields than files are in `raw`."""
 
     files: tuple[File, ...]
-    raw: Document
+    raw: Document = field(repr=False)
 
     @classmethod
     def read(cls, raw: Document) -> Self:
@@ -155,7 +155,7 @@ class Task:
     started_at: datetime | None
     ended_at: datetime | None
     expires_at: datetime | None
-    raw: Document
+    raw: Document = field(repr=False)
 
     @classmethod
     def read(cls, raw: Document) -> Self:
@@ -210,7 +210,7 @@ class Event:
     eta_s: float | None
     preview_url: str | None
     task: Task | None
-    raw: Document
+    raw: Document = field(repr=False)
 
     @classmethod
     def read(cls, raw: Document) -> Self:
@@ -239,7 +239,7 @@ class Page:
 
     tasks: tuple[Task, ...]
     next_cursor: str | None
-    raw: Document
+    raw: Document = field(repr=False)
 
     @classmethod
     def read(cls, raw: Document) -> Self:
@@ -257,7 +257,7 @@ class Quote:
     engine: str | None
     engine_level: str | None
     warnings: tuple[str, ...]
-    raw: Document
+    raw: Document = field(repr=False)
 
     @classmethod
     def read(cls, raw: Document) -> Self:
@@ -284,7 +284,7 @@ class Account:
     held_points: int
     used_points: int
     available_usd: float
-    raw: Document
+    raw: Document = field(repr=False)
 
     @classmethod
     def read(cls, raw: Document) -> Self:
@@ -316,7 +316,7 @@ class Product:
     engine_level: str | None
     missing: str | None
     input_schema: Document
-    raw: Document
+    raw: Document = field(repr=False)
 
     @classmethod
     def read(cls, raw: Document) -> Self:
@@ -348,7 +348,7 @@ class Delivery:
     state: str
     attempts: int
     reason: str
-    raw: Document
+    raw: Document = field(repr=False)
 
     @classmethod
     def read(cls, raw: Document) -> Self:

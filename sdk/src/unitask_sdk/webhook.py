@@ -31,7 +31,7 @@ def verify(headers: Mapping[str, str], body: bytes, secret: str, *, now_s: float
     """Check a webhook as it came, its headers with names in any case and its raw body, and read it.
 
     Raises:
-        WrongSignature: who sent it does not know the secret, or it was changed, is older than five minutes, or no message.
+        WrongSignature: who sent it does not know the secret, or it was changed, or is older than five minutes.
 
     """
     if not secret:
