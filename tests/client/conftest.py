@@ -13,11 +13,12 @@ from support.hosted import API_KEY as HOSTED_KEY
 from support.hosted import Hosted, hosting
 from support.keys import API_KEY
 from support.machine import Machine
+from unitask.emulator.run import Emulator, emulator
 
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
-    """The kind of client."""
+    """Give the kind of client."""
     return str(request.param)
 
 
@@ -25,7 +26,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 def serving(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
 ) -> Iterator[Machine]:
-    """A machine with a running `up` on one of the databases, for all tests of a module that leave it as it is."""
+    """Start `up` on one of the databases, for all tests of a module that leave it as it is."""
     settings = {"API_KEY": API_KEY, "PORT": "0", "SLOTS": "2", "ALLOW_PRIVATE_NETWORKS": "1"}
     if request.param == "postgres":
         base = request.getfixturevalue("postgres_server")
@@ -55,20 +56,35 @@ async def _drop(base: str, name: str) -> None:
 
 @pytest.fixture
 def client(serving: Machine, kind: str) -> Iterator[Any]:
-    """A client of that server."""
+    """Open a client of that server."""
     with opened(kind, serving.programs[0].address, API_KEY) as one:
         yield one
 
 
 @pytest.fixture
 def hosted() -> Iterator[Hosted]:
-    """A service that knows the two calls alone."""
+    """Run a service that knows the two calls alone."""
     with hosting() as running:
         yield running
 
 
 @pytest.fixture
 def stranger(hosted: Hosted, kind: str) -> Iterator[Any]:
-    """A client of that service."""
+    """Open a client of that service."""
     with opened(kind, hosted.address, HOSTED_KEY) as one:
         yield one
+
+
+@pytest.fixture
+def machine(tmp_path: Path, sqlite_template: Path) -> Iterator[Machine]:
+    """Make a machine with nothing running."""
+    made = Machine(tmp_path, sqlite_template)
+    yield made
+    made.clear_away()
+
+
+@pytest.fixture(scope="module")
+def emulated() -> Iterator[Emulator]:
+    """Run a server that answers every product at once, as its scripts say."""
+    with emulator() as running:
+        yield running

@@ -164,7 +164,6 @@ def test_webhooks_are_listed_verified_and_sent_again(client: Any) -> None:
         def told() -> list[Any]:
             return [one for one in client.deliveries(task_id=task.id) if one.state == "delivered"]
 
-
         (delivery,) = until(told, within_s=10, what="a delivery")
         first = sink.received[0]
         message = verify(first.headers, first.body, "a secret")

@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._known()
         self._say(404, b"404 page not found", "text/plain")
 
-    do_PUT = do_DELETE
+    do_PUT = do_DELETE  # noqa: N815 - the library's name
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's name
         """Log nothing."""

@@ -1,10 +1,9 @@
 """The tools of the MCP server: what an assistant may do, and how it is answered."""
 
-import asyncio
 import base64
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -17,7 +16,7 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, 
 
 from unitask import __version__
 from unitask.api.serving import listen
-from unitask_sdk import AsyncClient, Event, NotFinished, Task, TooLarge, UnitaskError
+from unitask_sdk import AsyncClient, Event, NotFinished, Task, UnitaskError
 
 IMAGE_BYTES: Final = 1024 * 1024
 """Pictures up to here are shown in the answer, and not only linked."""
@@ -26,6 +25,7 @@ _SHOWN: Final = 4
 _WAIT_S: Final = 300.0
 _LONGEST_S: Final = 3600.0
 _LISTED: Final = 50
+_TEXT_CHARACTERS: Final = 2000
 _INSTRUCTIONS: Final = (
     "Makes pictures, videos, sound and 3D models. Call products to see what there is, schema for the fields of one "
     "product, quote for its price, and run to order it. Tasks cost money: do not order more than was asked for."
@@ -108,8 +108,12 @@ class Tools:
         return _answer(_summary(await self._client.cancel(task_id)))
 
     async def _ended(self, task: Task, context: Context, wait_s: float) -> CallToolResult:
+        furthest = 0.0
+
         async def tell(event: Event) -> None:
-            await context.report_progress(event.progress or 0.0, 1.0, event.status)
+            nonlocal furthest
+            furthest = 1.0 if event.status == "completed" else max(furthest, event.progress or 0.0)
+            await context.report_progress(furthest, 1.0, event.status)
 
         if wait_s > 0:
             try:
@@ -134,7 +138,9 @@ class Tools:
     async def _picture(self, url: str) -> list[ImageContent]:
         try:
             bytes_, kind = await self._client.read(url, limit_bytes=IMAGE_BYTES)
-        except TooLarge:
+        except UnitaskError:
+            return []  # the link is in the answer, too
+        if not kind.startswith("image/"):
             return []
         return [ImageContent(data=base64.b64encode(bytes_).decode(), mime_type=kind)]
 
@@ -149,7 +155,7 @@ def _summary(task: Task) -> dict[str, Any]:
         "progress": task.progress,
         "queue_position": task.queue_position,
         "eta_s": task.eta_s,
-        "output": dict(task.output.raw) if task.completed and task.output else None,
+        "output": _short(task.output.raw) if task.completed and task.output else None,
         "made_at_level": task.engine_level,
         "warnings": list(task.warnings),
         "error": task.error.message if task.error else None,
@@ -157,6 +163,16 @@ def _summary(task: Task) -> dict[str, Any]:
         "expires_at": task.expires_at.isoformat() if task.expires_at else None,
     }
     return {name: value for name, value in facts.items() if value not in (None, [])}
+
+
+def _short(value: Any) -> Any:
+    """Leave out texts that nobody reads, such as a picture in base64."""
+    if isinstance(value, Mapping):
+        return {name: _short(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_short(one) for one in value]
+    too_long = isinstance(value, str) and len(value) > _TEXT_CHARACTERS
+    return f"({len(value)} characters)" if too_long else value
 
 
 def _text(document: Any) -> TextContent:
@@ -200,4 +216,3 @@ async def serve_http(client: AsyncClient, port: int) -> None:
         click.echo(f"The MCP server listens on http://127.0.0.1:{port}/mcp")
         sys.stdout.flush()
         await uvicorn.Server(config).serve([listener])
-    await asyncio.sleep(0)
