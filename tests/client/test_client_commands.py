@@ -99,7 +99,10 @@ def test_a_program_gets_one_document(unitask: Run, machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("flux1-dve", "a cat"), "no model is called 'flux1-dve'; did you mean Qubico/flux1-dev or Qubico/flux1-schnell?"),
+        (
+            ("flux1-dve", "a cat"),
+            "no model is called 'flux1-dve'; did you mean Qubico/flux1-dev or Qubico/flux1-schnell?",
+        ),
         (("image-toolkit", "-i", "image=https://example.com/a.png"), "-t upscale                  needs image"),
         (("flux1-dev", "a cat", "-i", "width"), "--input is a name and a value, such as width=512, not 'width'"),
         (("flux1-dev", "a cat", "--input-json", "{"), "--input-json is not JSON"),

@@ -38,7 +38,7 @@ class Session:
             UnitaskError: there is no key, or the address is none.
 
         """
-        address = (address or os.environ.get("UNITASK_ADDRESS") or DEFAULT_ADDRESS).rstrip("/")
+        address = address or os.environ.get("UNITASK_ADDRESS") or DEFAULT_ADDRESS
         parts = urlsplit(address)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UnitaskError(f"the address {address!r} must begin with http:// or https:// and name a host")
@@ -47,7 +47,7 @@ class Session:
             raise UnitaskError("there is no API key: set UNITASK_API_KEY, or give api_key")
         if not api_key.isascii() or not api_key.isprintable():
             raise UnitaskError("the API key has characters that no key has")
-        return cls(address, api_key, patience_s)
+        return cls(address.rstrip("/"), api_key, patience_s)
 
     @property
     def is_local(self) -> bool:
