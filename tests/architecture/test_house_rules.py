@@ -85,7 +85,7 @@ def test_time_and_chance_come_from_the_kit() -> None:
             for line, name in uses(tree_of(path))
             if is_time_or_chance(name)
         ),
-        "The time of day, blocking waits and `random` are used in unitask.kit and unitask_sdk.clock only: take them from there.",
+        "The time of day, blocking waits and `random` are used in unitask.kit and unitask_sdk.clock only.",
     )
 
 
