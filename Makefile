@@ -65,9 +65,9 @@ clean: ## Remove the virtual environment and what the tools left behind
 		{ echo "This Python cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/run.stamp: requirements/run.txt pyproject.toml | .venv/bin/python
+.venv/run.stamp: requirements/run.txt pyproject.toml sdk/pyproject.toml | .venv/bin/python
 	$(BIN)/pip install --quiet --require-hashes -r requirements/run.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable sdk --editable .
 	@touch $@
 
 .venv/dev.stamp: requirements/dev.txt .venv/run.stamp

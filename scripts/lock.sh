@@ -3,12 +3,13 @@
 # Needs `uv` on the PATH (pip install uv); run it after changing a dependency in pyproject.toml.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# The SDK is a package of this repository, which the Makefile installs beside the server.
 compile() {
   uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet "$@"
+    --no-emit-index-url --no-emit-find-links --no-emit-package unitask-sdk --no-header --no-annotate --quiet "$@"
 }
 compile --extra cpu --extra postgres --extra s3 --group build --output-file requirements/run.txt
-compile --extra cpu --extra postgres --extra s3 --extra speech --extra fonts --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+compile --extra cpu --extra postgres --extra s3 --extra speech --extra fonts --extra mcp --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
 # torch comes in builds for each kind of hardware, so its version is pinned (requirements/torch.constraints) and its files are
 # not. What it asks for besides is locked here under its own names. torchvision, which spandrel asks for, is not needed.
 compile --extra cpu --extra models --group test-models --constraints requirements/run.txt --constraints requirements/dev.txt \

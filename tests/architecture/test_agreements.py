@@ -1,19 +1,22 @@
-"""Names that stand in two places and must be the same in both: statements, settings, errors, crash points."""
+"""Names that stand in two places and must be the same in both: statements, settings, errors, crash points, packages."""
 
 import ast
 import inspect
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.source import SRC, calls, named, no_offenders, python_files, text_of, tree_of
+from support.source import ROOT, SRC, calls, imports, named, no_offenders, python_files, text_of, tree_of
 from unitask.db import Statement
 from unitask.db.statements import parse
 from unitask.kit import errors, faults
 from unitask.kit.errors import TaskFailure, UnitaskError
 from unitask.settings import Settings
+from unitask_sdk import __version__
 
 QUERIES = sorted(SRC.rglob("queries.sql"))
 TREE_LINE = re.compile(r"^ {4}(?P<indent> *)(?P<name>[A-Z]\w+)(?: +(?P<status>\d{3}))?(?:  +\S.*)?$", re.MULTILINE)
@@ -141,3 +144,19 @@ def test_every_crash_point_is_visited_by_name() -> None:
         "unitask.kit.faults.POINTS lists exactly the points that the code visits.",
     )
     assert len(faults.POINTS) == len(set(faults.POINTS)), "a crash point is listed twice"
+
+
+def test_the_sdk_needs_what_its_own_project_asks_for() -> None:
+    """It is installed without the server: whatever else it imports would be missing there."""
+    project = tomllib.loads((ROOT / "sdk/pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == __version__
+    allowed = {"unitask_sdk", *sys.stdlib_module_names, *(re.split(r"\W", one)[0] for one in project["dependencies"])}
+    no_offenders(
+        (
+            f"{named(path)}:{line} {name}"
+            for path in python_files("sdk")
+            for line, _, name in imports(ast.walk(tree_of(path)))
+            if name.partition(".")[0] not in allowed
+        ),
+        "The SDK imports itself, the standard library and what sdk/pyproject.toml asks for.",
+    )

@@ -15,9 +15,9 @@ from unitask.settings import Settings
 TEXTS = [
     path for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG") if (path := ROOT / f"{name}.md").exists()
 ]
-TEXTS += sorted((ROOT / "docs").rglob("*.md"))
-# Environment variables that are no settings: UNITASK_FAULT arms a crash point in tests.
-NO_SETTINGS = {"UNITASK_FAULT"}
+TEXTS += [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "sdk/README.md"]
+# Environment variables that are no settings: clients read the first, the second arms a crash point in tests.
+NO_SETTINGS = {"UNITASK_ADDRESS", "UNITASK_FAULT"}
 SETTINGS = {f"UNITASK_{name.upper()}" for name in Settings.model_fields}
 MAKE = re.compile(r"(?:^|[;&|] *)make((?: [\w./=-]+)+)")
 COMMAND = re.compile(r"(?:^|[;&|(] *|\s)(?:\S*/)?unitask((?: [a-z|][a-z|-]*)+)")

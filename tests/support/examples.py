@@ -1,7 +1,8 @@
 """Examples in texts, run as a reader would run them.
 
 A fenced block whose info string ends in `run` (`sh run`, `python run`) is an example that works. The addresses that it
-names are replaced by those of a server of its own, and `UNITASK_API_KEY` is set, as the text around it says.
+names are replaced by those of a server of its own, and `UNITASK_API_KEY` is set, as the text around it says; the
+commands `unitask` and the SDK find that server by `UNITASK_ADDRESS`.
 """
 
 import json
@@ -17,6 +18,7 @@ from support.texts import Block, blocks
 
 ADDRESS: Final = "http://127.0.0.1:8000"
 BLOCK_LIMIT_S: Final = 120
+PATH: Final = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 INTERPRETERS: Final = {"sh": ["/bin/sh", "-eu", "-c"], "python": [sys.executable, "-c"]}
 
 
@@ -38,7 +40,7 @@ def run(block: Block, server: Server, folder: Path, others: Mapping[str, str] | 
     ran = subprocess.run(
         [*INTERPRETERS[block.info.split()[0]], body],
         cwd=folder,
-        env={**environment, "UNITASK_API_KEY": server.api_key},
+        env={**environment, "UNITASK_API_KEY": server.api_key, "UNITASK_ADDRESS": server.address, "PATH": PATH},
         capture_output=True,
         text=True,
         timeout=BLOCK_LIMIT_S,

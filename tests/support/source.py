@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
-FOLDERS = ("src", "tests", "bench", "scripts")
+FOLDERS = ("src", "sdk", "tests", "bench", "scripts")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

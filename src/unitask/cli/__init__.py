@@ -8,8 +8,25 @@ from typing import NoReturn
 import click
 
 from unitask import __version__
-from unitask.cli import accounts, books, catalogue, credit, doctor, keys, models, plans, server, worker
+from unitask.cli import (
+    accounts,
+    books,
+    catalogue,
+    completion,
+    credit,
+    doctor,
+    keys,
+    mcp,
+    models,
+    plans,
+    run,
+    server,
+    speaking,
+    tasks,
+    worker,
+)
 from unitask.kit.errors import UnitaskError
+from unitask_sdk import UnitaskError as ClientError
 
 
 @click.group()
@@ -22,6 +39,13 @@ def commands() -> None:
 
 
 for command in (
+    run.run,
+    run.watch,
+    tasks.tasks,
+    tasks.cancel,
+    tasks.replay,
+    tasks.usage,
+    mcp.mcp,
     server.up,
     server.serve,
     server.migrate,
@@ -35,6 +59,7 @@ for command in (
     catalogue.catalogue,
     models.models,
     doctor.doctor,
+    completion.completion,
 ):
     commands.add_command(command)
 
@@ -46,6 +71,9 @@ def main() -> NoReturn:
     except UnitaskError as error:
         click.echo(f"unitask: {error}", err=True)
         _leave(1)
+    except ClientError as error:
+        speaking.say(f"unitask: {error}")
+        _leave(speaking.exit_status(error))
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             _leave(end.code or 0)

@@ -9,7 +9,8 @@ from unitask.api.listing import entry
 from unitask.api.wording import price
 from unitask.catalogue import Catalogue
 from unitask.settings import Settings
-from unitask.tasks.orders import Orders, choose
+from unitask.spec.product import Product
+from unitask.tasks.orders import Choice, Orders, choose
 from unitask.weights import Shelf
 
 
@@ -27,16 +28,18 @@ def levels(catalogue: Catalogue, orders: Orders) -> str:
     )
 
 
+def choices(settings: Settings) -> list[tuple[Product, Choice]]:
+    """Tell for every product what would make it here."""
+    allowed = frozenset(settings.engines) if settings.engines is not None else None
+    shelf = Shelf(settings.models_folder)
+    return [(product, choose(product, allowed, shelf)) for product in Catalogue.load().priced(settings.price_list())]
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the schema of every input.")
 def catalogue(*, as_json: bool) -> None:
     """List all products: price, and the engine and level that would make each here."""
-    settings = Settings.load()
-    allowed = frozenset(settings.engines) if settings.engines is not None else None
-    shelf = Shelf(settings.models_folder)
-    products = [
-        (product, choose(product, allowed, shelf)) for product in Catalogue.load().priced(settings.price_list())
-    ]
+    products = choices(Settings.load())
     if as_json:
         listing = [entry(product, choice) for product, choice in products]
         click.echo(orjson.dumps(listing, option=orjson.OPT_INDENT_2))

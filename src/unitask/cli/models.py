@@ -1,4 +1,4 @@
-"""`unitask models list|pull|import|check|remove`."""
+"""`unitask models`, and `list|pull|import|check|remove` of it."""
 
 import sys
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ import orjson
 
 from unitask.api.admin_board import served
 from unitask.catalogue import Catalogue
+from unitask.cli.catalogue import choices
 from unitask.kit.errors import Unavailable
 from unitask.settings import Settings
 from unitask.weights import License, Shelf
@@ -22,9 +23,35 @@ from unitask.weights.upkeep import damages, remove
 _ACCEPT: Final = click.option("--accept-license", is_flag=True, help="Accept the licences without being asked.")
 
 
-@click.group()
-def models() -> None:
-    """List, get, check and remove the weights of models."""
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
+def models(context: click.Context, *, as_json: bool) -> None:
+    """Show at which level each model is made here, and how to get more; list, get, check and remove weights."""
+    if context.invoked_subcommand is not None:
+        return
+    made = _made()
+    if as_json:
+        click.echo(orjson.dumps(made, option=orjson.OPT_INDENT_2))
+        return
+    for one in made:
+        level = f"{one['level']} by {one['engine']}" if one["level"] else "not here"
+        click.echo(f"{one['model']:28} {level:20} {', '.join(one['task_types'])}")
+        if one["missing"]:
+            click.echo(f"{'':28} {'better with' if one['level'] else 'needs'}: {one['missing']}")
+    click.echo("All weights: unitask models list")
+
+
+def _made() -> list[dict[str, Any]]:
+    """Tell of each model what makes it here, with the task types that are made alike in one entry."""
+    alike: dict[tuple[str, str | None, str | None, str | None], list[str]] = {}
+    for product, choice in choices(Settings.load()):
+        level, engine = (choice.recipe.level, choice.recipe.engine) if choice.recipe else (None, None)
+        alike.setdefault((product.model, level, engine, choice.missing or None), []).append(product.task_type)
+    return [
+        {"model": model, "task_types": task_types, "level": level, "engine": engine, "missing": missing}
+        for (model, level, engine, missing), task_types in alike.items()
+    ]
 
 
 def _shelf() -> Shelf:

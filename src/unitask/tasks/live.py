@@ -49,16 +49,16 @@ class LiveEvent:
     preview: str | None = None
 
 
-def story(task: Task) -> list[LiveEvent]:
+def story(task: Task, eta_s: float | None = None) -> list[LiveEvent]:
     """Tell all that is known to have happened to a task, oldest first: the row itself remembers it."""
     events = [LiveEvent(Moment(0, 0, 0), {"status": "accepted", "at": rfc3339(task.created_at)})]
     if task.started_at is not None:
         events.append(LiveEvent(Moment(1, 2, 0), {"status": Status.PROCESSING, "at": rfc3339(task.started_at)}))
-    current = _current(task)
+    current = _current(task, eta_s)
     return [event for event in events if event.moment < current.moment] + [current]
 
 
-def _current(task: Task) -> LiveEvent:
+def _current(task: Task, eta_s: float | None) -> LiveEvent:
     waits_again = task.status is Status.PENDING and task.attempt > 0
     thousandths = round((task.progress or 0) * 1000) if task.status is Status.PROCESSING else 0
     if task.queue_position is not None:
@@ -70,6 +70,8 @@ def _current(task: Task) -> LiveEvent:
         data |= {"attempt": task.attempt, "progress": task.progress or 0.0}
     if task.queue_position is not None:
         data["queue_position"] = task.queue_position
+    if eta_s is not None:
+        data["eta_s"] = eta_s
     return LiveEvent(moment, data, task if task.status.final else None, task.preview)
 
 
@@ -97,7 +99,7 @@ class Live:
         while not self._tasks.closing and not await gone():
             bell = self._tasks.watch.listen(task_id)
             task = await self._tasks.get(task_id, caller)
-            fresh = [event for event in story(task) if after is None or event.moment > after]
+            fresh = [event for event in story(task, self._tasks.eta_s(task)) if after is None or event.moment > after]
             for event in fresh:
                 after = event.moment
                 yield event
