@@ -86,8 +86,8 @@ def _cpu_s() -> float:
 
 
 def usable(product: Product) -> Recipe:
-    """Take the first recipe whose engine has all it needs."""
-    return next(one for one in product.recipes if installed()[one.engine].missing() is None)
+    """Take the first recipe without weights whose engine has all it needs."""
+    return next(one for one in product.recipes if not one.weights and installed()[one.engine].missing() is None)
 
 
 def measure(key: str, document: dict[str, Any], *, as_card: bool) -> tuple[float, float, float] | None:

@@ -6,11 +6,12 @@ from typing import Any, Final
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tiny_flux import shelve_flux, shelve_relatives, shelve_style
 
 from support.previews import Made, Workshop
 from unitask.kit.errors import EngineFailure, TaskFailure
+from unitask.runtime.runtime import runtime_of
 
 QUICK: Final = {"steps": 4, "tokens": 32, "least_pixels": 0}
 ADVANCED: Final = "flux1-dev-advanced"
@@ -101,8 +102,23 @@ def test_a_style_changes_the_picture_and_leaves_no_trace(workshop: Workshop) -> 
     none = words(workshop, task_type="txt2img-lora", lora_settings=[{"lora_type": "anime", "lora_strength": 0}])
     pictures = [made.picture() for made in (anime, art, half)]
     assert not any(np.array_equal(one, other) for one in pictures for other in pictures if one is not other)
-    assert np.array_equal(none.picture(), words(workshop).picture())
+    assert none.content("image_url") == before
+    words(workshop, task_type="txt2img-lora", lora_settings=[{"lora_type": "art"}])
     assert words(workshop).content("image_url") == before
+
+
+def test_a_style_that_stays_beside_the_network_is_counted_in_memory(tmp_path: Path) -> None:
+    """So that what comes next makes room by what is really there."""
+    models = tmp_path / "models"
+    shelve_flux(models)
+    shelve_style(models, "anime")
+    own = Workshop(tmp_path, "diffusers", models)
+    words(own)
+    residency = runtime_of(models).residency
+    before = residency.used_bytes("device")
+    words(own, task_type="txt2img-lora", lora_settings=[{"lora_type": "anime"}])
+    weights = load_file(models / "loras/flux/anime.safetensors")
+    assert residency.used_bytes("device") - before == sum(one.nbytes for one in weights.values())
 
 
 def test_a_style_that_is_not_there_names_the_command_that_brings_it(workshop: Workshop) -> None:
@@ -220,7 +236,7 @@ def test_a_negative_prompt_pushes_a_variation_away(workshop: Workshop) -> None:
 
 def test_an_edit_looks_at_the_picture(workshop: Workshop) -> None:
     """And has the size that was asked for."""
-    one, other = photo(workshop), workshop.picture("other.png", np.full((30, 30, 3), 200, np.uint8))
+    one, other = photo(workshop), workshop.picture("other.png", np.full((44, 60, 3), 200, np.uint8))
     made, elsewhere = (
         workshop.order(
             ADVANCED, "kontext", prompt="make it red", image=image, width=40, height=56, steps=3, options=QUICK

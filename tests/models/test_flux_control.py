@@ -11,6 +11,7 @@ from tiny_flux import shelve_controlnet, shelve_flux, shelve_style
 
 from support.previews import Made, Workshop
 from unitask.engines.diffusers.control_maps import canny, soft_edge
+from unitask.engines.diffusers.flux_control import MODES
 from unitask.kit.errors import MediaFailure
 
 QUICK: Final = {"steps": 3, "tokens": 32}
@@ -70,6 +71,13 @@ def test_shapes_strength_and_kind_of_map_matter(workshop: Workshop) -> None:
     ]
     same = [(i, j) for i, one in enumerate(pictures) for j in range(i) if np.array_equal(one, pictures[j])]
     assert not same
+
+
+def test_the_network_is_told_which_kind_of_map_it_follows(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same lines, said to be something else, are followed in another way."""
+    lines = along(workshop, {}).picture()
+    monkeypatch.setitem(MODES, "canny", MODES["depth"])
+    assert not np.array_equal(along(workshop, {}).picture(), lines)
 
 
 @pytest.mark.parametrize(("kind", "read"), [("canny", canny), ("hed", soft_edge)])

@@ -1,5 +1,7 @@
 """Models in memory: shared, evicted, streamed, and what happens when memory ends."""
 
+import json
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +65,20 @@ def studio(tmp_path: Path, models: Path) -> Callable[..., Studio]:
         return Studio(folder, models, Hardware("cpu", device_bytes, host_bytes))
 
     return opened
+
+
+def test_a_variant_beside_the_plain_weights_counts_for_nothing(tmp_path: Path) -> None:
+    """The libraries read `x.safetensors` and leave `x.fp16.safetensors`: it takes no memory."""
+    shelve_flux(tmp_path)
+    plain = Runtime(Shelf(tmp_path), Hardware("cpu", ROOM, 0)).model("flux1-dev").parts
+    for path in (tmp_path / "flux1-dev").rglob("*.safetensors"):
+        shutil.copy(path, path.with_suffix(".fp16.safetensors"))
+    manifest = tmp_path / "flux1-dev/unitask.json"
+    files = json.loads(manifest.read_text())
+    files["files"] |= {name.replace(".safetensors", ".fp16.safetensors"): file for name, file in files["files"].items()}
+    manifest.write_text(json.dumps(files))
+    beside = Runtime(Shelf(tmp_path), Hardware("cpu", ROOM, 0)).model("flux1-dev").parts
+    assert [part.size_bytes for part in beside.values()] == [part.size_bytes for part in plain.values()]
 
 
 def test_two_models_share_what_is_the_same(studio: Callable[..., Studio]) -> None:

@@ -33,8 +33,11 @@ class Memory:
 
     def take(self, *names: str, size: int = 10, place: Place = "device", work: int = 0) -> list[Network]:
         """Have networks of this size."""
-        wanted = [Wanted(name, size, self._loader(name, size)) for name in names]
-        return self.residency.take(wanted, place=place, work_bytes=work)
+        return self.residency.take(self.wanted(*names, size=size, place=place), work_bytes=work)
+
+    def wanted(self, *names: str, size: int = 10, place: Place = "device") -> list[Wanted]:
+        """Want networks of this size."""
+        return [Wanted(name, size, self._loader(name, size), place) for name in names]
 
     def _loader(self, name: str, size: int) -> Callable[[], Network]:
         def load() -> Network:
@@ -143,3 +146,24 @@ def test_too_much_is_refused_and_nothing_is_lost_for_it() -> None:
         memory.take("b", "c", "d", work=1)
     assert (refused.value.need_bytes, refused.value.have_bytes) == (31, 30)
     assert memory.residency.held("device") == ["a"]
+
+
+def test_what_waits_on_the_host_for_the_same_work_gives_way_to_nothing() -> None:
+    """A network that is streamed from there is as much in use as one on the device."""
+    memory = Memory(30, 20)
+    memory.take("old", "older")
+    memory.residency.take([*memory.wanted("streamed", size=15, place="host"), *memory.wanted("whole", size=25)])
+    assert memory.residency.held("host") == ["streamed"]
+    assert memory.residency.held("device") == ["whole"]
+
+
+def test_what_has_grown_is_counted_as_large_as_it_is() -> None:
+    """The next one makes room for itself by the sizes of today."""
+    memory = Memory(30)
+    (first,) = memory.take("first")
+    memory.take("second")
+    first.size_bytes = 20
+    memory.residency.measure([first])
+    assert memory.residency.used_bytes("device") == 30
+    memory.take("third")
+    assert memory.residency.held("device") == ["second", "third"]

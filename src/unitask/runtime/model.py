@@ -139,6 +139,8 @@ def _part(card: Card, root: Path, manifest: Manifest, entry: tuple[str, str, str
     weights = {file_name: file for file_name, file in files.items() if file_name.endswith(_WEIGHTS)}
     if not weights:
         return None
+    plain = {file_name: file for file_name, file in weights.items() if "." not in file_name.removesuffix(_WEIGHTS)}
+    weights = plain or weights  # beside the plain ones, the libraries leave variants such as model.fp16 unread
     said = "\n".join(f"{one} {file.sha256}" for one, file in files.items() if one in weights or one == _CONFIG)
     digest = hashlib.sha256(said.encode()).hexdigest()
     width, form = computed_in(card, class_name).itemsize, Form.of(card, class_name)

@@ -2,7 +2,7 @@
 
 import gc
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,11 +20,12 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Something to have in memory. `load` brings it to the host; `size_bytes` may be an estimate until then."""
+    """Something to have in a place. `load` brings it to the host; `size_bytes` may be an estimate until then."""
 
     key: Hashable
     size_bytes: int
     load: Callable[[], Any]
+    place: Place = "device"
 
 
 @dataclass(slots=True)
@@ -61,21 +62,30 @@ class Residency:
         """Count what lies in a place."""
         return sum(kept.size_bytes for kept in self._kept.values() if kept.place == place)
 
-    def take(self, wanted: Sequence[Wanted], *, place: Place, work_bytes: int = 0) -> list[Any]:
-        """Have all of these in one place at once, with room for work beside them.
+    def take(self, wanted: Sequence[Wanted], *, work_bytes: int = 0) -> list[Any]:
+        """Have all of these at once, each in its place, with room on the device for work beside them.
 
         Raises:
             TooLarge: not even alone; nothing was changed.
 
         """
         sizes = {one.key: self._known_size(one) for one in wanted}
-        need = sum(sizes.values()) + work_bytes
-        if need > self._limits[place]:
-            raise TooLarge(need, self._limits[place])
+        for place, limit in self._limits.items():
+            need = sum(sizes[one.key] for one in wanted if one.place == place)
+            need += work_bytes if place == "device" else 0
+            if need > limit:
+                raise TooLarge(need, limit)
         for one in wanted:
-            self._bring(one, place, sizes)
-        self._make_room(work_bytes, place, set(sizes))
+            self._bring(one, sizes)
+        self._make_room(work_bytes, "device", set(sizes))
         return [self._kept[one.key].thing for one in wanted]
+
+    def measure(self, things: Iterable[Any]) -> None:
+        """Learn how large things are by now: what is laid over a network makes it larger."""
+        grown = {id(thing) for thing in things}
+        for kept in self._kept.values():
+            if id(kept.thing) in grown:
+                kept.size_bytes = self._size(kept.thing)
 
     def drop(self, keys: Sequence[Hashable] | None = None) -> None:
         """Forget some things, or all."""
@@ -86,8 +96,8 @@ class Residency:
         kept = self._kept.get(one.key)
         return kept.size_bytes if kept else one.size_bytes
 
-    def _bring(self, one: Wanted, place: Place, together: dict[Hashable, int]) -> None:
-        kept = self._kept.get(one.key)
+    def _bring(self, one: Wanted, together: dict[Hashable, int]) -> None:
+        kept, place = self._kept.get(one.key), one.place
         if kept is None or kept.place != place:
             self._make_room(together[one.key], place, set(together))
         if kept is None:

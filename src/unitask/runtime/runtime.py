@@ -147,10 +147,14 @@ class Runtime:
             given = {name: None for name in names if name not in {"self", *model.numbers}} | more
             given |= {name: value for name, value in model.numbers.items() if name in names}
             given |= {name: model.small(name) for name in names if name in model.small_files and name not in without}
-            given |= self._networks(parts, work_bytes)
+            networks = self._networks(parts, work_bytes)
+            given |= networks
             pipe = kind(**{name: value for name, value in given.items() if value is not None or _required(names[name])})
             pipe.set_progress_bar_config(disable=True)
-            yield pipe
+            try:
+                yield pipe
+            finally:
+                self.residency.measure(networks.values())
 
     def networks(self, parts: Mapping[str, Part], *, work_bytes: int = 0) -> dict[str, Any]:
         """Have these networks on the device together, for work that is no pipeline's.
@@ -175,8 +179,7 @@ class Runtime:
             try:
                 whole = [_wanted(parts[name]) for name in ordered[streamed:]]
                 layered = [self._streamed(parts[name]) for name in ordered[:streamed]]
-                found = self.residency.take(layered, place="host")
-                found += self.residency.take(whole, place="device", work_bytes=work_bytes)
+                found = self.residency.take([*layered, *whole], work_bytes=work_bytes)
             except TooLarge as error:
                 trouble = error
             else:
@@ -208,7 +211,7 @@ class Runtime:
             )
             return network
 
-        return Wanted((*part.key, "streamed"), part.size_bytes, load)
+        return Wanted((*part.key, "streamed"), part.size_bytes, load, "host")
 
     def _move(self, network: Any, place: Place) -> None:
         network.to(self.device if place == "device" else "cpu")

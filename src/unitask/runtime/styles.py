@@ -45,6 +45,11 @@ def wanted(shelf: Shelf, family: str, settings: Sequence[Any]) -> list[Style]:
         raise EngineFailure(str(error)) from error
 
 
+def added_bytes(styles: Sequence[Style]) -> int:
+    """Count what these take of the device's memory, at most: some may lie beside the network already."""
+    return sum(style.path.stat().st_size for style in styles)
+
+
 @contextmanager
 def worn(pipe: Any, styles: Sequence[Style], names: Sequence[str] = ("transformer",)) -> Iterator[None]:
     """Lay LoRAs over the pipeline's networks `names`; afterwards these are what they were, bit for bit.

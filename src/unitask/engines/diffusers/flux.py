@@ -21,7 +21,7 @@ from unitask.runtime.model import Model
 from unitask.runtime.pictures import covering, fetch_picture, middle, on_grid, opaque, save, within
 from unitask.runtime.runtime import Runtime
 from unitask.runtime.steps import Steps
-from unitask.runtime.styles import wanted, worn
+from unitask.runtime.styles import added_bytes, wanted, worn
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import ImageResult, Recipe
 
@@ -213,7 +213,7 @@ def drawing(
     """Give a pipeline that needs no text any more, in the style that the input asks for, with room for its pictures."""
     styles = wanted(runtime.shelf, "flux", getattr(inputs, "lora_settings", []))
     job.progress(0.08, "loading the model")
-    room = model.card.memory_bytes * pictures
+    room = model.card.memory_bytes * pictures + added_bytes(styles)
     with (
         runtime.pipeline(pipeline, model, without=READERS, work_bytes=room) as pipe,
         worn(pipe, styles),

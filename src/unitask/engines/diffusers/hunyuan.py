@@ -17,7 +17,7 @@ from unitask.runtime.films import Film, shoot
 from unitask.runtime.model import Model
 from unitask.runtime.runtime import Runtime
 from unitask.runtime.steps import Steps
-from unitask.runtime.styles import Style, wanted, worn
+from unitask.runtime.styles import Style, added_bytes, wanted, worn
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import VideoResult
 
@@ -136,8 +136,9 @@ def filmed(
     options = job.recipe.options
     steps, shift = options["steps"], options.get("shift")
     job.progress(0.08, "loading the model")
+    room = model.card.memory_bytes + added_bytes(styles)
     with (
-        runtime.pipeline(pipeline, model, without=WORDS, work_bytes=model.card.memory_bytes) as pipe,
+        runtime.pipeline(pipeline, model, without=WORDS, work_bytes=room) as pipe,
         worn(pipe, styles),
     ):
         pipe.vae.enable_tiling()

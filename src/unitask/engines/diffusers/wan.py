@@ -15,7 +15,7 @@ from unitask.kit.errors import Unavailable
 from unitask.runtime.films import Film, shoot
 from unitask.runtime.runtime import Runtime
 from unitask.runtime.steps import Steps
-from unitask.runtime.styles import Style, wanted, worn
+from unitask.runtime.styles import Style, added_bytes, wanted, worn
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import VideoResult
 
@@ -139,8 +139,9 @@ def ready(
     """Give a pipeline that needs no text any more, with the recipe's scheduler and LoRAs; `more` as for a pipeline."""
     model = runtime.model(job.recipe.weights[0])
     job.progress(0.08, "loading the model")
+    room = model.card.memory_bytes + added_bytes(styles)
     with (
-        runtime.pipeline(pipeline, model, without=WORDS, work_bytes=model.card.memory_bytes, **more) as pipe,
+        runtime.pipeline(pipeline, model, without=WORDS, work_bytes=room, **more) as pipe,
         worn(pipe, styles),
     ):
         shift = job.recipe.options.get("shift")
