@@ -1,5 +1,6 @@
 """Selecting by words with Grounding DINO and SAM 2, tiny and planted: boxes by colour, masks of colour near a box."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +106,15 @@ def test_what_negative_prompt_names_is_taken_out(workshop: Workshop) -> None:
 def test_boxes_are_those_that_the_library_reads_out_of_the_same_network(search: engine.Search) -> None:
     """Through its own processor, which lays out the words and turns shares into pixels by itself."""
     processor = GroundingDinoProcessor(search.prepare, tokenizer())
-    given = processor(images=search.image, text=[["red"]], return_tensors="pt")
+    given = processor(images=search.image, text=[["Red"]], return_tensors="pt")
     with torch.no_grad():
         said = search.detector(**given)
     (wanted,) = processor.post_process_grounded_object_detection(
         said, given["input_ids"], threshold=engine.SURE, target_sizes=[SIZE]
     )
     assert WORDS["red"] in given["input_ids"]
-    found = search.boxes("red")
+    assert (search.words("Red")["input_ids"] == given["input_ids"]).all()
+    found = search.boxes("Red")
     assert len(found) == len(wanted["boxes"]) == 10
     pixels = found * torch.tensor([SIZE[1], SIZE[0]] * 2)
     nearest = torch.cdist(pixels, wanted["boxes"].clamp(min=0)).min(dim=1).values
@@ -163,13 +165,16 @@ def test_a_picture_is_reduced_and_enlarged_as_another_library_does_it(size: tupl
 
 
 def test_a_very_long_picture_is_widened_for_the_detector_and_its_boxes_come_back_into_place(
-    workshop: Workshop,
+    workshop: Workshop, search: engine.Search
 ) -> None:
     """Of a strip it would see too few places to choose from."""
     strip = np.full((40, 640, 3), 128, np.uint8)
     strip[8:28, 256:300] = 220, 30, 30
     assert engine.widened(Image.fromarray(strip)).size == (640, 80)
     assert engine.widened(Image.fromarray(strip.transpose(1, 0, 2))).size == (80, 640)
+    boxes = replace(search, image=Image.fromarray(strip)).boxes("red") * torch.tensor([640, 40] * 2)
+    middles = ((boxes[:, :2] + boxes[:, 2:]) / 2).numpy()
+    assert ((middles > (252, 7)) & (middles < (305, 29))).all()
     image = workshop.picture("strip.png", strip)
     made = workshop.order("image-toolkit", "segment", image=image, prompt="red")
     assert overlap(made.pictures()[0] > 127, place((8, 256, 28, 300), (40, 640))) > 0.95

@@ -89,6 +89,18 @@ def test_a_face_becomes_that_of_the_donor_and_nothing_else_changes(workshop: Wor
     assert made.job.warnings == []
 
 
+def test_the_recogniser_takes_the_new_face_for_the_donor_s(workshop: Workshop, networks: Networks) -> None:
+    """Not for that of the person whose picture it is."""
+    target, source = people((LEFT, RED)), people((LOW, BLUE))
+    result = swapped(workshop, target, source).picture()
+    ((face,), (donor,)) = networks.find(target), networks.find(source)
+    wanted, own = networks.identity(source, donor), networks.identity(target, face)
+    before, after = own @ wanted, networks.identity(result, face) @ wanted
+    assert before < 0.3
+    assert after > 0.9
+    assert networks.identity(result, face) @ own < 0.3
+
+
 @pytest.mark.parametrize("size", [(160, 320), (640, 1280), (480, 640), (1100, 640)])
 def test_faces_are_found_where_they_are_at_any_size(networks: Networks, size: tuple[int, int]) -> None:
     """Box and points, in the picture's own pixels."""

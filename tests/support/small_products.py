@@ -6,9 +6,10 @@ What has several recipes with weights is there as `tiny2/...` too.
 import importlib
 import pkgutil
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from unitask import catalogue
+from unitask.catalogue.trellis import Trellis2
 from unitask.spec.product import Product, Recipe
 
 SMALLER: Final = {
@@ -23,6 +24,13 @@ SMALLER: Final = {
 }
 
 
+class Quick(Trellis2):
+    """The same in two steps each; this product has no fields for them."""
+
+    ss_sampling_steps: ClassVar[int] = 2
+    slat_sampling_steps: ClassVar[int] = 2
+
+
 def _smaller(product: Product, recipe: Recipe, rank: int) -> Product:
     small: dict[str, Any] = {name: value for name, value in SMALLER.items() if name in recipe.options}
     if product.family == "framepack":
@@ -32,7 +40,8 @@ def _smaller(product: Product, recipe: Recipe, rank: int) -> Product:
     if product.family == "flux":
         small |= {"tokens": 32, "least_pixels": 0}
     model = product.model.replace("Qubico", f"tiny{rank}" if rank > 1 else "tiny")
-    return replace(product, model=model, recipes=(replace(recipe, options={**recipe.options, **small}),))
+    asked = Quick if product.input is Trellis2 else product.input
+    return replace(product, model=model, input=asked, recipes=(replace(recipe, options={**recipe.options, **small}),))
 
 
 PRODUCTS: Final = tuple(

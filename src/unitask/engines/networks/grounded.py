@@ -87,13 +87,16 @@ class Search:
             joined |= self.masks(boxes[start : start + _AT_ONCE]).any(dim=0)
         return np.asarray(joined.numpy())
 
+    def words(self, phrase: str) -> Any:
+        """Write a phrase as the detector was taught to read it: in small letters, with a full stop."""
+        text = f"{phrase.lower()}."
+        return self.tokenizer(text, truncation=True, max_length=MOST_WORD_PIECES, return_tensors="pt")
+
     def boxes(self, phrase: str) -> torch.Tensor:
         """Find boxes round what a phrase names: left, top, right, bottom in shares of the picture, the surest first."""
         network, canvas = self.detector, widened(self.image)
         seen = self.prepare(images=canvas, return_tensors="pt").to(network.device)
-        words = self.tokenizer(
-            f"{phrase.lower()}.", truncation=True, max_length=MOST_WORD_PIECES, return_tensors="pt"
-        ).to(network.device)
+        words = self.words(phrase).to(network.device)
         said = network(
             pixel_values=seen["pixel_values"].to(network.dtype),
             pixel_mask=seen["pixel_mask"],
