@@ -47,7 +47,7 @@ export function seconds(value) {
   if (value < 1) return `${Math.round(value * 1000)} ms`;
   if (value < 60) return `${Number(value.toFixed(value < 10 ? 1 : 0))} s`;
   const minutes = Math.floor(value / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(value % 60)} s`;
+  if (minutes < 60) return `${minutes} min${Math.round(value % 60) ? ` ${Math.round(value % 60)} s` : ""}`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
