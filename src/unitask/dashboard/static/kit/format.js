@@ -5,6 +5,7 @@ const UNSET = "0001-01-01T00:00:00Z";
 
 const whole = new Intl.NumberFormat("en");
 const dateTime = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const dateAlone = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 /** 1234567 -> "1,234,567" */
@@ -31,6 +32,9 @@ export function when(text) {
   const time = moment(text);
   return time ? dateTime.format(time) : "–";
 }
+
+/** "21 Nov 2026" */
+export const day = (text) => dateAlone.format(moment(text));
 
 /** "3 minutes ago" */
 export function ago(text, now = Date.now()) {

@@ -2,9 +2,10 @@
 
 import { h } from "./dom.js";
 import { checkbox, field, form, input } from "./form.js";
-import { ago, moment, when } from "./format.js";
+import { ago, day, moment } from "./format.js";
 import { limitFields, limitWords } from "./limits.js";
 import { badge, confirm, copyButton, table } from "./parts.js";
+import { whole } from "./tiles.js";
 
 const SCOPES = {
   tasks: "Order and read tasks, see webhooks",
@@ -18,7 +19,7 @@ function state(key) {
   const end = moment(key.expires_at);
   if (key.revoked_at) return badge("revoked", "bad");
   if (end && end < new Date()) return badge("expired", "bad");
-  return end ? badge(`until ${when(key.expires_at)}`, "warn") : badge("works", "good");
+  return end ? badge(`until ${day(key.expires_at)}`, "warn") : badge("works", "good");
 }
 
 const isOver = (key) => key.revoked_at || (moment(key.expires_at) ?? Infinity) < new Date();
@@ -36,14 +37,13 @@ export function keyTable(keys, { mine = "", rotate, revoke }) {
     const words = limitWords(key.limits);
     return [
       h("div", {}, name, " ", mine && mine.endsWith(key.hint) && !isOver(key) && badge("in use here", "info"), h("div", { class: "quiet small mono" }, `…${key.hint}`)),
-      h("div", { class: "row tight" }, ...key.scopes.map((scope) => badge(scope))),
-      words.length ? words.join(", ") : h("span", { class: "quiet" }, "none"),
+      h("div", {}, h("div", { class: "row tight" }, ...key.scopes.map((scope) => badge(scope))), h("span", { class: "quiet small" }, words.join(", "))),
       state(key),
-      ago(key.last_used_at),
+      whole(ago(key.last_used_at)),
       buttons(key, name),
     ];
   });
-  return table(["Key", "Scopes", "Limits of its own", "State", "Last used", { title: h("span", { class: "unseen" }, "Actions") }], rows, "Keys");
+  return table(["Key", "May do", "State", "Last used", { title: h("span", { class: "unseen" }, "Actions") }], rows, "Keys");
 }
 
 function act(word, name, run, kind = "") {

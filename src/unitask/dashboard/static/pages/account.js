@@ -63,16 +63,22 @@ function summary(one) {
 }
 
 async function credit(view, at) {
-  const packs = await at.api.get(`${at.path}/packs`, { signal: at.signal });
-  const done = async (words) => {
+  const list = h("div", {});
+  const refresh = async () => fill(list, packs(await at.api.get(`${at.path}/packs`, { signal: at.signal })));
+  const done = async (words, form) => {
+    form.querySelectorAll("input").forEach((one) => (one.value = ""));
     at.notify(words);
-    await at.refresh();
-    await credit(view, at);
+    await Promise.all([at.refresh(), refresh()]);
   };
-  const rows = packs.map((one) => [usd(one.points), usd(one.remaining_points), one.reason || "–", one.reference ?? "–", whole(when(one.created_at)), moment(one.expires_at) ? `${when(one.expires_at)} (${ago(one.expires_at)})` : "never"]);
-  const columns = [{ title: "Came in", number: true }, { title: "Left", number: true }, "Reason", "Reference", "When", "Expires"];
-  const list = rows.length ? table(columns, rows, "Packs of points") : empty("No packs", "Nothing was ever paid in.");
   fill(view, h("div", { class: "grid wide" }, topUp(at, done), adjustment(at, done)), h("h2", {}, "Packs"), list);
+  await refresh();
+}
+
+function packs(found) {
+  if (!found.length) return empty("No packs", "Nothing was ever paid in.");
+  const ends = (one) => (moment(one.expires_at) ? `${when(one.expires_at)} (${ago(one.expires_at)})` : "never");
+  const rows = found.map((one) => [usd(one.points), usd(one.remaining_points), one.reason || "–", one.reference ?? "–", whole(when(one.created_at)), ends(one)]);
+  return table([{ title: "Came in", number: true }, { title: "Left", number: true }, "Reason", "Reference", "When", "Expires"], rows, "Packs of points");
 }
 
 function topUp({ api, path }, done) {
@@ -85,7 +91,7 @@ function topUp({ api, path }, done) {
     const end = days.value.trim();
     if (end && !/^[1-9]\d{0,4}$/.test(end)) throw new Error("Expires after: write a number of days, or leave it empty.");
     await api.post(`${path}/credit`, { points: amount, reason: reason.value, ...(reference.value.trim() ? { reference: reference.value.trim() } : {}), ...(end ? { expires_in_days: Number(end) } : {}) });
-    await done(`${usd(amount)} are added.`);
+    await done(`${usd(amount)} are added.`, card);
   };
   const fields = [
     field({ label: "Dollars", control: usdText }),
@@ -93,7 +99,8 @@ function topUp({ api, path }, done) {
     field({ label: "Reference", hint: "A payment's number: the same again adds nothing.", control: reference }),
     field({ label: "Expires after so many days", control: days }),
   ];
-  return h("section", { class: "card flat stack" }, h("h2", {}, "Add credit"), form({ fields, submit: "Add it", send }));
+  const card = h("section", { class: "card flat stack" }, h("h2", {}, "Add credit"), form({ fields, submit: "Add it", send }));
+  return card;
 }
 
 function adjustment({ api, path }, done) {
@@ -105,10 +112,11 @@ function adjustment({ api, path }, done) {
     if (!reason.value.trim()) throw new Error("Give a reason: it stands in the statement and in the audit log.");
     if (amount < 0 && !(await confirm(`Take ${usd(-amount)} away?`, "Take it away"))) return;
     await api.post(`${path}/adjustments`, { points: amount, reason: reason.value.trim() });
-    await done(`The balance is corrected by ${usd(amount)}.`);
+    await done(`The balance is corrected by ${usd(amount)}.`, card);
   };
   const fields = [field({ label: "Dollars, with a minus to take away", control: usdText }), field({ label: "Reason", control: reason })];
-  return h("section", { class: "card flat stack" }, h("h2", {}, "Correct the balance"), form({ fields, submit: "Correct it", send }));
+  const card = h("section", { class: "card flat stack" }, h("h2", {}, "Correct the balance"), form({ fields, submit: "Correct it", send }));
+  return card;
 }
 
 async function usage(view, at) {

@@ -34,15 +34,16 @@ function products(all) {
 
 function weights(all) {
   const rows = all.map((one) => [
-    h("div", {}, one.title, h("div", { class: "quiet small mono" }, one.id)),
+    h("div", {}, one.title, h("div", { class: "quiet small mono" }, one.id), h("div", { class: "quiet small" }, uses(one))),
     badge(one.installed ? "here" : "missing", one.installed ? "good" : ""),
     bytes(one.bytes),
     one.license,
     one.installed ? "–" : h("div", { class: "row tight nowrap" }, h("code", {}, one.command), copyButton(() => one.command)),
-    h("span", { class: "small" }, one.products.join(", ") || "–"),
   ]);
-  return table(["Weights", "State", { title: "Size, about", number: true }, "Licence", "How to get them", "For"], rows, "Weights of models");
+  return table(["Weights", "State", { title: "Size, about", number: true }, "Licence", "How to get them"], rows, "Weights of models");
 }
+
+const uses = ({ products }) => (products.length ? `for ${products.join(", ")}` : "");
 
 function engines(all) {
   const state = (one) => (one.missing ? badge("missing", "warn") : one.enabled ? badge("ready", "good") : badge("switched off", ""));
