@@ -34,13 +34,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     tester = install_plugin(folder / "plugin")
     boxes = Path(__file__).parents[1] / "support" / "boxes.py"
     install(folder / "plugin", boxes, engines={"boxes": "ENGINE"}, products={"boxes": "PRODUCTS"})
-    with throw_away_server(folder, UNITASK_ADMIN_KEY=ADMIN_KEY, UNITASK_ALLOW_PRIVATE_NETWORKS="1", **tester) as running:
+    with throw_away_server(
+        folder, UNITASK_ADMIN_KEY=ADMIN_KEY, UNITASK_ALLOW_PRIVATE_NETWORKS="1", **tester
+    ) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start a Chromium without windows. Its library runs an event loop in this thread, so it ends before other tests."""
+    """Start a Chromium. Its library runs an event loop in this thread, so it ends before other tests begin."""
     if CHROMIUM is None:
         pytest.skip("the browser tests need Chromium; on Debian: apt-get install chromium")
     with sync_playwright() as playwright:

@@ -97,6 +97,19 @@ def test_a_larger_file_is_uploaded_and_one_that_is_no_picture_is_refused(custome
     expect(page.locator(".field .error").first).to_be_hidden()
 
 
+def test_a_file_too_large_for_one_call_is_sent_to_an_address_of_its_own(customer: Visitor, api: httpx.Client) -> None:
+    """Announced, sent and looked at, as the guide on files says; it arrives whole."""
+    head = png(64)
+    url = customer.page.evaluate(
+        """async ([key, head]) => {
+        const { client } = await import("/dashboard/kit/api.js");
+        const start = Uint8Array.from(atob(head), one => one.charCodeAt(0));
+        return client(key).upload(new File([start, new Uint8Array(11 * 2 ** 20)], "large.png")); }""",
+        [customer.server.api_key, base64.b64encode(head).decode()],
+    )
+    assert int(api.head(url).headers["content-length"]) == len(head) + 11 * 2**20
+
+
 def test_the_region_to_fill_is_painted(customer: Visitor) -> None:
     """By mouse and by keyboard; what is painted is pure white in the picture that is sent."""
     page = customer.page
@@ -112,6 +125,24 @@ def test_the_region_to_fill_is_painted(customer: Visitor) -> None:
     page.get_by_role("button", name="Use this region").click()
     expect(page.get_by_text("region.png")).to_be_visible()
     assert page.evaluate(WHITE, shown.get_attribute("src")) > before + 50
+
+
+def test_a_list_in_a_form_grows_and_shrinks(customer: Visitor) -> None:
+    """An example fills as many rows as it has; what is added and taken away is what is sent."""
+    page = customer.page
+    customer.go("#/make/Qubico%2Fwanx/img2video-14b-control-camera")
+    page.get_by_role("button", name="Sideways and turning").click()
+    moves = page.get_by_label("Motion type")
+    expect(moves).to_have_count(2)
+    page.get_by_role("button", name="Add to control camera settings").click()
+    moves.nth(2).select_option("tilt_up")
+    page.get_by_role("button", name="Remove from control camera settings").first.click()
+    expect(moves).to_have_count(2)
+    page.get_by_text("The same call as code").click()
+    sent = page.get_by_role("tabpanel").locator("pre")
+    expect(sent).to_contain_text("tilt_up")
+    expect(sent).to_contain_text("roll_clockwise")
+    expect(sent).not_to_contain_text("pan_left")
 
 
 def test_margins_are_set_by_handles(customer: Visitor) -> None:

@@ -1,7 +1,9 @@
 """A worker with devices, as a person runs it: the settings, and tasks from order to result."""
 
+import httpx
 import pytest
 
+from support.keys import ADMIN_KEY
 from support.machine import WORKER_TOKEN, Machine
 from support.plugin import install_plugin
 
@@ -35,6 +37,19 @@ def test_one_task_after_another_where_the_operator_wants_it(machine: Machine) ->
     orders = [api.order("ok", task_type="kept", together="a") for _ in range(3)]
     machine.work(DEVICES="fake:0", ENGINES=OURS)
     assert [api.said(task_id)["together"] for task_id in orders] == [[task_id] for task_id in orders]
+
+
+def test_operators_see_the_devices_of_a_worker_and_where_time_went(machine: Machine) -> None:
+    """Only those that are in use; of a task that saved a file, the parts of its time are all measured."""
+    program, api = machine.serve(ADMIN_KEY=ADMIN_KEY)
+    machine.work(DEVICES="fake:1", ENGINES=OURS)
+    assert api.said(api.order("save_file", task_type="kept"))
+    admin = {"X-API-Key": ADMIN_KEY}
+    (worker,) = httpx.get(f"{program.address}/api/v1/admin/workers", headers=admin).json()["data"]
+    assert (worker["alive"], worker["engines"], worker["devices"]) == (True, ["keeper", "tester"], ["fake:1"])
+    (pace,) = httpx.get(f"{program.address}/api/v1/admin/queue", headers=admin).json()["data"]["timings"]
+    assert min(pace[part] for part in ("queue_s", "load_s", "run_s")) >= 0
+    assert pace["upload_s"] > 0
 
 
 def test_a_killed_device_process_costs_one_attempt(machine: Machine) -> None:
