@@ -151,7 +151,7 @@ WAYS: Final = [
 CHANGING: Final = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
-    (r'"(queue_position|eta_s|milliseconds)":[\d.]+', r'"\1":<number>'),
+    (r'"(drawn_seed|queue_position|eta_s|milliseconds)":[\d.]+', r'"\1":<number>'),
 )
 
 

@@ -95,15 +95,18 @@ def test_a_running_task_is_watched_and_stopped(customer: Visitor, api: httpx.Cli
 
 
 def test_a_task_is_followed_where_events_do_not_come_through(customer: Visitor, tmp_path: Path) -> None:
-    """A proxy that holds streams back only makes it slower: the page asks again."""
+    """A proxy that holds streams back only makes it slower: the page asks again, and shows a preview all the same."""
     page, marker = customer.page, tmp_path / "go-on"
     page.context.route(re.compile(r"/events$"), lambda route: route.fulfill(status=504, body="held back"))
     customer.go("#/make/tester/do")
     page.get_by_text("More options").click()
-    page.get_by_label("Do", exact=True).select_option("wait_for_file")
+    page.get_by_label("Do", exact=True).select_option("show")
+    page.get_by_label("Show previews while it is made").check()
     page.get_by_label("Marker").fill(str(marker))
     run(page)
     expect(card(page, "processing").get_by_text("50 %")).to_be_visible()
+    early = card(page, "processing").locator("img.early")
+    expect(early).to_have_attribute("src", re.compile(rf"^{customer.server.address}/files/"))
     marker.touch()
     expect(card(page, "completed")).to_be_visible()
 

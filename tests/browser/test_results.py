@@ -114,6 +114,24 @@ def test_the_region_to_fill_is_painted(customer: Visitor) -> None:
     assert page.evaluate(WHITE, shown.get_attribute("src")) > before + 50
 
 
+def test_a_list_in_a_form_grows_and_shrinks(customer: Visitor) -> None:
+    """An example fills as many rows as it has; what is added and taken away is what is sent."""
+    page = customer.page
+    customer.go("#/make/Qubico%2Fwanx/img2video-14b-control-camera")
+    page.get_by_role("button", name="Sideways and turning").click()
+    moves = page.get_by_label("Motion type")
+    expect(moves).to_have_count(2)
+    page.get_by_role("button", name="Add to control camera settings").click()
+    moves.nth(2).select_option("tilt_up")
+    page.get_by_role("button", name="Remove from control camera settings").first.click()
+    expect(moves).to_have_count(2)
+    page.get_by_text("The same call as code").click()
+    sent = page.get_by_role("tabpanel").locator("pre")
+    expect(sent).to_contain_text("tilt_up")
+    expect(sent).to_contain_text("roll_clockwise")
+    expect(sent).not_to_contain_text("pan_left")
+
+
 def test_margins_are_set_by_handles(customer: Visitor) -> None:
     """Dragging a handle or pressing an arrow writes the number into the form, and the number moves the handle."""
     page = customer.page

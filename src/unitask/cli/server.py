@@ -98,7 +98,8 @@ async def _answer(
 
 def _greet(services: Services, first_key: str | None) -> None:
     settings = services.settings
-    click.echo(f"Unitask listens on {settings.base_url}  (reference: {settings.base_url}/docs)")
+    base = settings.base_url
+    click.echo(f"Unitask listens on {base}  (dashboard: {base}/dashboard, reference: {base}/docs)")
     if first_key and settings.api_key is None:  # who has set one knows it, and this ends up in logs
         click.echo(f"API key, shown this once: {first_key}")
     click.echo(f"Products and who makes them here:\n{levels(services.catalogue, services.orders)}")

@@ -29,7 +29,8 @@ export async function open(key, onRefused) {
   const found = await Promise.allSettled(names.map((name) => probe.get(PROBES[name])));
   const scopes = new Set(names.filter((_, i) => found[i].status === "fulfilled"));
   const refused = found.map((one) => one.reason).filter((error) => error && error.status !== 403);
-  if (scopes.size === 0) throw refused.find((error) => error.status !== 401) ?? refused[0] ?? found[0].reason;
+  const broken = refused.find((error) => error.status !== 401);
+  if (broken || scopes.size === 0) throw broken ?? refused[0] ?? found[0].reason;
   const account = found[names.indexOf("account")];
   return { key, api: client(key, onRefused), scopes, account: account.status === "fulfilled" ? account.value : null };
 }

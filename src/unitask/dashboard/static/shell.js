@@ -2,7 +2,7 @@
 
 import { isAbort } from "./kit/api.js";
 import { fill, h } from "./kit/dom.js";
-import { usd } from "./kit/format.js";
+import { available, usd } from "./kit/format.js";
 import { PAGES, pageAt, startFor } from "./pages.js";
 import { address, go, link } from "./router.js";
 
@@ -103,12 +103,12 @@ function mark(side, path) {
   side.querySelector(".menu-button").setAttribute("aria-expanded", "false");
 }
 
-/** What the account has and has used. Only an account without a limit can go below nothing. */
+/** What the account has and has used. */
 function balance(session) {
   if (!session.account) return { element: null, refresh() {} };
   const element = h("div", { class: "balance" });
   const show = ({ name, credit_pack_info: { available_credits: points, used_credits: used } }) =>
-    fill(element, h("span", { class: "quiet small" }, name), h("b", {}, points < 0 ? "No limit" : usd(points)), h("span", { class: "quiet small" }, `${points < 0 ? "" : "available, "}${usd(used)} used`));
+    fill(element, h("span", { class: "quiet small" }, name), h("b", {}, available(points)), h("span", { class: "quiet small" }, `${points < 0 ? "" : "available, "}${usd(used)} used`));
   show(session.account);
   const refresh = () => session.api.get("/account/info").then(show, () => {});
   return { element, refresh };

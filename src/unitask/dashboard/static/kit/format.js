@@ -18,6 +18,9 @@ export function usd(points) {
   return `${points < 0 ? "−" : ""}$${whole.format(Number(before))}.${after}`;
 }
 
+/** What an account may still spend: only one without a limit can go below nothing. */
+export const available = (points) => (points < 0 ? "No limit" : usd(points));
+
 /** Points with their worth: "200,000 points ($0.02)" */
 export const money = (points) => `${count(points)} points (${usd(points)})`;
 
@@ -46,9 +49,9 @@ export function ago(text, now = Date.now()) {
 export function seconds(value) {
   if (value === null || value === undefined) return "–";
   if (value < 1) return `${Math.round(value * 1000)} ms`;
-  if (value < 60) return `${value < 10 ? value.toFixed(1) : Math.round(value)} s`;
+  if (value < 60) return `${Number(value.toFixed(value < 10 ? 1 : 0))} s`;
   const minutes = Math.floor(value / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(value % 60)} s`;
+  if (minutes < 60) return `${minutes} min${Math.round(value % 60) ? ` ${Math.round(value % 60)} s` : ""}`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 

@@ -7,7 +7,7 @@ import { media } from "./media.js";
 import { arranged, isLong, plain, range, titled } from "./schema.js";
 
 /**
- * The form of an object.
+ * The form of an object; one inside another folds nothing away (`inside`).
  * @param {any} schema @param {any} root the schema that has its `$defs`
  * @param {{api: any, signal: AbortSignal, changed: () => void, fail: (error: Error) => void}} tools
  */
@@ -20,7 +20,7 @@ export function objectField(schema, root, tools) {
   };
   const shown = main.map(make);
   const hidden = more.map(make);
-  const few = !main.some(([, one]) => !("const" in one));
+  const few = tools.inside || !main.some(([, one]) => !("const" in one));
   const folded = hidden.length > 0 && !few && h("details", { class: "more" }, h("summary", {}, "More options"), h("div", { class: "options" }, ...hidden));
   const element = h("div", { class: "stack" }, ...shown, few && h("div", { class: "options" }, ...hidden), folded);
   return {
@@ -49,7 +49,7 @@ function anyField(name, schema, root, tools, required) {
   const label = titled(name);
   if (schema["x-media"]) return media(label, schema, tools, required);
   if (schema.type === "array") return listField(label, schema, root, tools, required);
-  if (schema.type === "object") return grouped(label, objectField(schema, root, tools));
+  if (schema.type === "object") return grouped(label, objectField(schema, root, { ...tools, inside: true }));
   if (schema.type === "boolean") return boolField(label, schema, tools);
   if (schema.enum) return choiceField(label, schema, tools, required);
   return textField(name, label, schema, tools, required);
@@ -121,12 +121,14 @@ function listField(label, schema, root, tools, required) {
   const draw = () => {
     fill(place, ...rows.map((row) => row.shown));
     add.hidden = fixed || rows.length >= most;
+    for (const row of rows) row.remove.hidden = rows.length <= least;
   };
   function append(value) {
-    const inner = items.type === "object" ? objectField(items, root, tools) : anyField(label, items, root, tools, true);
-    const drawn = items.type === "object" && margins(inner, items, tools);
+    const isObject = items.type === "object";
+    const inner = isObject ? objectField(items, root, { ...tools, inside: true }) : anyField(`${label} ${rows.length + 1}`, items, root, tools, false);
+    const drawn = isObject && margins(inner, items, tools);
     const remove = h("button", { type: "button", class: "plain slim", "aria-label": `Remove from ${label.toLowerCase()}`, onclick: () => { rows = rows.filter((one) => one !== row); draw(); tools.changed(); } }, "Remove");
-    const row = { ...inner, shown: h("div", { class: "stack item" }, drawn, inner.element, !fixed && rows.length >= least && remove) };
+    const row = { ...inner, remove, shown: h("div", { class: "stack item" }, drawn, inner.element, remove) };
     if (value !== undefined) inner.write(value);
     rows.push(row);
     draw();

@@ -4,7 +4,7 @@ import { query } from "../kit/api.js";
 import { bars, largest } from "../kit/chart.js";
 import { fill, h } from "../kit/dom.js";
 import { field, select } from "../kit/form.js";
-import { ago, count, moment, usd, when } from "../kit/format.js";
+import { available, ago, count, moment, usd, when } from "../kit/format.js";
 import { badge, bar, empty, table } from "../kit/parts.js";
 import { tile } from "../kit/tiles.js";
 import { keepQuery } from "../router.js";
@@ -37,7 +37,7 @@ function balances(account, { usage }) {
   return h(
     "div",
     { class: "tiles" },
-    tile("Available", usd(info.available_credits), info.frozen_credits ? `${usd(info.frozen_credits)} held for live tasks` : ""),
+    tile("Available", available(info.available_credits), info.frozen_credits ? `${usd(info.frozen_credits)} held for live tasks` : ""),
     tile("Spent in this time", usd(sum("points")), `${usd(info.used_credits)} since the account was opened`),
     tile("Tasks completed", count(sum("completed")), ended ? `${Math.round((100 * sum("completed")) / ended)} % of what ended` : ""),
     tile("Tasks failed", count(sum("failed")), "cancelled ones among them"),

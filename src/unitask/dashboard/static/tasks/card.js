@@ -1,7 +1,7 @@
 /** One task as a card: what was asked, how far it is, what came of it, and what can be done with it. */
 
 import { fill, h } from "../kit/dom.js";
-import { ago, seconds, usd } from "../kit/format.js";
+import { seconds, usd, when } from "../kit/format.js";
 import { bar, confirm, levelBadge, statusBadge } from "../kit/parts.js";
 import { find, seedField } from "../order/catalogue.js";
 import { results } from "../results/show.js";
@@ -76,7 +76,7 @@ export function outcome(task, product, context) {
 function foot(task, product, context, again) {
   const { consume, frozen } = task.meta.usage;
   const cost = isFinal(task) ? (consume ? `${usd(consume)} charged` : "nothing charged") : `${usd(frozen)} held`;
-  return h("div", { class: "row apart foot-line" }, h("p", { class: "quiet small" }, `${ago(task.meta.created_at)} · ${cost}`), h("div", { class: "row" }, ...actions(task, product, context, again)));
+  return h("div", { class: "row apart foot-line" }, h("p", { class: "quiet small" }, `${when(task.meta.created_at)} · ${cost}`), h("div", { class: "row" }, ...actions(task, product, context, again)));
 }
 
 /** Buttons for what can be done with a task as it is now. */
