@@ -1,12 +1,12 @@
-"""Where a camera stands and looks, and the twelve movements that clients name."""
+"""Where a camera stands and looks, and the twelve movements that clients name. NumPy is imported inside."""
 
 from math import pi
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
 TURN: Final = pi / 3
 WAY: Final = 1.5
 """At speed 1 a camera turns by so many radians in a unit of time, or goes so many units of the scene."""
@@ -34,14 +34,16 @@ class Pose(NamedTuple):
         """Add up two movements."""
         return Pose(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
-    def turn(self) -> Matrix:
+    def turn(self) -> "NDArray[np.float64]":
         """Give the matrix (3, 3) from directions of the camera (right, down, forward) to those where it began."""
+        import numpy as np  # noqa: PLC0415 - engines only
+
         across, up = self.yaw, self.pitch
         to_right = np.array([[np.cos(across), 0, np.sin(across)], [0, 1, 0], [-np.sin(across), 0, np.cos(across)]])
         upwards = np.array([[1, 0, 0], [0, np.cos(up), -np.sin(up)], [0, np.sin(up), np.cos(up)]])
         cos, sine = np.cos(self.roll), np.sin(self.roll)
         roll = np.array([[cos, -sine, 0], [sine, cos, 0], [0, 0, 1]])
-        turned: Matrix = to_right @ upwards @ roll
+        turned: NDArray[np.float64] = to_right @ upwards @ roll
         return turned
 
 

@@ -4,8 +4,12 @@ from collections.abc import Iterable
 from math import pi, sin, tanh
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from unitask.kit.camera import MOVES, STILL, Pose
 
+Matrix = NDArray[np.float64]
 TURN_SOFTLY: Final = 1.5
 WAY_SOFTLY: Final = 2.0
 """A picture has an end: a camera that would go or turn by this much gets three quarters of the way there."""

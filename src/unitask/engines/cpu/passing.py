@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from unitask.engines.cpu.camera import Matrix
 from unitask.engines.cpu.faces import find
-from unitask.kit.camera import Matrix
 from unitask.spec.faces import largest
 
 Pixels = NDArray[Any]

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unitask.engines.cpu.camera import Way
+from unitask.engines.cpu.camera import Matrix, Way
 from unitask.engines.cpu.cutout import VAGUE_OUTLINE, doubts, matted, outlined
 from unitask.engines.cpu.framing import Framed, completed
 from unitask.engines.cpu.subject import find_subject
-from unitask.kit.camera import STILL, Matrix, Pose
+from unitask.kit.camera import STILL, Pose
 
 Pixels = NDArray[Any]
 
