@@ -59,11 +59,12 @@ async def test_usage_adds_up_to_what_the_account_has_paid(
 
 
 async def test_cancelling_counts_as_failed_and_costs_nothing(services: Services, client: httpx.AsyncClient) -> None:
-    """Also of a task that never ran."""
+    """Also of tasks that never ran, one after the other."""
     customer = await Customer.of(services)
-    await customer.cancel((await customer.order()).id)
+    for _ in range(2):
+        await customer.cancel((await customer.order()).id)
     (day,) = accepted(await client.get("/api/v1/usage", headers=customer.headers))["usage"]
-    assert (day["completed"], day["failed"], day["points"]) == (0, 1, 0)
+    assert (day["completed"], day["failed"], day["points"]) == (0, 2, 0)
 
 
 @pytest.mark.parametrize("days", ["0", "367", "-1", "x"])
@@ -85,11 +86,13 @@ async def test_operators_read_the_usage_of_any_account(operator: httpx.AsyncClie
 async def test_the_queue_board_counts_by_engine_and_product(
     operator: httpx.AsyncClient, services: Services, clock: ManualClock
 ) -> None:
-    """What is staged, waits and runs; the oldest of what waits tells how long."""
+    """What is staged, waits and runs; the oldest of what waits tells how long, not what runs already."""
     customer = await Customer.of(services, task_limit=3)
     assert accepted(await operator.get(f"{ADMIN}/queue")) == {"lines": [], "timings": []}
-    await customer.orders(4)
+    await customer.orders(1)
     await HandWorker(services).claim()
+    clock.pass_s(30)
+    await customer.orders(3)
     clock.pass_s(60)
     (line,) = accepted(await operator.get(f"{ADMIN}/queue"))["lines"]
     oldest_s = line.pop("oldest_s")

@@ -42,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start a Chromium. Its library runs an event loop in this thread, so it ends before other tests begin."""
+    """Start a Chromium without windows. Its library runs an event loop in this thread, so it ends with the file."""
     if CHROMIUM is None:
         pytest.skip("the browser tests need Chromium; on Debian: apt-get install chromium")
     with sync_playwright() as playwright:
