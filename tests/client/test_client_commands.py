@@ -213,16 +213,3 @@ def test_the_commands_work_with_a_service_that_knows_two_calls(machine: Machine,
     assert hosted.orders[1]["model"] == "kling"
     listing = machine.run("tasks", **there)
     assert (listing.returncode, listing.stderr) == (1, "unitask: this server cannot list tasks; Unitask can\n")
-
-
-def test_who_interrupts_without_a_terminal_cancels(machine: Machine, emulated: Emulator, sdk: Client) -> None:
-    """Nobody can be asked: a script that is stopped does not go on to cost money."""
-    order = json.dumps({"prompt": "a cat", "width": 256, "height": 256})
-    here = {"ADDRESS": emulated.url, "API_KEY": emulated.api_key}
-    hold = sdk.create("Qubico/flux1-dev", "txt2img", json.loads(order), config={"emulator": {"end": "never"}})
-    watching = machine.start("watch", hold.id, **here)
-    watching.logged("processing")
-    watching.process.send_signal(signal.SIGINT)
-    assert watching.process.wait(20) == 130
-    assert not sdk.get(hold).finished, "to stop watching stops nothing"
-    sdk.cancel(hold)
