@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -71,13 +72,14 @@ def test_several_files_are_numbered_or_go_into_a_folder(unitask: Run, machine: M
     """Each under its own ending; a 3D model comes as a picture, a video and a model."""
     picture = unitask("run", "flux1-dev", "a chair", *SMALL, "-o", "chair.png")
     assert picture.returncode == 0
-    words = ("run", "trellis", "-t", "image-to-3d", "-i", "image=chair.png")
+    words = ("run", "trellis", "-i", "image=chair.png")
     numbered = unitask(*words, "-o", "chair.glb")
     assert numbered.returncode == 0, numbered.stderr
     names = numbered.stdout.split()
     assert [name.partition(".")[0] for name in names] == ["chair", *(f"chair-{n}" for n in range(2, len(names) + 1))]
     assert {name.rpartition(".")[2] for name in names} >= {"mp4", "glb"}
     assert all((machine.folder / name).stat().st_size for name in names)
+    assert "text-to-3d" in unitask("run", "trellis", "a chair").stderr, "words alone are meant for it"
     inside = unitask(*words, "-o", "all/")
     assert len(list((machine.folder / "all").iterdir())) == len(names) == len(inside.stdout.split())
 
@@ -195,10 +197,23 @@ def test_models_are_shown_with_what_makes_them_better(machine: Machine) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_ask_the_command(machine: Machine, shell: str) -> None:
-    """The script names the variable that click answers to."""
+    """With the variable in which the command is asked, and it answers with what could follow."""
     script = machine.run("completion", shell)
     assert script.returncode == 0
     assert f"_UNITASK_COMPLETE={shell}_complete" in script.stdout
+    asking = {"_UNITASK_COMPLETE": f"{shell}_complete", "COMP_WORDS": "unitask tas", "COMP_CWORD": "1"}
+    if shell == "fish":
+        asking["COMP_CWORD"] = "tas"
+    answer = subprocess.run(
+        [sys.executable, "-m", "unitask"],
+        env=machine.environment() | asking,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert "tasks" in answer.stdout
+    assert "watch" not in answer.stdout
 
 
 def test_the_commands_work_with_a_service_that_knows_two_calls(machine: Machine, hosted: Hosted) -> None:

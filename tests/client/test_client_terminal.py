@@ -65,7 +65,7 @@ def test_a_bar_shows_how_far_it_is(terminal: Callable[..., Any]) -> None:
 
 def test_the_place_in_the_queue_is_shown(terminal: Callable[..., Any], server: Client) -> None:
     """While both slots are taken."""
-    busy = [server.create("tester", "do", {"do": "hang"}) for _ in range(3)]
+    busy = [server.create("tester", "do", {"do": "slow_steps", "seconds": 60, "steps": 600}) for _ in range(3)]
     child = terminal("run", "tester", "-t", "do", "-i", "do=ok")
     child.expect(r"\[-{24}\]   0%  waiting, 1 before it")
     for task in busy:

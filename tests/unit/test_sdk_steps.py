@@ -13,6 +13,7 @@ from unitask.webhooks import sign
 from unitask_sdk import (
     AsyncClient,
     Client,
+    File,
     NoAnswer,
     Refused,
     ServerFailure,
@@ -144,6 +145,21 @@ def test_fields_of_a_newer_server_are_kept() -> None:
     assert task.raw["meta"]["new_field"] == [1]
     odd = Task.read({"task_id": 7, "meta": {"usage": {"consume": "much"}, "progress": "half", "created_at": 5}})
     assert (odd.id, odd.usage.charged, odd.progress, odd.created_at) == ("7", 0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://files.test/2026/a%20cat.png?x=1/y", "a_20cat.png"),
+        ("https://files.test/..", "file"),
+        ("https://files.test/..%2f..\\.bashrc", "_2f.._.bashrc"),
+        ("https://files.test/" + "x" * 300 + ".png", "x" * 124 + ".png"),
+        ("https://files.test/\x1b[2J.png", "__2J.png"),
+    ],
+)
+def test_the_name_of_a_file_stays_in_its_folder(url: str, name: str) -> None:
+    """Whatever an address ends in."""
+    assert File("image_url", url).name == name
 
 
 def test_asking_gets_rarer_the_longer_it_takes() -> None:
