@@ -36,7 +36,7 @@ _timeout = click.option(
 def destinations(files: tuple[File, ...], output: Path) -> list[Path]:
     """Say where each file goes: into a folder under its own name, else under the name that is given.
 
-    The ending is that of the file that was made, and a name that is taken by an earlier file gets a number: `cat-2.png`.
+    The ending is that of the file that was made; a name that an earlier file has taken gets a number: `cat-2.png`.
     """
     folder = output if output.is_dir() else output.parent
     found: list[Path] = []
