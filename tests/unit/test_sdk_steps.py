@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -22,11 +23,12 @@ from unitask_sdk import (
     WrongSignature,
     calls,
     clock,
+    files,
     follow,
     verify,
 )
 from unitask_sdk.answers import refusal
-from unitask_sdk.effects import Answer, Course, Emit, Listen, Pause, Request
+from unitask_sdk.effects import Answer, Course, Download, Emit, Listen, Pause, Request
 from unitask_sdk.errors import TooManyRequests
 from unitask_sdk.session import Session
 
@@ -160,6 +162,30 @@ def test_fields_of_a_newer_server_are_kept() -> None:
 def test_the_name_of_a_file_stays_in_its_folder(url: str, name: str) -> None:
     """Whatever an address ends in."""
     assert File("image_url", url).name == name
+
+
+def test_the_key_is_shown_to_the_server_alone() -> None:
+    """Not to the bucket that an upload goes to, and not where a result lies."""
+    place = {
+        "id": "u",
+        "upload_url": "https://bucket.test/x",
+        "method": "PUT",
+        "headers": {"Content-Type": "image/png"},
+        "url": "http://server.test/files/x.png",
+    }
+    content = b"x" * (files.INLINE_BYTES + 1)
+    steps = files.upload(session(), content, "a.png")
+    requests, _, course = play(steps, says(place), Answer(200, {}, b""), says({"url": place["url"]}))
+    assert course.result == place["url"]
+    assert [(one.method, one.url, "X-API-Key" in one.headers) for one in requests] == [
+        ("POST", "http://server.test/api/v1/uploads", True),
+        ("PUT", "https://bucket.test/x", False),
+        ("POST", "http://server.test/api/v1/uploads/u/complete", True),
+    ]
+    assert requests[1].headers == {"Content-Type": "image/png", "Content-Length": str(len(content))}
+    reading: Course[Any] = Course(files.download("https://elsewhere.test/x.png", BytesIO(), 100))
+    assert isinstance(reading.effect, Download)
+    assert reading.effect.request.headers == {}
 
 
 def test_asking_gets_rarer_the_longer_it_takes() -> None:
