@@ -79,7 +79,8 @@ def test_several_files_are_numbered_or_go_into_a_folder(unitask: Run, machine: M
     assert [name.partition(".")[0] for name in names] == ["chair", *(f"chair-{n}" for n in range(2, len(names) + 1))]
     assert {name.rpartition(".")[2] for name in names} >= {"mp4", "glb"}
     assert all((machine.folder / name).stat().st_size for name in names)
-    assert "text-to-3d" in unitask("run", "trellis", "a chair").stderr, "words alone are meant for it"
+    by_words = unitask("run", "trellis", "a chair")
+    assert "Qubico/trellis text-to-3d: task" in by_words.stderr, "the one that cannot do without words is meant"
     inside = unitask(*words, "-o", "all/")
     assert len(list((machine.folder / "all").iterdir())) == len(names) == len(inside.stdout.split())
 
