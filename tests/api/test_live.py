@@ -164,6 +164,7 @@ async def test_the_story_of_a_task_comes_in_order(
         assert pending
         assert first.data == {"status": "accepted", "at": "2027-01-15T08:00:00Z"}
         assert (pending.name, pending.data["queue_position"]) == ("pending", 0)
+        assert pending.data["eta_s"] == services.catalogue.find(CAT["model"], CAT["task_type"]).expected_s
         (work,) = await worker.claim()
         started = await stream.next()
         assert started

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -71,13 +72,15 @@ def test_several_files_are_numbered_or_go_into_a_folder(unitask: Run, machine: M
     """Each under its own ending; a 3D model comes as a picture, a video and a model."""
     picture = unitask("run", "flux1-dev", "a chair", *SMALL, "-o", "chair.png")
     assert picture.returncode == 0
-    words = ("run", "trellis", "-t", "image-to-3d", "-i", "image=chair.png")
+    words = ("run", "trellis", "-i", "image=chair.png")
     numbered = unitask(*words, "-o", "chair.glb")
     assert numbered.returncode == 0, numbered.stderr
     names = numbered.stdout.split()
     assert [name.partition(".")[0] for name in names] == ["chair", *(f"chair-{n}" for n in range(2, len(names) + 1))]
     assert {name.rpartition(".")[2] for name in names} >= {"mp4", "glb"}
     assert all((machine.folder / name).stat().st_size for name in names)
+    by_words = unitask("run", "trellis", "a chair")
+    assert "Qubico/trellis text-to-3d: task" in by_words.stderr, "the one that cannot do without words is meant"
     inside = unitask(*words, "-o", "all/")
     assert len(list((machine.folder / "all").iterdir())) == len(names) == len(inside.stdout.split())
 
@@ -195,10 +198,23 @@ def test_models_are_shown_with_what_makes_them_better(machine: Machine) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_ask_the_command(machine: Machine, shell: str) -> None:
-    """The script names the variable that click answers to."""
+    """With the variable in which the command is asked, and it answers with what could follow."""
     script = machine.run("completion", shell)
     assert script.returncode == 0
     assert f"_UNITASK_COMPLETE={shell}_complete" in script.stdout
+    asking = {"_UNITASK_COMPLETE": f"{shell}_complete", "COMP_WORDS": "unitask tas", "COMP_CWORD": "1"}
+    if shell == "fish":
+        asking["COMP_CWORD"] = "tas"
+    answer = subprocess.run(
+        [sys.executable, "-m", "unitask"],
+        env=machine.environment() | asking,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert "tasks" in answer.stdout
+    assert "watch" not in answer.stdout
 
 
 def test_the_commands_work_with_a_service_that_knows_two_calls(machine: Machine, hosted: Hosted) -> None:
@@ -213,16 +229,3 @@ def test_the_commands_work_with_a_service_that_knows_two_calls(machine: Machine,
     assert hosted.orders[1]["model"] == "kling"
     listing = machine.run("tasks", **there)
     assert (listing.returncode, listing.stderr) == (1, "unitask: this server cannot list tasks; Unitask can\n")
-
-
-def test_who_interrupts_without_a_terminal_cancels(machine: Machine, emulated: Emulator, sdk: Client) -> None:
-    """Nobody can be asked: a script that is stopped does not go on to cost money."""
-    order = json.dumps({"prompt": "a cat", "width": 256, "height": 256})
-    here = {"ADDRESS": emulated.url, "API_KEY": emulated.api_key}
-    hold = sdk.create("Qubico/flux1-dev", "txt2img", json.loads(order), config={"emulator": {"end": "never"}})
-    watching = machine.start("watch", hold.id, **here)
-    watching.logged("processing")
-    watching.process.send_signal(signal.SIGINT)
-    assert watching.process.wait(20) == 130
-    assert not sdk.get(hold).finished, "to stop watching stops nothing"
-    sdk.cancel(hold)

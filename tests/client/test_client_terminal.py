@@ -1,6 +1,7 @@
 """`unitask run` and `watch` on a terminal: the bar, and what Ctrl-C does."""
 
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -64,7 +65,7 @@ def test_a_bar_shows_how_far_it_is(terminal: Callable[..., Any]) -> None:
 
 def test_the_place_in_the_queue_is_shown(terminal: Callable[..., Any], server: Client) -> None:
     """While both slots are taken."""
-    busy = [server.create("tester", "do", {"do": "hang"}) for _ in range(3)]
+    busy = [server.create("tester", "do", {"do": "slow_steps", "seconds": 60, "steps": 600}) for _ in range(3)]
     child = terminal("run", "tester", "-t", "do", "-i", "do=ok")
     child.expect(r"\[-{24}\]   0%  waiting, 1 before it")
     for task in busy:
@@ -126,3 +127,19 @@ def test_to_stop_watching_does_not_stop_the_task(terminal: Callable[..., Any], s
     assert server.get(task).status == "processing"
     server.cancel(task)
     server.wait(task, timeout_s=LIMIT_S)
+
+
+def test_without_a_terminal_nobody_is_asked(serving: Machine, server: Client) -> None:
+    """A script that is stopped does not go on to cost money; one that only watches stops nothing."""
+    address = serving.programs[0].address
+    ordering = serving.start(*SLOW, ADDRESS=address)
+    ordering.logged("processing")
+    found = re.search(r"task (\S+)", ordering.err)
+    assert found
+    watching = serving.start("watch", found[1], ADDRESS=address)
+    watching.logged("processing")
+    for program, said in ((watching, f"The task {found[1]} goes on."), (ordering, f"{found[1]}: is being cancelled")):
+        program.process.send_signal(signal.SIGINT)
+        assert program.process.wait(LIMIT_S) == 130
+        assert program.err.endswith(f"{said}\n")
+    assert server.wait(found[1], timeout_s=LIMIT_S).error.message == "the task was cancelled"

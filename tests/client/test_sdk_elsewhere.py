@@ -1,4 +1,4 @@
-"""The SDK against a service that knows the two calls alone."""
+"""The SDK against a service that knows the two calls alone; files and proxies that are elsewhere."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from support.clients import opened
-from support.hosted import RESULT, STORY, Hosted
+from support.hosted import API_KEY, RESULT, STORY, Hosted
+from support.objects import Objects
+from support.server import throw_away_server
+from support.tester import PNG_HEAD
 from unitask_sdk import Event, InvalidRequest, NoAnswer, NotFound, TaskFailed, TooLarge, Unauthorized, Unsupported
 from unitask_sdk.files import FALLBACK_BYTES, INLINE_BYTES
 
@@ -101,3 +104,33 @@ def test_what_the_service_has_not_is_said(stranger: Any) -> None:
     for what, call in calls.items():
         with pytest.raises(Unsupported, match=f"this server cannot {what}"):
             call()
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
+def test_proxies_are_used_but_not_for_this_machine(
+    hosted: Hosted, kind: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service is on this machine and is reached at once; a file that lies elsewhere comes through the proxy."""
+    for other in ("http_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, hosted.address)
+    with opened(kind, hosted.address, API_KEY) as client:
+        task = client.create(*ORDER)
+        with pytest.raises(NotFound):
+            client.read("http://files.test/a.png", limit_bytes=100)
+    assert hosted.asked == [("POST", "/api/v1/task"), ("GET", "http://files.test/a.png")]
+    assert task.id in hosted.tasks
+
+
+@pytest.mark.parametrize("size", [INLINE_BYTES + 1, 6 * 2**20])
+def test_files_go_straight_to_a_bucket(objects: Objects, bucket: str, kind: str, size: int, tmp_path: Path) -> None:
+    """In pieces from a path, and from memory."""
+    store = {f"UNITASK_{name.upper()}": str(value) for name, value in objects.settings(bucket).items()}
+    content = PNG_HEAD + b"x" * (size - len(PNG_HEAD))
+    path = tmp_path / "picture.png"
+    path.write_bytes(content)
+    with throw_away_server(tmp_path, **store) as server, opened(kind, *server) as client:
+        for address in (client.upload(path), client.upload(content, name="picture.png")):
+            assert address.startswith(server.address)
+            assert client.read(address, limit_bytes=size) == (content, "image/png")
+    assert len(objects.names(bucket)) == 2

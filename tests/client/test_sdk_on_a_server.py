@@ -21,6 +21,7 @@ from unitask_sdk import (
     NotFinished,
     NotFound,
     TaskFailed,
+    TooLarge,
     Unauthorized,
     verify,
 )
@@ -38,6 +39,9 @@ def test_a_task_is_run_and_its_file_saved(client: Any, tmp_path: Path) -> None:
     assert path.read_bytes().startswith(PNG_HEAD)
     assert path.stat().st_size == 5000
     assert [one.name for one in tmp_path.iterdir()] == ["result.png"]
+    with pytest.raises(TooLarge, match="larger than 4999 bytes"):
+        client.download(file.url, tmp_path / "cut-off.png", limit_bytes=4999)
+    assert [one.name for one in tmp_path.iterdir()] == ["result.png"], "it is there whole or not at all"
     content, kind = client.read(file.url, limit_bytes=5000)
     assert (content, kind) == (path.read_bytes(), "image/png")
 

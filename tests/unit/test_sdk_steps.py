@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from unitask.webhooks import sign
 from unitask_sdk import (
     AsyncClient,
     Client,
+    File,
     NoAnswer,
     Refused,
     ServerFailure,
@@ -21,11 +23,12 @@ from unitask_sdk import (
     WrongSignature,
     calls,
     clock,
+    files,
     follow,
     verify,
 )
 from unitask_sdk.answers import refusal
-from unitask_sdk.effects import Answer, Course, Listen, Pause, Request
+from unitask_sdk.effects import Answer, Course, Download, Emit, Listen, Pause, Request
 from unitask_sdk.errors import TooManyRequests
 from unitask_sdk.session import Session
 
@@ -146,9 +149,93 @@ def test_fields_of_a_newer_server_are_kept() -> None:
     assert (odd.id, odd.usage.charged, odd.progress, odd.created_at) == ("7", 0, None, None)
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://files.test/2026/a%20cat.png?x=1/y", "a_20cat.png"),
+        ("https://files.test/..", "file"),
+        ("https://files.test/..%2f..\\.bashrc", "_2f.._.bashrc"),
+        ("https://files.test/" + "x" * 300 + ".png", "x" * 124 + ".png"),
+        ("https://files.test/\x1b[2J.png", "__2J.png"),
+    ],
+)
+def test_the_name_of_a_file_stays_in_its_folder(url: str, name: str) -> None:
+    """Whatever an address ends in."""
+    assert File("image_url", url).name == name
+
+
+def test_the_key_is_shown_to_the_server_alone() -> None:
+    """Not to the bucket that an upload goes to, and not where a result lies."""
+    place = {
+        "id": "u",
+        "upload_url": "https://bucket.test/x",
+        "method": "PUT",
+        "headers": {"Content-Type": "image/png"},
+        "url": "http://server.test/files/x.png",
+    }
+    content = b"x" * (files.INLINE_BYTES + 1)
+    steps = files.upload(session(), content, "a.png")
+    requests, _, course = play(steps, says(place), Answer(200, {}, b""), says({"url": place["url"]}))
+    assert course.result == place["url"]
+    assert [(one.method, one.url, "X-API-Key" in one.headers) for one in requests] == [
+        ("POST", "http://server.test/api/v1/uploads", True),
+        ("PUT", "https://bucket.test/x", False),
+        ("POST", "http://server.test/api/v1/uploads/u/complete", True),
+    ]
+    assert requests[1].headers == {"Content-Type": "image/png", "Content-Length": str(len(content))}
+    reading: Course[Any] = Course(files.download("https://elsewhere.test/x.png", BytesIO(), 100))
+    assert isinstance(reading.effect, Download)
+    assert reading.effect.request.headers == {}
+
+
 def test_asking_gets_rarer_the_longer_it_takes() -> None:
     """Half a second at first, a tenth of the time later, ten seconds at most."""
     assert [follow.pause_s(spent) for spent in (0, 4, 20, 60, 3600)] == [0.5, 0.5, 2.0, 6.0, 10.0]
+
+
+@pytest.mark.parametrize("status", [200, 404, 429])
+def test_events_that_do_not_come_are_asked_for_once(status: int) -> None:
+    """A proxy may swallow what the server has; then the task is read, and what has not changed is told once."""
+    told: list[tuple[str, float | None]] = []
+    ours = session(is_unitask=True)
+    course: Course[Any] = Course(
+        follow.wait(ours, "t", None, lambda event: told.append((event.status, event.progress)))
+    )
+    assert isinstance(course.effect, Listen)
+    course.done(Answer(status, {"content-type": "text/html"}, b"<html>hello</html>"))
+    shares = [0.0, 0.0, 0.5, 0.5]
+    for share in shares:
+        assert isinstance(course.effect, Request)
+        course.done(says({**TASK, "status": "processing", "meta": {"progress": share, "engine_level": "full"}}))
+        while not _wants_a_line(course):
+            pass
+        assert isinstance(course.effect, Pause)
+        course.done(None)
+    course.done(says({**TASK, "status": "completed"}))
+    while not _wants_a_line(course):
+        pass
+    assert course.result.completed
+    assert told == [("processing", 0.0), ("processing", 0.5), ("completed", None)]
+
+
+def test_all_tasks_are_listed_from_page_to_page() -> None:
+    """By the cursor of each, until there is none."""
+    course: Course[Any] = Course(calls.every(session(), {"status": "failed"}))
+    pages = [
+        {"tasks": [{"task_id": "a"}], "next_cursor": "after a"},
+        {"tasks": [{"task_id": "b"}], "next_cursor": None},
+    ]
+    asked, given = [], []
+    while course.effect is not None:
+        if isinstance(course.effect, Request):
+            asked.append(course.effect.url.partition("?")[2])
+            course.done(says(pages.pop(0)))
+        else:
+            assert isinstance(course.effect, Emit)
+            given.append(course.effect.value.id)
+            course.done(None)
+    assert given == ["a", "b"]
+    assert asked == ["status=failed&limit=100", "status=failed&cursor=after+a&limit=100"]
 
 
 def test_a_broken_stream_is_taken_up_where_it_was() -> None:

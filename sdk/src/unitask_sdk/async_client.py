@@ -110,7 +110,7 @@ class AsyncClient:
     def __init__(self, address: str | None = None, api_key: str | None = None, *, patience_s: float = 60.0) -> None:
         """Open a client; nothing is sent yet."""
         self.session = Session.open(address, api_key, patience_s)
-        self._http = httpx.AsyncClient(**options(self.session))
+        self._http = httpx.AsyncClient(**options())
 
     async def __aenter__(self) -> Self:
         return self

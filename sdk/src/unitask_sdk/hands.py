@@ -14,13 +14,17 @@ ANSWER_BYTES: Final = 64 * 2**20
 QUIET_S: Final = 15.0
 """A server whose events have stopped for so long is not there any more."""
 _CONNECT_S: Final = 10.0
+_THIS_MACHINE: Final = ("all://127.0.0.1", "all://[::1]", "all://localhost")
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
-def options(session: Session) -> dict[str, Any]:
-    """Say how connections are made. Every task that is followed has one of its own, so their number has no limit."""
+def options() -> dict[str, Any]:
+    """Say how connections are made: by the environment's proxies, but for this machine, where none leads.
+
+    Every task that is followed has a connection of its own, so their number has no limit.
+    """
     return {
-        "trust_env": not session.is_local,
+        "mounts": dict.fromkeys(_THIS_MACHINE),
         "headers": {"User-Agent": f"unitask-sdk/{__version__}"},
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
     }

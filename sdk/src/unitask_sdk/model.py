@@ -1,6 +1,7 @@
 """What the server says, as typed values. Each keeps the whole document in `raw`, with fields not known here."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Any, Final, Self
 
 Document = Mapping[str, Any]
 _ENDS: Final = ("completed", "failed", "cancelled")
+_NAME_CHARACTERS: Final = 128
 _NO_TIME: Final = "0001-01-01"
 
 
@@ -96,8 +98,9 @@ class File:
 
     @property
     def name(self) -> str:
-        """Its name, as the last part of the address has it."""
-        return self.url.partition("?")[0].rstrip("/").rpartition("/")[2] or "file"
+        """Its name, as the last part of the address has it; no letter of it leads out of a folder."""
+        last = self.url.partition("?")[0].rstrip("/").rpartition("/")[2]
+        return re.sub(r"[^\w.-]", "_", last).lstrip(".")[-_NAME_CHARACTERS:] or "file"
 
 
 def _files(value: Any, field: str) -> Iterator[File]:

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -48,15 +47,6 @@ class Session:
         if not api_key.isascii() or not api_key.isprintable():
             raise UnitaskError("the API key has characters that no key has")
         return cls(address.rstrip("/"), api_key, patience_s)
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the server is on this machine, where no proxy leads."""
-        host = urlsplit(self.address).hostname or ""
-        try:
-            return ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
 
     def request(
         self, method: str, path: str, *, json_body: Any = None, headers: Mapping[str, str] | None = None

@@ -67,7 +67,7 @@ for command in (
 def main() -> NoReturn:
     """Run the command; an error of ours is one sentence, not a traceback."""
     try:
-        commands()
+        commands(prog_name="unitask")
     except UnitaskError as error:
         click.echo(f"unitask: {error}", err=True)
         _leave(1)

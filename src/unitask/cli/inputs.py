@@ -79,7 +79,10 @@ def pick(known: Sequence[Offer], model: str, task_type: str | None, names: set[s
     if task_type:
         found = [one for one in meant if one.task_type.lower() == task_type.lower()]
         return found[0] if found else Offer(meant[0].model, task_type, {})
-    fitting = meant if len(meant) == 1 else [one for one in meant if one.takes(names, text=text)]
+    taking = meant if len(meant) == 1 else [one for one in meant if one.takes(names, text=text)]
+    # Of two that could, the one that cannot do without what is given is the one that is meant.
+    most = max((len(one.required) for one in taking), default=0)
+    fitting = [one for one in taking if len(one.required) == most]
     if len(fitting) == 1:
         return fitting[0]
     listed = "\n".join(

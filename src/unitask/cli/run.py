@@ -1,5 +1,6 @@
 """`unitask run`, `unitask watch`: from words to files."""
 
+import itertools
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,17 +34,19 @@ _timeout = click.option(
 
 
 def destinations(files: tuple[File, ...], output: Path) -> list[Path]:
-    """Say where each file goes: into a folder under its own name, else `cat.png`, `cat-2.png` and so on.
+    """Say where each file goes: into a folder under its own name, else under the name that is given.
 
-    The ending is that of the file that was made, whatever was asked for.
+    The ending is that of the file that was made; a name that an earlier file has taken gets a number: `cat-2.png`.
     """
-    if output.is_dir():
-        return [output / file.name for file in files]
-    numbered = [output.stem if number == 1 else f"{output.stem}-{number}" for number in range(1, len(files) + 1)]
-    return [
-        output.with_name(f"{name}{Path(file.name).suffix or output.suffix}")
-        for name, file in zip(numbered, files, strict=True)
-    ]
+    folder = output if output.is_dir() else output.parent
+    found: list[Path] = []
+    for file in files:
+        own = Path(file.name)
+        stem, suffix = (own.stem, own.suffix) if output.is_dir() else (output.stem, own.suffix or output.suffix)
+        taken = {path.stem for path in found}
+        stems = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+        found.append(folder / f"{next(one for one in stems if one not in taken)}{suffix}")
+    return found
 
 
 def _finish(client: Client, task: Task, output: Path | None, *, json: bool) -> None:
