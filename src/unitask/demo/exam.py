@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import torch
 
 from unitask.demo.judge import sight
 from unitask.demo.scenes import SIDE_PX, Scene, caption, scenes
@@ -46,7 +45,9 @@ def questions(count: int, seed: int) -> list[tuple[Scene, str]]:
 
 
 def painted(pipe: Any, prompts: list[str], seed: int) -> Iterator[Any]:
-    """Paint prompts, each by a seed of its own: RGB of 8 bits."""
+    """Paint prompts, each by a seed of its own: RGB from 0 to 1."""
+    import torch  # noqa: PLC0415 - what is asked and judged here needs none
+
     for start in range(0, len(prompts), _AT_ONCE):
         part = prompts[start : start + _AT_ONCE]
         yield from pipe(
@@ -64,13 +65,23 @@ def examine(pipe: Any, count: int, seed: int = 0) -> Marks:
     """Have a pipeline paint held-out scenes and count what is right."""
     asked = questions(count, seed)
     made = painted(pipe, [prompt for _, prompt in asked], seed)
-    return marks([(scene, sight(np.rint(picture * 255).astype(np.uint8))) for (scene, _), picture in zip(asked, made, strict=True)])
+    return marks(
+        [
+            (scene, sight(np.rint(picture * 255).astype(np.uint8)))
+            for (scene, _), picture in zip(asked, made, strict=True)
+        ]
+    )
 
 
 def marks(answers: list[tuple[Scene, Scene | None]]) -> Marks:
     """Count what is right of pairs: what was asked for, and what the judge sees."""
     parts = "colour", "shape", "place", "background"
-    rows = np.array([[seen is not None and getattr(seen, part) == getattr(asked, part) for part in parts] for asked, seen in answers])
+    rows = np.array(
+        [
+            [seen is not None and getattr(seen, part) == getattr(asked, part) for part in parts]
+            for asked, seen in answers
+        ]
+    )
     return Marks(
         len(answers),
         float(rows[:, :3].all(axis=1).mean()),

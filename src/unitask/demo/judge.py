@@ -1,7 +1,7 @@
 """Looks at a picture as one who was never told what it should show: what thing, of which colour, where, on what.
 
 Nothing here was learned. The background is the colour of the edge, the thing is what differs from it; its shape is told
-by how much it fills of the box and of the hull round it.
+by how much it fills of the box and of the hull round it, how low it lies in the box, and whether it has a hole.
 """
 
 from typing import Any, Final
@@ -18,7 +18,7 @@ _CONTRAST: Final = 60.0
 """The least distance in RGB between a thing and its background."""
 _WHOLE: Final = 0.9
 """The least share of all that differs which is one piece."""
-_NEAR_SHAPE: Final = 0.13
+_NEAR_SHAPE: Final = 0.15
 _NEAR_COLOUR: Final = 75.0
 _REACH: Final = 0.125
 """How far from a place the middle of a thing may be in each direction, as a share of the side: half way to the next."""
@@ -58,15 +58,16 @@ def _largest(differs: Any) -> Any | None:
 
 
 def _form(mask: Any) -> Any:
-    """Measure how much a piece fills of its box and of its hull."""
+    """Measure how much a piece fills of its box, of its hull and of its own outline, and how low it lies in the box."""
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.convexHull(np.concatenate(outlines))
-    filled = np.zeros_like(mask)
-    cv2.fillConvexPoly(filled, hull, 1)
+    wrapped = cv2.fillConvexPoly(np.zeros_like(mask), hull, 1)
+    filled = cv2.drawContours(np.zeros_like(mask), outlines, -1, 1, cv2.FILLED)
     rows, columns = np.nonzero(mask)
-    box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
     area = float(mask.sum())
-    return np.array([area / box, area / filled.sum()])
+    low = (rows.mean() - rows.min() + 0.5) / height
+    return np.array([area / (height * width), area / wrapped.sum(), area / filled.sum(), low])
 
 
 def _known_forms() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a network learns here: for so long, at a rate that falls, with a running average that is better than its last state."""
+"""How a network learns here: for so long, at a rate that falls, with a running average of its numbers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Learner:
         self.steps += 1
         kept = min(_MOST_AVERAGED, (self.steps + 1) / (self.steps + 10))
         with torch.no_grad():
-            torch._foreach_lerp_(self._average, self._numbers, 1 - kept)  # noqa: SLF001 - as optimisers of torch do
+            torch._foreach_lerp_(self._average, self._numbers, 1 - kept)
 
     def give_average(self, network: nn.Module) -> None:
         """Write the running average into a network built alike."""

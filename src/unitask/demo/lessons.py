@@ -59,7 +59,7 @@ class Lessons:
     names: torch.Tensor
 
     @classmethod
-    def drawn(cls, networks: Networks, seed: int, count: int = PICTURES) -> "Lessons":
+    def drawn(cls, networks: Networks, seed: int, count: int) -> "Lessons":
         """Draw scenes with captions and encode them; sets the coder's scale so that latents have a spread of 1."""
         chance, known = np.random.default_rng(seed), trained_scenes()
         shown = [known[number] for number in chance.integers(len(known), size=count)]
@@ -120,7 +120,7 @@ class Denoising(nn.Module):
 
 
 def names(scene: Scene) -> tuple[int, int, int, int]:
-    """Number what a scene shows."""
+    """Give the numbers of what a scene shows."""
     colours = list(COLOURS)
     return (
         colours.index(scene.colour),

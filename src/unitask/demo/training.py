@@ -1,4 +1,4 @@
-"""Training the demo model from nothing: first the coder of pictures, then the flow. It may be broken off and goes on later."""
+"""Training the demo model from nothing: first the coder of pictures, then the flow. Broken off, it goes on later."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from unitask.demo.exam import Marks, examine
 from unitask.demo.learning import Learner, Pace
-from unitask.demo.lessons import Denoising, Lessons, coding_loss, trained_scenes
+from unitask.demo.lessons import PICTURES, Denoising, Lessons, coding_loss, trained_scenes
 from unitask.demo.networks import Networks
 
 VAE_SHARE: Final = 0.1
@@ -25,21 +25,25 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """One training: `folder` keeps what is needed to go on, `now` gives seconds, `say` takes a line of progress."""
+    """One training: `folder` keeps what is needed to go on, `now` gives seconds, `say` takes a line of progress.
+
+    `pictures` is how many scenes are drawn for the flow, over and over.
+    """
 
     folder: Path
     seconds: float
     seed: int
     now: Callable[[], float]
     say: Say
+    pictures: int = PICTURES
 
     def run(self) -> Networks:
-        """Train, from where an earlier run with this folder stopped, until the time is spent; gives what was learned."""
+        """Train, from where an earlier run in this folder stopped, until the time is spent; gives what was learned."""
         self.folder.mkdir(parents=True, exist_ok=True)
         networks = Networks.fresh(self.seed)
         self._code(networks)
         self.say("drawing the lessons")
-        lessons = Lessons.drawn(networks, self.seed)
+        lessons = Lessons.drawn(networks, self.seed, self.pictures)
         with sdpa_kernel(SDPBackend.MATH):  # forward it is no faster here, backward twice as slow otherwise
             self._flow(networks, lessons)
         return networks

@@ -60,7 +60,7 @@ class Shelf:
             if card is None:
                 return f"there is no model card {card_id!r}"
             if not self.has(card_id):
-                return f"its weights are not here; get them with: unitask models pull {card_id}"
+                return f"its weights are not here; get them with: {card.bringing}"
             if card.base and (lack := self.lacks((card.base,))):
                 return lack
         return None
