@@ -64,7 +64,7 @@ def test_what_is_no_single_clear_thing_is_nothing() -> None:
 
 
 def test_a_blob_has_no_shape() -> None:
-    """What fills as much as a known shape, but otherwise, is not taken for it: a bar, a ring, a square on its corner."""
+    """What only resembles a known shape is not taken for it: a bar, a ring, a square on its corner."""
     bar = np.full((SIDE_PX, SIDE_PX, 3), 245, np.uint8)
     for step in range(24):
         bar[10 + step, 4 + step : 12 + step] = COLOURS["red"]

@@ -22,7 +22,7 @@ _PLAIN: Final = 1e-3
 """How much it counts that latents are like noise."""
 _TOLD: Final = 0.1
 """How much it counts that the pooled words name the scene."""
-_NOISY: Final = 0.4
+_NOISY: Final = 0.8
 """How far towards noise most lessons are; the mean of a logit-normal distribution."""
 
 
