@@ -42,7 +42,7 @@ class Learner:
         self._rate = rate
         self._numbers = list(network.parameters())
         self._average = [one.detach().clone() for one in self._numbers]
-        self._optimiser = torch.optim.AdamW(self._numbers, lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
+        self._optimiser = torch.optim.AdamW(self._numbers, lr=rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
 
     def learn(self, loss: torch.Tensor) -> None:
         """Go one step down."""

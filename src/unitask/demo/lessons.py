@@ -13,9 +13,9 @@ from torch.nn import functional
 from unitask.demo.networks import FACTOR, LATENT, Networks
 from unitask.demo.scenes import COLOURS, OUTLINES, PLACES, SIDE_PX, Scene, caption, drawn, scenes
 
-PICTURES: Final = 20_000
+PICTURES: Final = 10_000
 VAE_BATCH: Final = 16
-BATCH: Final = 64
+BATCH: Final = 32
 _ENCODED_AT_ONCE: Final = 100
 _SQUARES: Final = 0.5
 _PLAIN: Final = 1e-3
@@ -37,16 +37,27 @@ def pictures(shown: Sequence[Scene], chance: np.random.Generator) -> torch.Tenso
     return torch.from_numpy(stack).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last) / 127.5 - 1
 
 
-def coding_loss(vae: Any, known: Sequence[Scene], seed: int) -> torch.Tensor:
-    """Tell how badly pictures survive their coding."""
+def coding_loss(vae: Any, known: Sequence[Scene], seed: int, *, near: bool) -> torch.Tensor:
+    """Tell how badly pictures survive their coding; `near` looks at twice as many, but only at the things in them."""
     chance = np.random.default_rng(seed)
-    given = pictures([known[number] for number in chance.integers(len(known), size=VAE_BATCH)], chance)
+    shown = [known[number] for number in chance.integers(len(known), size=2 * VAE_BATCH if near else VAE_BATCH)]
+    given = pictures(shown, chance)
+    if near:
+        given = _near(given, shown)
     coded = vae.encode(given).latent_dist
     noise = torch.randn(coded.mean.shape, generator=torch.Generator().manual_seed(seed))
     back = vae.decode(coded.mean + coded.std * noise).sample
     numbers = coded.mean[0].numel()
     off = functional.l1_loss(back, given) + _SQUARES * functional.mse_loss(back, given)
     return off + _PLAIN * coded.kl().mean() / numbers
+
+
+def _near(given: torch.Tensor, shown: Sequence[Scene]) -> torch.Tensor:
+    """Cut the square of half the side round each thing out: (scenes, 3, 32, 32)."""
+    half = SIDE_PX // 2
+    corners = ([round(share * SIDE_PX) - half // 2 for share in PLACES[scene.place]] for scene in shown)
+    cut = [one[:, top : top + half, left : left + half] for one, (left, top) in zip(given, corners, strict=True)]
+    return torch.stack(cut).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True, slots=True)

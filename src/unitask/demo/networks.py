@@ -71,10 +71,10 @@ def _vae() -> Any:
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(16, 24, 32, 32),
+        block_out_channels=(8, 16, 32, 32),
         layers_per_block=1,
         latent_channels=LATENT,
-        norm_num_groups=8,
+        norm_num_groups=1,
         sample_size=64,
         scaling_factor=1.0,
         shift_factor=0.0,
@@ -122,12 +122,12 @@ def _t5(tokens: int) -> Any:
 
 
 def _transformer() -> Any:
-    """One double and five single blocks, which change nothing until they learn what."""
+    """One double and four single blocks, which change nothing until they learn what."""
     transformer = FluxTransformer2DModel(
         patch_size=1,
         in_channels=LATENT * _PATCH,
         num_layers=1,
-        num_single_layers=6,
+        num_single_layers=4,
         attention_head_dim=WIDTH // _HEADS,
         num_attention_heads=_HEADS,
         joint_attention_dim=_TEXT,

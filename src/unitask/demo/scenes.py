@@ -51,9 +51,9 @@ OUTLINES: Final[dict[str, tuple[tuple[float, float], ...]]] = {
     "cross": _CROSS,
 }
 """Corners of each shape round its middle; 1 is its radius, and down is positive."""
-_RADIUS: Final = (0.16, 0.21)
+_RADIUS: Final = (0.175, 0.205)
 """The least and the largest radius, as shares of the side."""
-_SWAY: Final = 0.02
+_SWAY: Final = 0.012
 _SHADE: Final = 6
 _FINER: Final = 4
 _SPOKEN: Final = {

@@ -13,9 +13,11 @@ from unitask.demo.learning import Learner, Pace
 from unitask.demo.lessons import PICTURES, Denoising, Lessons, coding_loss, trained_scenes
 from unitask.demo.networks import Networks
 
-VAE_SHARE: Final = 0.1
+VAE_SHARE: Final = 0.25
+_NEAR_SHARE: Final = 0.65
+"""How long the coder looks at things from near before it sees whole pictures."""
 VAE_RATE: Final = 2e-3
-RATE: Final = 2e-3
+RATE: Final = 1.5e-3
 SAVED_EVERY_S: Final = 60.0
 EXAMINED_EVERY_S: Final = 300.0
 _QUICK_EXAM: Final = 72
@@ -50,8 +52,14 @@ class Training:
 
     def _code(self, networks: Networks) -> None:
         vae, known = networks.vae.to(memory_format=torch.channels_last), trained_scenes()
-        learner = Learner(vae, Pace(self.seconds * VAE_SHARE, self.now), rate=VAE_RATE)
-        self._teach("vae", learner, lambda step: coding_loss(vae, known, _number(self.seed, step)), lambda: "")
+        pace = Pace(self.seconds * VAE_SHARE, self.now)
+        learner = Learner(vae, pace, rate=VAE_RATE)
+
+        def loss(step: int) -> torch.Tensor:
+            near = pace.spent_s < _NEAR_SHARE * pace.seconds
+            return coding_loss(vae, known, _number(self.seed, step), near=near)
+
+        self._teach("vae", learner, loss, lambda: "")
         learner.give_average(vae)
 
     def _flow(self, networks: Networks, lessons: Lessons) -> None:
