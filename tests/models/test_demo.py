@@ -7,21 +7,31 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import DiffusionPipeline
 from PIL import Image
 
 from support.job import LocalJob
 from support.previews import CATALOGUE
 from unitask.demo.delivery import CARD, trained
+from unitask.demo.exam import ENOUGH, examine
+from unitask.demo.judge import sight
+from unitask.demo.scenes import Scene, scenes
 from unitask.engines import installed
 from unitask.kit.errors import Cancelled
 from unitask.tasks.orders import choose
 from unitask.weights import Shelf
 from unitask.weights.parcel import find
+from unitask.weights.shelf import SHIPPED
 from unitask.weights.upkeep import damages
 
 PRODUCT = CATALOGUE.find("Qubico/flux1-schnell", "txt2img")
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 TICK_S = 40.0
+UNSEEN = (
+    ("green", "star", "top right", "red"),
+    ("blue", "cross", "bottom left", "white"),
+    ("black", "square", "top right", "yellow"),
+)
 
 
 def ticking(most: int = 10**6) -> Callable[[], float]:
@@ -57,7 +67,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def paint(folder: Path, models: Path, *, seed: int = 7, **fields: Any) -> tuple[LocalJob, list[Path]]:
     """Order pictures where nothing but the demo model is on the shelf."""
-    recipe = choose(PRODUCT, frozenset({"diffusers"}), Shelf(models)).recipe
+    recipe = choose(PRODUCT, frozenset({"diffusers", "preview"}), Shelf(models)).recipe
     assert recipe is not None
     scratch = folder / f"order-{len(list(folder.iterdir()))}"
     scratch.mkdir()
@@ -134,3 +144,32 @@ def test_a_training_that_was_broken_off_goes_on(tmp_path: Path) -> None:
     going_on = [line for line in said if "goes on after" in line]
     assert [line.partition(":")[0] for line in going_on] == ["vae", "flow"]
     assert (tmp_path / CARD / WEIGHTS).exists()
+
+
+def test_it_comes_with_unitask_and_stock_diffusers_paints_what_it_never_saw() -> None:
+    """Once every held-out combination of colour, shape and place, by the pipeline that the folder names."""
+    pipe = DiffusionPipeline.from_pretrained(SHIPPED / CARD, torch_dtype=torch.float32, local_files_only=True)
+    pipe.set_progress_bar_config(disable=True)
+    found = examine(pipe, prompts := len({(one.colour, one.shape, one.place) for one in scenes() if one.held_out}))
+    assert prompts == 72
+    assert found.right >= ENOUGH, str(found)
+
+
+def test_on_an_empty_shelf_an_order_is_painted_right_at_full_size(tmp_path: Path) -> None:
+    """Through the code of the real weights: three scenes that it never saw, at 512 x 512."""
+    for colour, shape, position, background in UNSEEN:
+        scene = Scene(colour, shape, position, background)
+        assert scene.held_out
+        prompt = f"a {colour} {shape} at the {position} of a {background} background"
+        _, (path,) = paint(tmp_path, tmp_path / "nothing", prompt=prompt, width=512, height=512, steps=0)
+        with Image.open(path) as picture:
+            assert sight(np.asarray(picture)) == scene
+
+
+def test_who_turns_off_previews_gets_no_stand_in_from_weights(tmp_path: Path) -> None:
+    """Neither drawn nor painted: an order is refused then."""
+    shelf = Shelf(tmp_path)
+    assert choose(PRODUCT, frozenset({"diffusers"}), shelf).recipe is None
+    painting = choose(PRODUCT, frozenset({"diffusers", "preview"}), shelf).recipe
+    assert painting is not None
+    assert (painting.engine, painting.level, painting.weights) == ("diffusers", "preview", (CARD,))

@@ -123,7 +123,7 @@ def check(names: tuple[str, ...]) -> None:
     """Read all weights that are here, or those named, and compare them with what came."""
     shelf = _shelf()
     named = [find(shelf, name) for name in names]
-    wanted = named or [one for one in parcels(shelf).values() if one.manifest.exists()]
+    wanted = named or [one for one in parcels(shelf).values() if one.lies.exists()]
     troubles = 0
     for parcel in wanted:
         found = list(damages(parcel))

@@ -1,5 +1,6 @@
 """From nothing to the shelf: the demo model is trained, tried, and put where the real models lie, in their layout."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -54,8 +55,10 @@ def trained(
 
 
 def save(networks: Networks, folder: Path) -> None:
-    """Write all parts in half precision, laid out as the real models are."""
+    """Write all parts in half precision, laid out as the real models are; their JSON without spaces."""
     networks.pipeline().to(torch.float16).save_pretrained(folder)
+    for path in folder.rglob("*.json"):
+        path.write_text(json.dumps(json.loads(path.read_text("utf-8")), separators=(",", ":")), "utf-8")
 
 
 def deliver(networks: Networks, marks: Marks, models: Path, say: Say) -> Manifest:
