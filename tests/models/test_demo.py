@@ -119,7 +119,7 @@ def test_it_lies_on_the_shelf_as_any_other_with_how_often_it_is_right(models: Pa
     shelf = Shelf(models)
     assert list(damages(find(shelf, CARD))) == []
     assert sum(one.size_bytes for one in shelf.manifest(CARD).files.values()) < 6_000_000
-    assert shelf.cards[CARD].verified.startswith("0.0% of 8 prompts right")
+    assert shelf.cards[CARD].verified.startswith("0.0% of 8 held-out prompts right")
     assert not (models / "training" / f"{CARD}-0").exists()
 
 

@@ -74,5 +74,8 @@ def deliver(networks: Networks, marks: Marks, models: Path, say: Say) -> Manifes
     plain = [line for line in lines if not line.startswith(_VERDICT)]
     with TemporaryDirectory(dir=models) as folder:
         save(networks, Path(folder))
-        card.write_text("\n".join([*plain, f'{_VERDICT} = "{marks}"', ""]), "utf-8")
+        card.write_text(
+            "\n".join([*plain, f'{_VERDICT} = "{marks.right:.1%} of {marks.prompts} held-out prompts right"', ""]),
+            "utf-8",
+        )
         return bring_in(find(Shelf(models), CARD), Path(folder), link=False, say=say)
