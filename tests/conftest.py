@@ -110,6 +110,7 @@ def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) 
         secret=SecretStr("a-secret-for-tests"),
         worker_token=SecretStr(WORKER_TOKEN),
         public_url="http://unitask.test",
+        engines=("cpu", "espeak", "preview"),  # the same where the extra for real models is installed
         allow_private_networks=request.node.get_closest_marker("reaches_loopback") is not None,
     )
 

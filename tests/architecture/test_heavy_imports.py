@@ -10,6 +10,7 @@ import pytest
 from support.source import SRC, imports, named, no_offenders, python_files, run_on_import, tree_of
 
 ENGINES = SRC / "unitask/engines"
+DEMO = SRC / "unitask/demo"
 RUNTIME = SRC / "unitask/runtime"
 HEAVY = {"PIL", "cv2", "diffusers", "numpy", "onnxruntime", "scipy", "skimage", "torch", "transformers"}
 # Half of the start-up time; needed by migrations alone, which import them inside a function.
@@ -17,8 +18,8 @@ SLOW = {"alembic", "sqlalchemy"}
 
 
 def is_loaded_late(path: Path) -> bool:
-    """Tell whether a module lies inside an engine or what engines share: not what is imported to list them."""
-    inside = path.is_relative_to(RUNTIME) or (path.is_relative_to(ENGINES) and path.parent != ENGINES)
+    """Tell whether a module lies inside an engine, what engines share, or the demo: not what lists them."""
+    inside = any(map(path.is_relative_to, (DEMO, RUNTIME))) or (path.is_relative_to(ENGINES) and path.parent != ENGINES)
     return inside and path.name != "__init__.py"
 
 

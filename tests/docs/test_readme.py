@@ -67,7 +67,7 @@ def made_from_weights() -> list[list[str]]:
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for product in Catalogue.load():
         for recipe in product.recipes:
-            if recipe.weights:
+            if recipe.level == "full":
                 found.setdefault((product.model, recipe.weights), []).append(product.task_type)
     return [
         [

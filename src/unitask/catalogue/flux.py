@@ -303,6 +303,9 @@ _FULL_SCHNELL: Final = {
     "txt2img": _full("text_to_image", "flux1-schnell", _SCHNELL_WAY),
     "img2img": _full("image_to_image", "flux1-schnell", _SCHNELL_WAY),
 }
+_DEMO_WAY: Final = {"steps": 12, "guidance": None, "negative": False, "tokens": 16, "side_px": 64}
+_DEMO: Final = Recipe("diffusers", "preview", "demo_shapes", _DEMO_WAY, ("demo-shapes",))
+"""What stands in for the quick model where its weights are not here."""
 _MAKES: Final = {
     "controlnet-lora": Recipe("preview", "preview", "controlnet"),
     "fill-inpaint": Recipe("cpu", "basic", "inpaint"),
@@ -315,6 +318,7 @@ def _product(model: str, task_type: str, title: str, inputs: type[FluxInput], ex
     schnell = model == SCHNELL
     make = task_type.replace("-", "_")
     full = (_FULL_SCHNELL if schnell else _FULL).get(task_type)
+    demo = _DEMO if schnell and task_type == "txt2img" else None
     return Product(
         model=model,
         task_type=task_type,
@@ -324,7 +328,7 @@ def _product(model: str, task_type: str, title: str, inputs: type[FluxInput], ex
         input=inputs,
         output=ImageResult,
         price=dollars(_PRICES[model], unit="image", units=_pictures),
-        recipes=(*filter(None, (full,)), _MAKES.get(task_type) or Recipe("preview", "preview", make)),
+        recipes=(*filter(None, (full, demo)), _MAKES.get(task_type) or Recipe("preview", "preview", make)),
         examples=examples,
         expected_s=5.0 if schnell else 20.0,
         limit_s=60 if schnell else 180 if task_type == "controlnet-lora" else 120,

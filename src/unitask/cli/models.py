@@ -1,4 +1,4 @@
-"""`unitask models`, and `list|pull|import|check|remove` of it."""
+"""`unitask models`, and `list|pull|import|check|remove|train-demo` of it."""
 
 import sys
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ import orjson
 from unitask.api.admin_board import served
 from unitask.catalogue import Catalogue
 from unitask.cli.catalogue import choices
+from unitask.engines import installed
 from unitask.kit.errors import Unavailable
 from unitask.settings import Settings
 from unitask.weights import License, Shelf
@@ -139,7 +140,7 @@ def check(names: tuple[str, ...]) -> None:
     """Read all weights that are here, or those named, and compare them with what came."""
     shelf = _shelf()
     named = [find(shelf, name) for name in names]
-    wanted = named or [one for one in parcels(shelf).values() if one.manifest.exists()]
+    wanted = named or [one for one in parcels(shelf).values() if one.lies.exists()]
     troubles = 0
     for parcel in wanted:
         found = list(damages(parcel))
@@ -163,6 +164,24 @@ def remove_(name: str, *, yes: bool, force: bool) -> None:
         _confirm(f"Remove {parcel.name} from {shelf.folder}?", "--yes")
     remove(parcel, shelf, force=force)
     click.echo(f"{parcel.name} is removed.")
+
+
+@models.command("train-demo")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=60, show_default=True, help="How long.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="What all chance comes from.")
+@click.option(
+    "--prompts", type=click.IntRange(min=1), default=504, show_default=True, help="How many it is tried with."
+)
+def train_demo(*, minutes: float, seed: int, prompts: int) -> None:
+    """Train the demo model here from nothing: a Flux of a few megabytes that paints coloured shapes.
+
+    Broken off, it goes on where it was. At the end it is tried with prompts that it never saw, and put onto the shelf.
+    """
+    if lacks := installed()["diffusers"].missing():
+        raise Unavailable(f"the demo model cannot be trained here: {lacks}")
+    from unitask.demo.delivery import trained  # noqa: PLC0415 - imports torch
+
+    trained(Settings.load().models_folder, minutes=minutes, seed=seed, prompts=prompts, say=click.echo)
 
 
 def _agree(shelf: Shelf, wanted: Iterable[Parcel], *, accepted: bool) -> None:

@@ -37,7 +37,7 @@ class Card(BaseModel):
     lacks come from the card named by `base`. `part` is the subfolder into which the files go, for a repository whose
     root is one part. `repository` is empty for weights that are only imported. `disk_bytes` is about what they take,
     `memory_bytes` about what the device needs besides them. `verified` says who saw these very weights work, on what
-    and when; empty: nobody who told us.
+    and when; empty: nobody who told us. `command` is what brings them where it is not a pull.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,6 +58,12 @@ class Card(BaseModel):
     memory_bytes: int = Field(ge=0)
     license: License
     verified: str = ""
+    command: str = ""
+
+    @property
+    def bringing(self) -> str:
+        """Give the command that brings these weights."""
+        return self.command or f"unitask models pull {self.id}"
 
     @model_validator(mode="after")
     def _a_single_file_is_a_part_of_something(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from unitask.kit.errors import NotFound, Unavailable
 from unitask.weights.card import Card, License, LoraCard
-from unitask.weights.shelf import MANIFEST, Manifest, Shelf
+from unitask.weights.shelf import MANIFEST, Manifest, Shelf, place
 
 LORA: Final = "lora:"
 
@@ -88,20 +88,25 @@ class Parcel:
         return self.rename or str(PurePosixPath(self.part) / pure)
 
     @property
+    def lies(self) -> Path:
+        """The manifest that counts: its own, or where there is none, that of what came with Unitask."""
+        return self.manifest if self.rename else place(self.folder.parent, self.name) / MANIFEST
+
+    @property
     def is_here(self) -> bool:
         """Tell whether it lies here, complete when it came; a LoRA may also have been put there by hand."""
-        return self.manifest.exists() or bool(self.rename and (self.folder / self.rename).exists())
+        return self.lies.exists() or bool(self.rename and (self.folder / self.rename).exists())
 
     def read(self) -> Manifest | None:
         """Read what lies here of it; None where nothing does, or its manifest is damaged."""
         try:
-            return Manifest.model_validate_json(self.manifest.read_bytes())
+            return Manifest.model_validate_json(self.lies.read_bytes())
         except (OSError, ValueError):
             return None
 
     def root(self, manifest: Manifest) -> Path:
         """Tell where its files lie."""
-        return Path(manifest.root) if manifest.root else self.folder
+        return Path(manifest.root) if manifest.root else self.lies.parent
 
 
 def parcels(shelf: Shelf) -> dict[str, Parcel]:

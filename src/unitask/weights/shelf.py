@@ -11,6 +11,8 @@ from unitask.kit.errors import Unavailable
 from unitask.weights.card import Card, LoraCard, read_cards, read_loras
 
 MANIFEST: Final = "unitask.json"
+SHIPPED: Final = Path(__file__).parent / "shipped"
+"""Weights that come with Unitask itself, laid out as on a shelf."""
 _LORA_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -33,6 +35,12 @@ class Manifest(BaseModel):
     files: dict[str, StoredWeight]
 
 
+def place(shelf: Path, card_id: str) -> Path:
+    """Tell in which folder the manifest of a card lies: on the shelf, or else where what came with Unitask lies."""
+    own, ours = shelf / card_id, SHIPPED / card_id
+    return ours if not (own / MANIFEST).exists() and (ours / MANIFEST).exists() else own
+
+
 class Shelf:
     """Cards, and what of them lies here. Reads alone; `unitask models` puts things on it."""
 
@@ -51,7 +59,7 @@ class Shelf:
 
     def has(self, card_id: str) -> bool:
         """Tell whether the weights of a card lie here, complete when they came."""
-        return (self.folder / card_id / MANIFEST).exists()
+        return (place(self.folder, card_id) / MANIFEST).exists()
 
     def lacks(self, card_ids: tuple[str, ...]) -> str | None:
         """Say how to get what is missing of these cards and their bases, or None. Cheap: asked for every order."""
@@ -60,7 +68,7 @@ class Shelf:
             if card is None:
                 return f"there is no model card {card_id!r}"
             if not self.has(card_id):
-                return f"its weights are not here; get them with: unitask models pull {card_id}"
+                return f"its weights are not here; get them with: {card.bringing}"
             if card.base and (lack := self.lacks((card.base,))):
                 return lack
         return None
@@ -77,7 +85,7 @@ class Shelf:
             Unavailable: nothing does, or the manifest is damaged.
 
         """
-        path = self.folder / card_id / MANIFEST
+        path = place(self.folder, card_id) / MANIFEST
         try:
             return Manifest.model_validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -94,7 +102,7 @@ class Shelf:
             Unavailable: nothing lies here for one of them.
 
         """
-        path = self.folder / card_id / MANIFEST
+        path = place(self.folder, card_id) / MANIFEST
         try:
             own = path.stat().st_mtime_ns
         except FileNotFoundError:
@@ -110,7 +118,7 @@ class Shelf:
 
         """
         manifest = self.manifest(card_id)
-        return Path(manifest.root) if manifest.root else self.folder / card_id
+        return Path(manifest.root) if manifest.root else place(self.folder, card_id)
 
     def lora(self, family: str, name: str) -> Path:
         """Find a LoRA: `loras/<family>/<name>.safetensors`.

@@ -18,12 +18,12 @@ def damages(parcel: Parcel) -> Iterator[str]:
 
     """
     manifest = parcel.read()
-    if manifest is None and not parcel.manifest.exists():
+    if manifest is None and not parcel.lies.exists():
         raise NotFound(f"{parcel.name} is not here; get it with: unitask models pull {parcel.name}")
     link = f"unitask models import {parcel.name} {manifest.root} --link" if manifest and manifest.root else ""
     mending = f"mend it with: {link or f'unitask models pull {parcel.name}'}"
     if manifest is None:
-        yield f"{parcel.manifest} is damaged; {mending}"
+        yield f"{parcel.lies} is damaged; {mending}"
         return
     for place, stored in manifest.files.items():
         path = parcel.root(manifest) / place
@@ -37,11 +37,13 @@ def remove(parcel: Parcel, shelf: Shelf, *, force: bool) -> None:
     """Take a parcel off the shelf; files that were only linked stay where they are.
 
     Raises:
-        Conflict: another one that is here leans on it, and `force` is not given.
+        Conflict: another one that is here leans on it, and `force` is not given; or it came with Unitask.
         NotFound: nothing lies here of it.
 
     """
     manifest = parcel.read()
+    if parcel.lies != parcel.manifest:
+        raise Conflict(f"{parcel.name} came with Unitask itself and stays")
     if not parcel.manifest.exists() and (parcel.rename or not parcel.folder.exists()):
         raise NotFound(f"{parcel.name} is not here")
     leaning = [one.name for one in parcels(shelf).values() if one.base == parcel.name and one.manifest.exists()]
