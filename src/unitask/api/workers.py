@@ -143,6 +143,7 @@ async def settle(request: Request) -> JsonAnswer:
             failure=Failure(failure.message, failure.raw_message, failure.number) if failure else None,
             retryable=bool(failure and failure.retryable),
             given_back=bool(failure and failure.given_back),
+            level=end.level,
             measures=end.measures,
             timings=end.timings.model_dump() if end.timings else None,
             warnings=end.warnings,

@@ -220,7 +220,14 @@ class Player:
             )
             end = await asyncio.to_thread(run, desk, services.catalogue, order)
         if isinstance(end, messages.Done):
-            return Outcome(work.task_id, work.attempt, output=end.output, measures=end.measures, warnings=end.warnings)
+            return Outcome(
+                work.task_id,
+                work.attempt,
+                output=end.output,
+                level=end.level,
+                measures=end.measures,
+                warnings=end.warnings,
+            )
         failure = Failure(end.message, end.raw_message, end.number)
         return Outcome(work.task_id, work.attempt, failure=failure, warnings=end.warnings)
 

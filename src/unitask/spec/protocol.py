@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field, FiniteFloat
 
+from unitask.spec.product import Level
+
 PREFIX: Final = "/worker/v1"
 PREVIEW_LIMIT_BYTES: Final = 2**20
 LAST_ATTEMPT: Final = 2**31 - 1
@@ -119,6 +121,7 @@ class SettleRequest(BaseModel):
     attempt: AttemptNumber
     output: dict[str, Any] | None = None
     failure: AttemptFailure | None = None
+    level: Level | None = Field(default=None, description="How much of the model made the output.")
     measures: dict[str, FiniteFloat] = Field(default_factory=dict)
     timings: Timings | None = None
     warnings: list[Text] = Field(default_factory=list, max_length=100)

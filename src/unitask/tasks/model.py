@@ -7,6 +7,7 @@ from typing import Any, Final
 from unitask.accounts.model import Caller
 from unitask.artifacts.model import Artifact
 from unitask.kit.errors import Cancelled, TaskFailure
+from unitask.spec.product import Level
 
 NO_ERROR: Final[dict[str, Any]] = {"code": 0, "raw_message": "", "message": "", "detail": None}
 
@@ -147,7 +148,8 @@ class Work:
 class Outcome:
     """How an attempt ended, as its worker reports it. Exactly one of `output` and `failure` is set.
 
-    `retryable`: another attempt may succeed. `given_back`: the worker stops and did nothing wrong.
+    `level` is that of the recipe that made the output. `retryable`: another attempt may succeed. `given_back`: the
+    worker stops and did nothing wrong.
     """
 
     task_id: str
@@ -156,6 +158,7 @@ class Outcome:
     failure: Failure | None = None
     retryable: bool = False
     given_back: bool = False
+    level: Level | None = None
     measures: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)

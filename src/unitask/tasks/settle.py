@@ -81,13 +81,13 @@ class Settling:
 
     def _step(self, ticket: Ticket, outcome: Outcome) -> Step:
         event = self._event(ticket, outcome)
-        level = next((one.level for one in self._product(ticket).recipes if one.engine == ticket.engine), None)
+        by_engine = (one.level for one in self._product(ticket).recipes if one.engine == ticket.engine)
         log = outcome.failure.raw_message or outcome.failure.message if outcome.failure else None
         return Step(
             ticket,
             event,
             log=f"attempt {ticket.attempt}: {log}" if log else None,
-            level=level,
+            level=outcome.level or next(by_engine, None),
             warnings=outcome.warnings,
             logs=outcome.logs,
             timings=outcome.timings,

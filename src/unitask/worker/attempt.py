@@ -216,11 +216,12 @@ async def _listen(
                 await engine.send(saved)
             case messages.Show(path=path, extension=extension):
                 await _show(task, client, Path(path), extension)
-            case messages.Done(output=output, measures=measures, warnings=warnings):
+            case messages.Done(output=output, level=level, measures=measures, warnings=warnings):
                 return protocol.SettleRequest(
                     task_id=task.task_id,
                     attempt=task.attempt,
                     output=output,
+                    level=level,
                     measures=measures,
                     warnings=warnings,
                 )

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from unitask.catalogue import Catalogue
 from unitask.engines import installed
@@ -10,6 +11,7 @@ from unitask.kit import faults
 from unitask.kit.errors import DeviceFailure, EngineFailure, TaskFailure, UnknownProduct
 from unitask.spec.engine import BatchEngine, Engine, Output, Work
 from unitask.spec.product import Input, Product, Recipe
+from unitask.weights import Shelf
 from unitask.worker import messages
 from unitask.worker.job import ChildJob, Parent
 
@@ -33,9 +35,10 @@ def prepare(catalogue: Catalogue, order: messages.Run) -> Prepared | messages.Br
         product = catalogue.find(order.model, order.task_type)
     except UnknownProduct:
         return _broke(order, _unknown(order))
-    recipe = next((one for one in product.recipes if one.engine == order.engine), None)
-    if recipe is None:
+    recipes = [one for one in product.recipes if one.engine == order.engine]
+    if not recipes:
         return _broke(order, _unknown(order))
+    recipe = recipes[0] if len(recipes) == 1 else _first_here(recipes, Shelf(Path(order.models)))
     try:
         inputs = product.input.model_validate(order.input)
         engine = installed()[order.engine]
@@ -45,6 +48,11 @@ def prepare(catalogue: Catalogue, order: messages.Run) -> Prepared | messages.Br
     except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the task's failure
         return _broke(order, _unexpected(order, error))
     return Prepared(order, engine, product, recipe, inputs, key, most)
+
+
+def _first_here(recipes: Sequence[Recipe], shelf: Shelf) -> Recipe:
+    """Pick the first of an engine's recipes whose weights are here; where none is, the first says what to get."""
+    return next((one for one in recipes if not shelf.lacks(one.weights)), recipes[0])
 
 
 def run(parent: Parent, catalogue: Catalogue, order: messages.Run) -> messages.End:
@@ -85,7 +93,7 @@ def _results(engine: Engine, works: Sequence[Work]) -> Sequence[Output | TaskFai
 def _end(one: Prepared, job: ChildJob, result: Output | Exception) -> messages.End:
     if isinstance(result, Output):
         try:
-            return _done(result, one.order, job)
+            return _done(result, one, job)
         except EngineFailure as error:
             result = error
     if isinstance(result, TaskFailure):
@@ -96,14 +104,20 @@ def _end(one: Prepared, job: ChildJob, result: Output | Exception) -> messages.E
     return _broke(one.order, _unexpected(one.order, result), job)
 
 
-def _done(output: Output, order: messages.Run, job: ChildJob) -> messages.Done:
+def _done(output: Output, one: Prepared, job: ChildJob) -> messages.Done:
     """Report a result, if it survives the way to the parent: an engine may have put anything into it."""
     try:
-        done = messages.Done(of=order.of, output=output.fields, measures=dict(output.measures), warnings=job.warnings)
+        done = messages.Done(
+            of=one.order.of,
+            output=output.fields,
+            level=one.recipe.level,
+            measures=dict(output.measures),
+            warnings=job.warnings,
+        )
         messages.WORD.validate_json(messages.line(done))
     except ValueError as error:
         raise EngineFailure(
-            f"the engine {order.engine} gave a result that cannot be read", raw_message=str(error)[:500]
+            f"the engine {one.order.engine} gave a result that cannot be read", raw_message=str(error)[:500]
         ) from error
     return done
 

@@ -7,6 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 
+from unitask.spec.product import Level
+
 
 class Name(NamedTuple):
     """What an attempt is known by."""
@@ -88,6 +90,7 @@ class Done(_OfAttempt):
 
     say: Literal["done"] = "done"
     output: dict[str, Any]
+    level: Level
     measures: dict[str, float]
     warnings: list[str]
 
