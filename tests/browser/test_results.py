@@ -97,6 +97,19 @@ def test_a_larger_file_is_uploaded_and_one_that_is_no_picture_is_refused(custome
     expect(page.locator(".field .error").first).to_be_hidden()
 
 
+def test_a_file_too_large_for_one_call_is_sent_to_an_address_of_its_own(customer: Visitor, api: httpx.Client) -> None:
+    """Announced, sent and looked at, as the guide on files says; it arrives whole."""
+    head = png(64)
+    url = customer.page.evaluate(
+        """async ([key, head]) => {
+        const { client } = await import("/dashboard/kit/api.js");
+        const start = Uint8Array.from(atob(head), one => one.charCodeAt(0));
+        return client(key).upload(new File([start, new Uint8Array(11 * 2 ** 20)], "large.png")); }""",
+        [customer.server.api_key, base64.b64encode(head).decode()],
+    )
+    assert int(api.head(url).headers["content-length"]) == len(head) + 11 * 2**20
+
+
 def test_the_region_to_fill_is_painted(customer: Visitor) -> None:
     """By mouse and by keyboard; what is painted is pure white in the picture that is sent."""
     page = customer.page

@@ -15,6 +15,7 @@ export function range(schema) {
   const { minimum: least, maximum: most, exclusiveMinimum: above } = schema;
   if (schema["x-media"]) return `up to ${schema["x-limit-bytes"] / 2 ** 20} MiB`;
   const bounds = { low: least ?? above, high: most };
+  if (bounds.low !== undefined && bounds.low === bounds.high) return `only ${bounds.low}`;
   if (bounds.low !== undefined && bounds.high !== undefined && bounds.high < 1e9) {
     return above === undefined ? `${bounds.low} to ${bounds.high}` : `above ${above}, up to ${most}`;
   }
