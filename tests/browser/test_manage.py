@@ -139,12 +139,13 @@ def test_the_chart_fits_a_phone(customer: Visitor, api: httpx.Client) -> None:
     ordered(api, **CAT, wait_s=30, prompt="a cat", width=256, height=256)
     page = customer.page
     customer.go("#/usage")
-    drawing = page.get_by_role("figure").first.locator("svg")
+    drawing = page.get_by_role("figure", name="Spent by day and model").locator("svg")
     expect(drawing).to_be_visible()
     wide = int(drawing.get_attribute("width") or 0)
+    assert wide > PHONE["width"]
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     page.wait_for_function(
-        "wide => Number(document.querySelector('figure svg').getAttribute('width')) < wide / 2", arg=wide
+        "wide => Number(document.querySelector('.chart svg').getAttribute('width')) < wide / 2", arg=wide
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.set_viewport_size(DESK)  # type: ignore[arg-type]

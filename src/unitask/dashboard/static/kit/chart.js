@@ -9,6 +9,7 @@ const EDGE = { top: 10, right: 4, bottom: 24, left: 56 };
 const TICKS = 4;
 const LABEL_PX = 64;
 const SERIES = 6;
+const LEAST_PX = 240;
 
 /** Build an SVG element. */
 function svg(tag, props = {}, ...children) {
@@ -45,7 +46,7 @@ export function bars({ title, days, series, write, least = 0 }) {
   const kind = (i) => series[i].kind ?? `series-${i}`;
   const legend = h("ul", { class: "legend" }, ...series.map((one, i) => h("li", {}, h("i", { class: kind(i) }), one.name)));
   const draw = (width) => fill(drawing, picture({ title, days, series, write, least, kind, width }));
-  const watch = new ResizeObserver(([entry]) => draw(Math.max(240, Math.round(entry.contentRect.width))));
+  const watch = new ResizeObserver(([{ contentRect: { width } }]) => width && draw(Math.max(LEAST_PX, Math.round(width))));
   watch.observe(drawing);
   const heading = h("h2", { id }, title);
   return h("figure", { class: "card flat chart stack", "aria-labelledby": id }, heading, drawing, legend, numbers(title, days, series, write));

@@ -2,7 +2,7 @@
 
 import { fill, h } from "../kit/dom.js";
 import { checkbox, field, form, input, select } from "../kit/form.js";
-import { ago, count, moment, usd, when } from "../kit/format.js";
+import { ago, available, count, moment, usd, when } from "../kit/format.js";
 import { keyForm, keyTable, secretCard, sureToRevoke, sureToRotate } from "../kit/keys.js";
 import { limitFields, limitWords, points } from "../kit/limits.js";
 import { badge, confirm, empty, facts, table, tabs } from "../kit/parts.js";
@@ -51,7 +51,7 @@ function summary(one) {
     facts([
       ["Number", one.id],
       ["State", state],
-      ["Available", usd(one.available_points)],
+      ["Available", available(one.available_points)],
       ["Held for live tasks", usd(one.held_points)],
       ["Used", `${usd(one.used_points)}, ${usd(one.spent_today_points)} ordered today`],
       ["Live tasks", `${count(one.active_tasks)} under way, ${count(one.staged_tasks)} staged`],

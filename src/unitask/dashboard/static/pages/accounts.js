@@ -3,7 +3,7 @@
 import { query } from "../kit/api.js";
 import { fill, h } from "../kit/dom.js";
 import { checkbox, field, form, input, select } from "../kit/form.js";
-import { count, usd } from "../kit/format.js";
+import { available, count, usd } from "../kit/format.js";
 import { badge, empty, table } from "../kit/parts.js";
 import { link } from "../router.js";
 import { account } from "./account.js";
@@ -34,7 +34,7 @@ function row(one) {
   return [
     h("a", { href: link("accounts", one.id) }, one.name),
     one.plan,
-    usd(one.available_points),
+    available(one.available_points),
     usd(one.held_points),
     usd(one.used_points),
     count(one.active_tasks + one.staged_tasks),
