@@ -91,10 +91,11 @@ def test_a_program_gets_one_document(unitask: Run, machine: Machine) -> None:
     document = json.loads(ran.stdout)
     assert (document["status"], document["saved"]) == ("completed", ["cat.png"])
     detached = unitask("run", "flux1-dev", "a cat", *SMALL, "--detach").stdout.strip()
-    watched = unitask("watch", detached, "--json")
+    watched = unitask("watch", detached, "--json", "-o", "watched.png")
     lines = [json.loads(line) for line in watched.stdout.splitlines()]
     assert lines[0]["status"] == "accepted"
     assert (lines[-1]["task"]["task_id"], lines[-1]["status"]) == (detached, "completed")
+    assert (machine.folder / "watched.png").exists()
     assert unitask("watch", detached, "-o", "again.png").stdout == "again.png\n"
     assert (machine.folder / "again.png").exists()
 
@@ -130,6 +131,12 @@ def test_exit_statuses_say_what_happened(unitask: Run, sdk: Client) -> None:
     failed = unitask("watch", scripted(sdk, end="failed", error={"message": "no face \x1b[2J was found"}))
     assert (failed.returncode, failed.stdout) == (3, "")
     assert failed.stderr.splitlines()[-1] == "unitask: no face  [2J was found"
+    told = unitask("watch", scripted(sdk, end="failed"), "--json")
+    assert (told.returncode, json.loads(told.stdout.splitlines()[-1])["status"]) == (3, "failed")
+    unwritable = unitask("run", "flux1-dev", "a cat", "-o", "/proc/cat.png")
+    assert unwritable.returncode == 1
+    assert "/proc/cat.png cannot be written: " in unwritable.stderr
+    assert unitask("run", "flux1-dev", "a cat", "-o", "/proc/none/cat.png").returncode == 2, "nothing is ordered"
     endless = scripted(sdk, end="never")
     late = unitask("watch", endless, "--timeout", "0.3")
     assert (late.returncode, late.stderr.splitlines()[-1].endswith("it goes on")) == (4, True)

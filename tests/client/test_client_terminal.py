@@ -10,6 +10,7 @@ import pytest
 
 from support.keys import API_KEY
 from support.machine import Machine
+from support.wait import until
 from unitask_sdk import Client
 
 pexpect = pytest.importorskip("pexpect", reason="pexpect is not installed")
@@ -138,7 +139,10 @@ def test_without_a_terminal_nobody_is_asked(serving: Machine, server: Client) ->
     assert found
     watching = serving.start("watch", found[1], ADDRESS=address)
     watching.logged("processing")
-    for program, said in ((watching, f"The task {found[1]} goes on."), (ordering, f"{found[1]}: is being cancelled")):
+    telling = serving.start("watch", found[1], "--json", ADDRESS=address)
+    until(lambda: "processing" in telling.out, within_s=LIMIT_S)
+    goes_on = f"The task {found[1]} goes on."
+    for program, said in ((watching, goes_on), (telling, goes_on), (ordering, f"{found[1]}: is being cancelled")):
         program.process.send_signal(signal.SIGINT)
         assert program.process.wait(LIMIT_S) == 130
         assert program.err.endswith(f"{said}\n")

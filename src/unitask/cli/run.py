@@ -49,6 +49,17 @@ def destinations(files: tuple[File, ...], output: Path) -> list[Path]:
     return found
 
 
+def _saved(client: Client, task: Task, output: Path | None) -> list[str]:
+    """Save the files of a result where they are wanted, if they are; gives their names."""
+    paths = destinations(task.files, output) if output else []
+    for file, path in zip(task.files, paths, strict=False):
+        try:
+            client.download(file.url, path)
+        except OSError as error:
+            raise click.ClickException(f"{path} cannot be written: {error.strerror}; see {file.url}") from None
+    return [str(path) for path in paths]
+
+
 def _finish(client: Client, task: Task, output: Path | None, *, json: bool) -> None:
     """Save and print the result of a task, or end with what went wrong.
 
@@ -56,18 +67,12 @@ def _finish(client: Client, task: Task, output: Path | None, *, json: bool) -> N
         TaskFailed: it has no result.
 
     """
-    if not task.completed:
-        if json:
-            print_document({**task.raw, "saved": []})
-        raise TaskFailed(task)
-    saved = []
-    for file, path in zip(task.files, destinations(task.files, output), strict=True) if output else ():
-        try:
-            saved.append(str(client.download(file.url, path)))
-        except OSError as error:
-            raise click.ClickException(f"{path} cannot be written: {error.strerror}; see {file.url}") from None
+    saved = _saved(client, task, output)
     if json:
         print_document({**task.raw, "saved": saved})
+    if not task.completed:
+        raise TaskFailed(task)
+    if json:
         return
     for warning in task.warnings:
         say(f"note: {warning}")
@@ -161,24 +166,33 @@ def watch(client: Client, task_id: str, output: Path | None, timeout_s: float | 
 
     With --json: one line for each change; the last one has the whole task.
     """
-    if as_json:
-        last: Task | None = None
-        for event in client.events(task_id, timeout_s=timeout_s):
-            print_line(_event(event))
-            last = event.task
-        if last is not None and not last.completed:
-            raise TaskFailed(last)
-        return
     progress = Progress(sys.stderr)
     try:
-        task = client.wait(task_id, timeout_s=timeout_s, progress=progress)
+        if as_json:
+            task = _printed(client, task_id, timeout_s)
+        else:
+            task = client.wait(task_id, timeout_s=timeout_s, progress=progress)
     except KeyboardInterrupt:
         progress.end()
         say(f"The task {task_id} goes on.")
         sys.exit(INTERRUPTED)
     finally:
         progress.end()
-    _finish(client, task, output, json=False)
+    if not as_json:
+        _finish(client, task, output, json=False)
+    elif task.completed:
+        _saved(client, task, output)
+    else:
+        raise TaskFailed(task)
+
+
+def _printed(client: Client, task_id: str, timeout_s: float | None) -> Task:
+    """Print each change of a task on a line; gives the task at its end."""
+    for event in client.events(task_id, timeout_s=timeout_s):
+        print_line(_event(event))
+        if event.task is not None:
+            return event.task
+    return client.get(task_id)
 
 
 def _event(event: Event) -> dict[str, Any]:
