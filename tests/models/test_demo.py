@@ -15,7 +15,8 @@ from support.previews import CATALOGUE
 from unitask.demo.delivery import CARD, trained
 from unitask.demo.exam import ENOUGH, examine
 from unitask.demo.judge import sight
-from unitask.demo.scenes import Scene, scenes
+from unitask.demo.scenes import Scene, scenes, vocabulary
+from unitask.demo.words import clip_tokenizer, t5_tokenizer
 from unitask.engines import installed
 from unitask.kit.errors import Cancelled
 from unitask.tasks.orders import choose
@@ -42,7 +43,7 @@ def ticking(most: int = 10**6) -> Callable[[], float]:
         nonlocal ticks
         ticks += 1
         if ticks > most:
-            raise Cancelled
+            raise Cancelled("the plug was pulled")
         return ticks * TICK_S
 
     return now
@@ -148,7 +149,7 @@ def test_a_training_that_was_broken_off_goes_on(tmp_path: Path) -> None:
 
 def test_it_comes_with_unitask_and_stock_diffusers_paints_what_it_never_saw() -> None:
     """Once every held-out combination of colour, shape and place, by the pipeline that the folder names."""
-    pipe = DiffusionPipeline.from_pretrained(SHIPPED / CARD, torch_dtype=torch.float32, local_files_only=True)
+    pipe = DiffusionPipeline.from_pretrained(SHIPPED / CARD, dtype=torch.float32, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
     found = examine(pipe, prompts := len({(one.colour, one.shape, one.place) for one in scenes() if one.held_out}))
     assert prompts == 72
@@ -173,3 +174,13 @@ def test_who_turns_off_previews_gets_no_stand_in_from_weights(tmp_path: Path) ->
     painting = choose(PRODUCT, frozenset({"diffusers", "preview"}), shelf).recipe
     assert painting is not None
     assert (painting.engine, painting.level, painting.weights) == ("diffusers", "preview", (CARD,))
+
+
+def test_every_word_of_a_caption_is_one_token_of_both_tokenizers() -> None:
+    """And the same one each time they are built: a training may go on in another process."""
+    words = vocabulary()
+    clip, t5 = clip_tokenizer(words), t5_tokenizer(words)
+    for word in words:
+        assert clip.tokenize(word) == clip.tokenize(word.upper()) == [f"{word}</w>"]
+        assert len(t5.tokenize(word)) == len(t5.tokenize(word.capitalize())) == 1
+    assert all(clip_tokenizer(words).get_vocab() == clip.get_vocab() for _ in range(8))
