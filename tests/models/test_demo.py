@@ -9,6 +9,7 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 from PIL import Image
+from tiny_flux import shelve_flux
 
 from support.job import LocalJob
 from support.previews import CATALOGUE
@@ -68,13 +69,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def paint(folder: Path, models: Path, *, seed: int = 7, **fields: Any) -> tuple[LocalJob, list[Path]]:
     """Order pictures where nothing but the demo model is on the shelf."""
-    recipe = choose(PRODUCT, frozenset({"diffusers", "preview"}), Shelf(models)).recipe
+    recipe = choose(PRODUCT, frozenset({"demo", "preview"}), Shelf(models)).recipe
     assert recipe is not None
     scratch = folder / f"order-{len(list(folder.iterdir()))}"
     scratch.mkdir()
     job = LocalJob(scratch, recipe, models, seed=seed)
     fields = {"prompt": "a red circle on a blue background", "width": 96, "height": 80, "steps": 2, **fields}
-    output = installed()["diffusers"].run(PRODUCT, PRODUCT.input(**fields), job)
+    output = installed()["demo"].run(PRODUCT, PRODUCT.input(**fields), job)
     urls = output.fields["image_urls"] or [output.fields["image_url"]]
     return job, [job.saved[url] for url in urls]
 
@@ -88,7 +89,7 @@ def test_the_engine_of_real_weights_paints_with_it(models: Path, tmp_path: Path)
             assert picture.size == (96, 50)
             assert picture.info["unitask:level"] == "preview"
             assert picture.info["unitask:weights"] == CARD
-    assert (job.recipe.engine, job.recipe.level) == ("diffusers", "preview")
+    assert (job.recipe.engine, job.recipe.level) == ("demo", "preview")
     assert "made by the demo model" in job.warnings[0]
     assert job.fractions == sorted(job.fractions)
 
@@ -167,13 +168,22 @@ def test_on_an_empty_shelf_an_order_is_painted_right_at_full_size(tmp_path: Path
             assert sight(np.asarray(picture)) == scene
 
 
-def test_who_turns_off_previews_gets_no_stand_in_from_weights(tmp_path: Path) -> None:
-    """Neither drawn nor painted: an order is refused then."""
+def test_it_stands_in_for_the_real_weights_alone_and_can_be_turned_off(tmp_path: Path) -> None:
+    """An engine of its own: before the drawn preview, behind what `diffusers` makes."""
     shelf = Shelf(tmp_path)
-    assert choose(PRODUCT, frozenset({"diffusers"}), shelf).recipe is None
-    painting = choose(PRODUCT, frozenset({"diffusers", "preview"}), shelf).recipe
-    assert painting is not None
-    assert (painting.engine, painting.level, painting.weights) == ("diffusers", "preview", (CARD,))
+    made_by = {
+        engines: choose(PRODUCT, frozenset(engines), shelf).recipe
+        for engines in (("diffusers",), ("preview",), ("demo", "diffusers", "preview"))
+    }
+    assert [recipe and (recipe.engine, recipe.level) for recipe in made_by.values()] == [
+        None,
+        ("preview", "preview"),
+        ("demo", "preview"),
+    ]
+    shelve_flux(tmp_path)
+    real = choose(PRODUCT, None, Shelf(tmp_path)).recipe
+    assert real is not None
+    assert (real.engine, real.level) == ("diffusers", "full")
 
 
 def test_every_word_of_a_caption_is_one_token_of_both_tokenizers() -> None:
