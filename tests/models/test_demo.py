@@ -9,13 +9,15 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 from PIL import Image
+from tiny_flux import shelve_flux
 
 from support.job import LocalJob
 from support.previews import CATALOGUE
 from unitask.demo.delivery import CARD, trained
 from unitask.demo.exam import ENOUGH, examine
 from unitask.demo.judge import sight
-from unitask.demo.scenes import Scene, scenes
+from unitask.demo.scenes import Scene, scenes, vocabulary
+from unitask.demo.words import clip_tokenizer, t5_tokenizer
 from unitask.engines import installed
 from unitask.kit.errors import Cancelled
 from unitask.tasks.orders import choose
@@ -42,7 +44,7 @@ def ticking(most: int = 10**6) -> Callable[[], float]:
         nonlocal ticks
         ticks += 1
         if ticks > most:
-            raise Cancelled
+            raise Cancelled("the plug was pulled")
         return ticks * TICK_S
 
     return now
@@ -67,13 +69,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def paint(folder: Path, models: Path, *, seed: int = 7, **fields: Any) -> tuple[LocalJob, list[Path]]:
     """Order pictures where nothing but the demo model is on the shelf."""
-    recipe = choose(PRODUCT, frozenset({"diffusers", "preview"}), Shelf(models)).recipe
+    recipe = choose(PRODUCT, frozenset({"demo", "preview"}), Shelf(models)).recipe
     assert recipe is not None
     scratch = folder / f"order-{len(list(folder.iterdir()))}"
     scratch.mkdir()
     job = LocalJob(scratch, recipe, models, seed=seed)
     fields = {"prompt": "a red circle on a blue background", "width": 96, "height": 80, "steps": 2, **fields}
-    output = installed()["diffusers"].run(PRODUCT, PRODUCT.input(**fields), job)
+    output = installed()["demo"].run(PRODUCT, PRODUCT.input(**fields), job)
     urls = output.fields["image_urls"] or [output.fields["image_url"]]
     return job, [job.saved[url] for url in urls]
 
@@ -87,7 +89,7 @@ def test_the_engine_of_real_weights_paints_with_it(models: Path, tmp_path: Path)
             assert picture.size == (96, 50)
             assert picture.info["unitask:level"] == "preview"
             assert picture.info["unitask:weights"] == CARD
-    assert (job.recipe.engine, job.recipe.level) == ("diffusers", "preview")
+    assert (job.recipe.engine, job.recipe.level) == ("demo", "preview")
     assert "made by the demo model" in job.warnings[0]
     assert job.fractions == sorted(job.fractions)
 
@@ -148,7 +150,7 @@ def test_a_training_that_was_broken_off_goes_on(tmp_path: Path) -> None:
 
 def test_it_comes_with_unitask_and_stock_diffusers_paints_what_it_never_saw() -> None:
     """Once every held-out combination of colour, shape and place, by the pipeline that the folder names."""
-    pipe = DiffusionPipeline.from_pretrained(SHIPPED / CARD, torch_dtype=torch.float32, local_files_only=True)
+    pipe = DiffusionPipeline.from_pretrained(SHIPPED / CARD, dtype=torch.float32, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
     found = examine(pipe, prompts := len({(one.colour, one.shape, one.place) for one in scenes() if one.held_out}))
     assert prompts == 72
@@ -166,10 +168,29 @@ def test_on_an_empty_shelf_an_order_is_painted_right_at_full_size(tmp_path: Path
             assert sight(np.asarray(picture)) == scene
 
 
-def test_who_turns_off_previews_gets_no_stand_in_from_weights(tmp_path: Path) -> None:
-    """Neither drawn nor painted: an order is refused then."""
+def test_it_stands_in_for_the_real_weights_alone_and_can_be_turned_off(tmp_path: Path) -> None:
+    """An engine of its own: before the drawn preview, behind what `diffusers` makes."""
     shelf = Shelf(tmp_path)
-    assert choose(PRODUCT, frozenset({"diffusers"}), shelf).recipe is None
-    painting = choose(PRODUCT, frozenset({"diffusers", "preview"}), shelf).recipe
-    assert painting is not None
-    assert (painting.engine, painting.level, painting.weights) == ("diffusers", "preview", (CARD,))
+    made_by = {
+        engines: choose(PRODUCT, frozenset(engines), shelf).recipe
+        for engines in (("diffusers",), ("preview",), ("demo", "diffusers", "preview"))
+    }
+    assert [recipe and (recipe.engine, recipe.level) for recipe in made_by.values()] == [
+        None,
+        ("preview", "preview"),
+        ("demo", "preview"),
+    ]
+    shelve_flux(tmp_path)
+    real = choose(PRODUCT, None, Shelf(tmp_path)).recipe
+    assert real is not None
+    assert (real.engine, real.level) == ("diffusers", "full")
+
+
+def test_every_word_of_a_caption_is_one_token_of_both_tokenizers() -> None:
+    """And the same one each time they are built: a training may go on in another process."""
+    words = vocabulary()
+    clip, t5 = clip_tokenizer(words), t5_tokenizer(words)
+    for word in words:
+        assert clip.tokenize(word) == clip.tokenize(word.upper()) == [f"{word}</w>"]
+        assert len(t5.tokenize(word)) == len(t5.tokenize(word.capitalize())) == 1
+    assert all(clip_tokenizer(words).get_vocab() == clip.get_vocab() for _ in range(8))

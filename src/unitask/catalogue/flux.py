@@ -304,7 +304,7 @@ _FULL_SCHNELL: Final = {
     "img2img": _full("image_to_image", "flux1-schnell", _SCHNELL_WAY),
 }
 _DEMO_WAY: Final = {"steps": 12, "guidance": None, "negative": False, "tokens": 16, "side_px": 64}
-_DEMO: Final = Recipe("diffusers", "preview", "demo_shapes", _DEMO_WAY, ("demo-shapes",))
+_DEMO: Final = Recipe("demo", "preview", "shapes", _DEMO_WAY, ("demo-shapes",))
 """What stands in for the quick model where its weights are not here."""
 _MAKES: Final = {
     "controlnet-lora": Recipe("preview", "preview", "controlnet"),

@@ -1,12 +1,11 @@
 """The demo model's tokenizers, in the formats of Flux's own two: each word of the captions is one token."""
 
-import json
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
-from tokenizers import Tokenizer, pre_tokenizers
-from tokenizers.models import BPE
-from tokenizers.trainers import BpeTrainer
+from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer, T5Tokenizer
 
 TOKENS: Final = 16
@@ -37,9 +36,24 @@ def t5_tokenizer(words: Sequence[str]) -> Any:
 
 
 def _merges(words: Sequence[str]) -> list[tuple[str, str]]:
-    """Find the pairs whose joining, in this order, makes whole words of bytes."""
-    plain = Tokenizer(BPE(end_of_word_suffix=_CLOSE))
-    plain.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = BpeTrainer(vocab_size=10_000, end_of_word_suffix=_CLOSE, show_progress=False)
-    plain.train_from_iterator([" ".join(words)], trainer)
-    return [(left, right) for left, right in json.loads(plain.to_str())["model"]["merges"]]
+    """Find the pairs whose joining, in this order, makes whole words of letters: the most frequent pair comes first.
+
+    The library's own trainer settles ties by chance, and ids of tokens must be the same in every process.
+    """
+    spelled = [[*word[:-1], word[-1] + _CLOSE] for word in words]
+    merges: list[tuple[str, str]] = []
+    while pairs := Counter(pair for pieces in spelled for pair in pairwise(pieces)):
+        merges.append(min(pairs, key=lambda pair: (-pairs[pair], pair)))
+        spelled = [_joined(pieces, merges[-1]) for pieces in spelled]
+    return merges
+
+
+def _joined(pieces: list[str], pair: tuple[str, str]) -> list[str]:
+    """Join a pair wherever it stands."""
+    joined: list[str] = []
+    for piece in pieces:
+        if joined and (joined[-1], piece) == pair:
+            joined[-1] += piece
+        else:
+            joined.append(piece)
+    return joined

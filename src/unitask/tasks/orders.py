@@ -236,19 +236,14 @@ def choose(product: Product, engines: frozenset[str] | None, shelf: Shelf) -> Ch
     """Pick the first recipe whose engine is enabled and has all it needs. `engines` None: every installed one."""
     missing: list[str] = []
     for recipe in product.recipes:
-        if engines is not None and (off := _asked_of(recipe) - engines):
-            missing.append(f"the engine {' and '.join(sorted(off))} is off (UNITASK_ENGINES)")
+        if engines is not None and recipe.engine not in engines:
+            missing.append(f"the engine {recipe.engine} is off (UNITASK_ENGINES)")
             continue
         lacks = lack(recipe.engine) or shelf.lacks(recipe.weights)
         if lacks is None:
             return Choice(recipe, "; ".join(missing))
         missing.append(f"{recipe.engine}: {lacks}")
     return Choice(None, "; ".join(missing) or "it has no recipe")
-
-
-def _asked_of(recipe: Recipe) -> set[str]:
-    """Name the engines that must be on: who turns off previews wants no stand-in from weights either."""
-    return {recipe.engine, "preview"} if recipe.level == "preview" and recipe.weights else {recipe.engine}
 
 
 def _check_allowed(product: Product, caller: Caller) -> None:

@@ -18,7 +18,6 @@ LIBRARIES: Final = (
 )
 MAKES: Final = {
     "controlnet": f"{__name__}.flux_control:controlnet",
-    "demo_shapes": f"{__name__}.demo:shapes",
     "framepack": f"{__name__}.framepack:image_to_video",
     "hug": f"{__name__}.wan:hug",
     "hunyuan_image_to_video": f"{__name__}.hunyuan:image_to_video",
