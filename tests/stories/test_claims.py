@@ -10,6 +10,7 @@ from support.customer import Customer
 from support.orders import CAT, cat
 from support.worker import HandWorker
 from unitask.app import Services
+from unitask.engines import installed
 from unitask.queue.model import Progress
 
 PICTURE = "https://example.com/cat.png"
@@ -58,6 +59,13 @@ async def test_a_worker_gets_only_what_its_engines_make(services: Services, cust
     assert [work.task_id for work in await cpu.claim(5)] == [for_cpu]
     assert [work.engine for work in await HandWorker(services, "both").claim(5)] == ["preview"]
     assert (await customer.see(for_preview)).attempt == 1
+
+
+async def test_a_product_with_two_recipes_of_an_engine_is_looked_for_once(services: Services) -> None:
+    """Looked for twice, its tasks would be given out twice."""
+    lanes = [(lane.product, lane.engine) for lane in services.tasks._lanes(list(installed()))]  # noqa: SLF001 - what a claim asks for
+    assert ("Qubico/image-toolkit/segment", "networks") in lanes
+    assert len(lanes) == len(set(lanes))
 
 
 async def test_concurrent_claimers_never_get_the_same_task(services: Services, customer: Customer) -> None:

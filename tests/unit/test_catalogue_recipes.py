@@ -24,13 +24,6 @@ def test_real_weights_make_the_size_and_length_that_everything_else_makes(produc
         assert promised.items() <= recipe.options.items()
 
 
-def test_a_product_has_one_recipe_of_each_engine() -> None:
-    """A task names the engine that was chosen, and nothing else: its worker finds the recipe by that."""
-    for product in PRODUCTS:
-        engines = [recipe.engine for recipe in product.recipes]
-        assert len(engines) == len(set(engines)), product.key
-
-
 def test_what_is_made_from_weights_its_engine_can_make() -> None:
     """A recipe's `make` is no name of nothing."""
     engines = {name: engine for name, engine in installed().items() if isinstance(engine, ModelEngine)}

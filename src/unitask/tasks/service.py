@@ -245,16 +245,16 @@ class Tasks:
         return claimed, found
 
     def _lanes(self, engines: Sequence[str]) -> list[Lane]:
+        """List what these engines make; where one has several recipes for a product, the slowest sets the limit."""
+        limits_s: dict[tuple[str, str], int] = {}
+        for product in self._catalogue:
+            for recipe in product.recipes:
+                if recipe.engine in engines:
+                    lane = product.key, recipe.engine
+                    limits_s[lane] = max(limits_s.get(lane, 0), recipe.limit_s or product.limit_s)
         return [
-            Lane(
-                product.key,
-                recipe.engine,
-                (recipe.limit_s or product.limit_s) * SECOND_US,
-                self._turns.served(recipe.engine),
-            )
-            for product in self._catalogue
-            for recipe in product.recipes
-            if recipe.engine in engines
+            Lane(product, engine, limit_s * SECOND_US, self._turns.served(engine))
+            for (product, engine), limit_s in limits_s.items()
         ]
 
     async def beat(
