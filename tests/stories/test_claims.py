@@ -63,7 +63,7 @@ async def test_a_worker_gets_only_what_its_engines_make(services: Services, cust
 
 async def test_a_product_with_two_recipes_of_an_engine_is_looked_for_once(services: Services) -> None:
     """Looked for twice, its tasks would be given out twice."""
-    lanes = [(lane.product, lane.engine) for lane in services.tasks._lanes(list(installed()))]  # noqa: SLF001 - what a claim asks for
+    lanes = [(lane.product, lane.engine) for lane in services.tasks._lanes(list(installed()))]
     assert ("Qubico/image-toolkit/segment", "networks") in lanes
     assert len(lanes) == len(set(lanes))
 
