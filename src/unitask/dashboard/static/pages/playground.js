@@ -36,8 +36,11 @@ export async function render(root, context) {
 
 const about = (one) => `${one.title} ${one.summary} ${one.model} ${one.task_type} ${one.family} ${makes(one)}`.toLowerCase();
 
+/** What people call a family, where its name in the catalogue is not that with other letters. */
+const CALLED = { ace_step: "ACE-Step", diffrhythm: "DiffRhythm", hug_video: "AI Hug", mmaudio: "MMAudio", tts: "Speech" };
+
 function family([name, list]) {
-  return h("section", { class: "stack" }, h("h2", {}, words(name)), h("ul", { class: "grid" }, ...list.map(entry)));
+  return h("section", { class: "stack" }, h("h2", {}, CALLED[name] ?? words(name)), h("ul", { class: "grid" }, ...list.map(entry)));
 }
 
 function entry(one) {
