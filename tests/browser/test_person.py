@@ -75,11 +75,7 @@ def test_a_picture_is_made_from_the_form_and_again_with_the_same_seed(customer: 
     run(page)
     again = card(page, "completed").get_by_role("img", name="Result: a paper boat")
     assert page.request.get(str(again.get_attribute("src"))).body() == first
-<<<<<<< HEAD
-    expect(page.locator(".balance")).to_contain_text(re.compile(r"\$0\.\d+ used"))
-=======
     page.wait_for_function(f"least => ({USED})() >= least", arg=used + 0.0044)
->>>>>>> dash
 
 
 def test_a_running_task_is_watched_and_stopped(customer: Visitor, api: httpx.Client, tmp_path: Path) -> None:
