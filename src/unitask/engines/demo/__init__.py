@@ -1,4 +1,4 @@
-"""The engine `demo`: the demo model that comes with Unitask, made by the very code of the real Flux, level `preview`."""
+"""The engine `demo`: the demo model that comes with Unitask, made by the code of the real Flux, level `preview`."""
 
 from typing import Final
 
