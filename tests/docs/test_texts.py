@@ -47,7 +47,9 @@ def unknown_commands(line: str) -> Iterator[str]:
             inside = [group for group in groups if isinstance(group, click.Group)]
             if not inside:
                 break
-            found = {name: group.commands.get(name) for group in inside for name in word.split("|")}
+            found = {
+                name: group.get_command(click.Context(group), name) for group in inside for name in word.split("|")
+            }
             yield from (f"unitask{match[1]}" for command in found.values() if command is None)
             groups = [command for command in found.values() if command is not None]
 

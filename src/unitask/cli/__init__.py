@@ -2,66 +2,60 @@
 
 import logging
 import os
+import pkgutil
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import click
 
 from unitask import __version__
-from unitask.cli import (
-    accounts,
-    books,
-    catalogue,
-    completion,
-    credit,
-    doctor,
-    keys,
-    mcp,
-    models,
-    plans,
-    run,
-    server,
-    speaking,
-    tasks,
-    worker,
-)
+from unitask.cli import speaking
 from unitask.kit.errors import UnitaskError
 from unitask_sdk import UnitaskError as ClientError
 
+_COMMANDS: Final = {
+    "accounts": "accounts:accounts",
+    "audit": "books:audit",
+    "cancel": "tasks:cancel",
+    "catalogue": "catalogue:catalogue",
+    "completion": "completion:completion",
+    "credit": "credit:credit",
+    "doctor": "doctor:doctor",
+    "keys": "keys:keys",
+    "ledger": "books:ledger",
+    "mcp": "mcp:mcp",
+    "migrate": "server:migrate",
+    "models": "models:models",
+    "plans": "plans:plans",
+    "replay": "tasks:replay",
+    "run": "run:run",
+    "serve": "server:serve",
+    "tasks": "tasks:tasks",
+    "up": "server:up",
+    "usage": "tasks:usage",
+    "watch": "run:watch",
+    "worker": "worker:worker",
+}
 
-@click.group()
+
+class _Commands(click.Group):
+    """Imports a command when it is called: those of a client would wait for the whole server."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature of click
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - same
+        place = _COMMANDS.get(cmd_name)
+        return pkgutil.resolve_name(f"{__name__}.{place}") if place else None
+
+
+@click.command(cls=_Commands)
 @click.version_option(__version__, prog_name="unitask")
 def commands() -> None:
     """One self-hosted API for every generative-media model.
 
     Settings come from the environment (UNITASK_...); `unitask doctor` shows them all.
     """
-
-
-for command in (
-    run.run,
-    run.watch,
-    tasks.tasks,
-    tasks.cancel,
-    tasks.replay,
-    tasks.usage,
-    mcp.mcp,
-    server.up,
-    server.serve,
-    server.migrate,
-    worker.worker,
-    keys.keys,
-    accounts.accounts,
-    credit.credit,
-    plans.plans,
-    books.ledger,
-    books.audit,
-    catalogue.catalogue,
-    models.models,
-    doctor.doctor,
-    completion.completion,
-):
-    commands.add_command(command)
 
 
 def main() -> NoReturn:

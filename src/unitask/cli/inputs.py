@@ -9,7 +9,6 @@ from typing import Any, Final
 import click
 import orjson
 
-from unitask.catalogue import Catalogue
 from unitask_sdk import Client, Unsupported
 
 Schema = Mapping[str, Any]
@@ -61,6 +60,8 @@ def offers(client: Client) -> list[Offer]:
     try:
         return [Offer(one.model, one.task_type, one.input_schema) for one in client.products()]
     except Unsupported:
+        from unitask.catalogue import Catalogue  # noqa: PLC0415 - every schema is built, for such servers alone
+
         return [Offer(one.model, one.task_type, one.input.model_json_schema()) for one in Catalogue.load()]
 
 
