@@ -1,5 +1,6 @@
 """`unitask models`, and `list|pull|import|check|remove|train-demo` of it."""
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -177,8 +178,10 @@ def train_demo(*, minutes: float, seed: int, prompts: int) -> None:
 
     Broken off, it goes on where it was. At the end it is tried with prompts that it never saw, and put onto the shelf.
     """
-    if lacks := installed()["diffusers"].missing():
+    if lacks := installed()["demo"].missing():
         raise Unavailable(f"the demo model cannot be trained here: {lacks}")
+    for library in ("DIFFUSERS", "TRANSFORMERS"):
+        os.environ.setdefault(f"{library}_VERBOSITY", "error")  # what they warn of is not the operator's
     from unitask.demo.delivery import trained  # noqa: PLC0415 - imports torch
 
     trained(Settings.load().models_folder, minutes=minutes, seed=seed, prompts=prompts, say=click.echo)

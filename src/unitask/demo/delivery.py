@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import torch
+import transformers
 
 from unitask.demo.exam import ENOUGH, Marks
 from unitask.demo.lessons import PICTURES
@@ -56,6 +57,7 @@ def trained(
 
 def save(networks: Networks, folder: Path) -> None:
     """Write all parts in half precision, laid out as the real models are; their JSON without spaces."""
+    transformers.utils.logging.disable_progress_bar()
     networks.pipeline().to(torch.float16).save_pretrained(folder)
     for path in folder.rglob("*.json"):
         path.write_text(json.dumps(json.loads(path.read_text("utf-8")), separators=(",", ":")), "utf-8")
