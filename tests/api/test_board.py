@@ -208,6 +208,7 @@ async def test_the_installation_says_what_is_missing_and_how_to_get_it(
     assert (cat["engine"], cat["engine_level"]) == ("preview", "preview")
     assert cat["missing"]
     weights = {one["id"]: one for one in found["weights"]}
+    assert [name for name, one in weights.items() if one["installed"]] == ["demo-shapes"], "it comes with Unitask"
     flux = weights["flux1-dev"]
     assert (flux["installed"], flux["command"]) == (False, "unitask models pull flux1-dev")
     assert f"{CAT['model']}/txt2img" in flux["products"]
@@ -215,7 +216,7 @@ async def test_the_installation_says_what_is_missing_and_how_to_get_it(
     folder.mkdir(parents=True)
     (folder / "unitask.json").write_text('{"revision": "main", "files": {}}')
     again = accepted(await operator.get(f"{ADMIN}/engines"))["weights"]
-    assert [one["id"] for one in again if one["installed"]] == ["flux1-dev"]
+    assert [one["id"] for one in again if one["installed"]] == ["demo-shapes", "flux1-dev"]
 
 
 async def test_the_audit_log_is_read_by_action(operator: httpx.AsyncClient, services: Services) -> None:
