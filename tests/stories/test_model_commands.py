@@ -52,7 +52,7 @@ def test_a_folder_is_imported_checked_and_removed(machine: Machine, models: Path
     listed = {one["id"]: one for one in json.loads(machine.run("models", "list", "--json").stdout)}
     assert (listed["model"]["installed"], listed["model"]["folder"]) == (True, str(models / "model"))
     assert listed["model"]["license"]["accepted"] is True
-    assert machine.run("models", "check").stdout == "model: as it came\n"
+    assert machine.run("models", "check").stdout == "demo-shapes: as it came\nmodel: as it came\n"
     (models / "model/text/model.safetensors").write_bytes(b"short")
     damaged = machine.run("models", "check")
     assert damaged.returncode == 1
