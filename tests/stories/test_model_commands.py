@@ -57,6 +57,7 @@ def test_a_folder_is_imported_checked_and_removed(machine: Machine, models: Path
     damaged = machine.run("models", "check")
     assert damaged.returncode == 1
     assert damaged.stdout == (
+        "demo-shapes: as it came\n"
         f"model: {models}/model/text/model.safetensors is damaged; mend it with: unitask models pull model\n"
     )
     assert machine.run("models", "remove", "model").returncode == 1
