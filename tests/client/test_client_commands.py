@@ -141,6 +141,7 @@ def test_exit_statuses_say_what_happened(unitask: Run, sdk: Client) -> None:
     late = unitask("watch", endless, "--timeout", "0.3")
     assert (late.returncode, late.stderr.splitlines()[-1].endswith("it goes on")) == (4, True)
     assert unitask("cancel", endless).returncode == 0
+    assert unitask("watch", endless).returncode == 3, "it ends when its worker hears of it"
     assert unitask("cancel", endless).stderr.startswith("unitask: the task is failed already")
     keyless = unitask("tasks", API_KEY="")
     assert (keyless.returncode, keyless.stderr) == (
