@@ -10,6 +10,7 @@ from typing import Any
 import httpcore
 import pytest
 
+from support.attempts import attempt
 from support.hostile import ADDRESSES, CHAINS, PUBLIC, REBINDING, RESOLVED, Chain, Hostile, Named
 from support.loopback import LoopbackBackend, Trap, answer, redirect, serving, trap
 from unitask.kit.errors import MediaFailure
@@ -17,7 +18,6 @@ from unitask.kit.net import Guard, Refused, Unreachable
 from unitask.spec.media import Media
 from unitask.spec.product import Recipe
 from unitask.worker.job import ChildJob
-from unitask.worker.messages import Name, Run
 
 AT_LEAST = 150
 
@@ -45,19 +45,8 @@ def trapped() -> Iterator[Trap]:
 @pytest.fixture
 def job(tmp_path: Path) -> ChildJob:
     """Give what an engine reads its inputs through, as a worker with the settings of production makes it."""
-    order = Run(
-        of=Name("1", 1),
-        model="m",
-        task_type="t",
-        engine="cpu",
-        input={},
-        seconds_left=30,
-        scratch=str(tmp_path),
-        models=str(tmp_path),
-        files_url="https://unitask.example/files/",
-        own_files_url="http://127.0.0.1:9/files/",
-        allow_private=False,
-    )
+    files = {"files_url": "https://unitask.example/files/", "own_files_url": "http://127.0.0.1:9/files/"}
+    order = attempt(tmp_path, **files)
     return ChildJob(parent=NobodyHears(), order=order, recipe=Recipe("cpu", "full", "upscale"))
 
 

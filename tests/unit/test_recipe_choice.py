@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from support.attempts import attempt
 from support.weights import write_card
 from unitask.catalogue import Catalogue
 from unitask.spec.product import Recipe
-from unitask.worker import messages
 from unitask.worker.making import Prepared, prepare
 
 CARDS = ("large", "small")
@@ -24,20 +24,10 @@ def catalogue() -> Catalogue:
 
 def prepared(catalogue: Catalogue, models: Path) -> Prepared:
     """Prepare an attempt with what lies on this shelf."""
-    order = messages.Run(
-        of=messages.Name("task", 1),
-        model="Qubico/flux1-dev",
-        task_type="txt2img",
-        engine="preview",
-        input={"prompt": "a cat"},
-        seconds_left=60,
-        scratch="",
-        models=str(models),
-        files_url="",
-        own_files_url="",
-        allow_private=False,
+    found = prepare(
+        catalogue,
+        attempt(models, model="Qubico/flux1-dev", task_type="txt2img", engine="preview", input={"prompt": "a cat"}),
     )
-    found = prepare(catalogue, order)
     assert isinstance(found, Prepared)
     return found
 

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from support.attempts import attempt
 from unitask.spec.product import Recipe
 from unitask.worker import job as module
 from unitask.worker.job import ChildJob
-from unitask.worker.messages import Name, Run, Saved, Show, Word
+from unitask.worker.messages import Saved, Show, Word
 
 
 class Hears:
@@ -37,20 +38,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 def job(parent: Hears, scratch: Path, *, preview: bool = True) -> ChildJob:
     """Begin an attempt."""
-    order = Run(
-        of=Name("1", 1),
-        model="m",
-        task_type="t",
-        engine="cpu",
-        input={},
-        seconds_left=30,
-        scratch=str(scratch),
-        models=str(scratch),
-        files_url="",
-        own_files_url="",
-        allow_private=False,
-        preview=preview,
-    )
+    order = attempt(scratch, preview=preview)
     return ChildJob(parent=parent, order=order, recipe=Recipe("cpu", "full", "upscale"))
 
 
