@@ -71,6 +71,12 @@ where id = :id
 -- name: give_up
 update artifacts set remove_at = :now, pinned = false where id = :id and remove_at is null
 
+-- name: give_up_paths [sqlite]
+update artifacts set remove_at = :now, pinned = false where path in (select value from json_each(:rows))
+-- name: give_up_paths [postgres]
+update artifacts set remove_at = :now, pinned = false
+where path in (select value from json_array_elements_text(:rows::json))
+
 -- A file in an account's own bucket that a client was shown is its owner's: it stays there, see forget_expired.
 -- name: give_up_expired
 update artifacts set remove_at = :now where remove_at is null and not pinned and id in (

@@ -132,6 +132,11 @@ async def remove_later(tx: Transaction, times: Sequence[tuple[str, int]]) -> Non
         await tx.execute(SQL.remove_later, rows=[{"id": id_, "remove_at": at} for id_, at in times])
 
 
+async def give_up_paths(tx: Transaction, paths: Sequence[str], now: int) -> None:
+    """Give up files by their names in the store."""
+    await tx.execute(SQL.give_up_paths, rows=list(paths), now=now)
+
+
 async def forget(tx: Transaction, ids: Sequence[str]) -> None:
     """Forget files that are removed."""
     if ids:

@@ -16,6 +16,7 @@ from unitask_sdk import UnitaskError as ClientError
 _COMMANDS: Final = {
     "accounts": "accounts:accounts",
     "audit": "books:audit",
+    "backup": "backup:backup",
     "cancel": "tasks:cancel",
     "catalogue": "catalogue:catalogue",
     "completion": "completion:completion",
@@ -28,6 +29,7 @@ _COMMANDS: Final = {
     "models": "models:models",
     "plans": "plans:plans",
     "replay": "tasks:replay",
+    "restore": "backup:restore",
     "run": "run:run",
     "serve": "server:serve",
     "tasks": "tasks:tasks",

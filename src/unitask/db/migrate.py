@@ -18,8 +18,8 @@ def _sqlalchemy_url(url: str) -> str:
     return url.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
-def upgrade(url: str) -> None:
-    """Create the schema or bring it up to date. Safe to run again; blocks until done.
+def upgrade(url: str, to: str = "head") -> None:
+    """Create the schema or bring it up to date, or only up to one revision. Safe to run again; blocks until done.
 
     Raises:
         Unavailable: the database cannot be opened.
@@ -35,7 +35,7 @@ def upgrade(url: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(files("unitask.db") / "migrations"))
     config.attributes["url"] = _sqlalchemy_url(url)
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _create_file(path: str) -> None:
@@ -56,24 +56,36 @@ async def check(url: str) -> str | None:
     """
     if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
         return f"SQLite is {sqlite3.sqlite_version}, 3.38 or newer is needed: use a newer build of Python"
-    found = await _version(url)
+    found = await version(url)
     return None if found == HEAD else _UPGRADE.format(found=found or "none", head=HEAD)
 
 
-async def _version(url: str) -> str | None:
+async def version(url: str) -> str | None:
+    """Read which schema a database has; None for none.
+
+    Raises:
+        Unavailable: the database cannot be opened.
+
+    """
     query = "select version_num from alembic_version"
     if url.startswith("sqlite:///"):
         return _sqlite_version(url.removeprefix("sqlite:///"), query)
-    client = await _connect(url)
+    client = await connect(url)
     try:
         exists = await client.fetchval("select to_regclass('alembic_version') is not null")
-        version: str | None = await client.fetchval(query) if exists else None
+        found: str | None = await client.fetchval(query) if exists else None
     finally:
         await client.close()
-    return version
+    return found
 
 
-async def _connect(url: str) -> Any:
+async def connect(url: str) -> Any:
+    """Open one connection to PostgreSQL.
+
+    Raises:
+        Unavailable: there is no driver, or no answer.
+
+    """
     try:
         import asyncpg  # noqa: PLC0415 - only where PostgreSQL is used
     except ModuleNotFoundError as error:
