@@ -21,7 +21,7 @@ from unitask.backup.save import Say
 from unitask.backup.stored import content
 from unitask.backup.whole import check_whole, listed
 from unitask.db import Database, open_database
-from unitask.db.migrate import HEAD, upgrade, version
+from unitask.db.migrate import HEAD, upgrade, versions
 from unitask.db.transfer import TransferFailed, decode, reading, writing
 from unitask.kit.clock import Clock
 from unitask.kit.errors import NotFound, Unavailable, UnitaskError
@@ -102,7 +102,7 @@ def _restore_secret(settings: Settings, manifest: Manifest, folder: Path) -> Pat
 
 async def _prepare(settings: Settings, manifest: Manifest) -> None:
     """Give the database the schema of the backup, and see that it is empty."""
-    found = await version(settings.database)
+    found, _ = await versions(settings.database)
     if manifest.db_schema > HEAD:
         raise BackupRefused(
             f"the backup has schema {manifest.db_schema}, this release {HEAD}: take release {manifest.release} or later"

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from unitask.kit.errors import UnitaskError
 
-SEEDED: Final = frozenset({"plans"})
+SEEDED: Final = frozenset({"compatibility", "plans"})
 """Tables that have rows as soon as the schema is there."""
 
 _ESCAPES: Final = {"\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r"}
@@ -31,7 +31,10 @@ class TransferFailed(UnitaskError):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its columns in the order of the fields, and those of its primary key, which is the order of the rows."""
+    """A table: its columns in the order of the fields, and those of its primary key, which is the order of the rows.
+
+    Without a primary key, `key` is all columns.
+    """
 
     name: str
     columns: tuple[str, ...]

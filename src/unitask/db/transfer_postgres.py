@@ -36,7 +36,9 @@ def _listed(columns: Sequence[str]) -> str:
 
 async def _tables(connection: Any) -> tuple[Table, ...]:
     rows = await connection.fetch(_TABLES)
-    found = {row["name"]: Table(row["name"], tuple(row["columns"]), tuple(row["key"])) for row in rows}
+    found = {
+        row["name"]: Table(row["name"], tuple(row["columns"]), tuple(row["key"] or row["columns"])) for row in rows
+    }
     return in_order(found, {row["name"]: set(row["refers"]) for row in rows})
 
 

@@ -42,8 +42,9 @@ def _tables(connection: sqlite3.Connection) -> tuple[Table, ...]:
     refers: dict[str, set[str]] = {}
     for (name,) in connection.execute(_TABLES).fetchall():
         columns = connection.execute(f'pragma table_info("{name}")').fetchall()
-        key = sorted((row[5], row[1]) for row in columns if row[5])
-        found[name] = Table(name, tuple(row[1] for row in columns), tuple(column for _, column in key))
+        names = tuple(row[1] for row in columns)
+        key = tuple(column for _, column in sorted((row[5], row[1]) for row in columns if row[5]))
+        found[name] = Table(name, names, key or names)
         refers[name] = {row[2] for row in connection.execute(f'pragma foreign_key_list("{name}")')}
     return in_order(found, refers)
 
