@@ -1,0 +1,73 @@
+"""`unitask backup` and `unitask restore` as an operator types them."""
+
+import stat
+
+from support.machine import Machine
+
+
+def test_an_installation_moves_to_another_folder(machine: Machine) -> None:
+    """Made while the server runs; the copy knows the same keys without being told the secret, and goes on."""
+    del machine.settings["API_KEY"]
+    server = machine.start("up")
+    key = server.first_key or ""
+    api = machine.client(server, key)
+    task_id = api.order("save_file")
+    file = api.ended(task_id)["output"]["image_url"].partition("/files/")[2]
+    content = api.http.get(f"/files/{file}").content
+    done = machine.run("backup", "copy")
+    assert done.returncode == 0, done.stderr
+    assert "1 files" in done.stdout
+    assert "table tasks: 1 rows" in done.stderr, "progress is no result"
+    secret = machine.folder / "copy" / "secret"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert str(secret.relative_to(machine.folder)) in done.stdout
+    server.end()
+
+    there = {"DATA": str(machine.folder / "there")}
+    done = machine.run("restore", "copy", **there)
+    assert done.returncode == 0, done.stderr
+    assert "1 completed tasks name 1 files that are there" in done.stdout
+    assert "The books are right." in done.stdout
+    server = machine.start("up", **there)
+    assert server.first_key is None
+    api = machine.client(server, key)
+    assert api.task(task_id)["status"] == "completed"
+    assert api.http.get(f"/files/{file}").content == content
+    assert api.said(api.order("ok"))
+
+
+def test_the_exit_status_tells(machine: Machine) -> None:
+    """One sentence and no traceback, whatever is wrong."""
+    machine.prepare()
+    nothing = machine.run("restore", "nowhere", "--check")
+    assert machine.run("backup", "copy").returncode == 0
+    whole = machine.run("restore", "copy", "--check")
+    again, full = machine.run("backup", "copy"), machine.run("restore", "copy")
+    assert (whole.returncode, whole.stdout[:20]) == (0, "The backup is whole:")
+    assert full.returncode == 0, "a database with a schema and nothing else is empty"
+    (machine.folder / "copy" / "tables" / "plans.rows.gz").write_bytes(b"")
+    damaged = machine.run("restore", "copy", "--check")
+    for refused, sentence in (
+        (nothing, "manifest.json is missing"),
+        (again, "copy is not empty"),
+        (damaged, "plans.rows.gz is damaged"),
+    ):
+        assert refused.returncode == 1
+        assert sentence in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_files_that_were_lost_before_are_told(machine: Machine) -> None:
+    """The backup is made all the same, and the exit status tells."""
+    server = machine.start("up")
+    api = machine.client(server)
+    api.ended(api.order("save_file"))
+    server.end()
+    for file in (machine.folder / "data" / "files").rglob("*.png"):
+        file.unlink()
+    done = machine.run("backup", "copy")
+    assert done.returncode == 1
+    assert "is lost: the database names it" in done.stderr
+    restored = machine.run("restore", "copy", DATA=str(machine.folder / "there"))
+    assert restored.returncode == 0, restored.stderr
+    assert "1 lost before" in restored.stdout
