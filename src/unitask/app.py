@@ -68,11 +68,11 @@ class Services:
             Unavailable: the database is away, or its schema is not this release's.
 
         """
-        wrong = await check(settings.database)
+        wrong = await check(settings.database_direct)
         if wrong:
             raise Unavailable(wrong)
         clock = clock or Clock()
-        database = await open_database(settings.database)
+        database = await open_database(settings.database, settings.database_direct_url)
         guard = Guard(allow_private=settings.allow_private_networks)
         catalogue = catalogue or Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days)
         secret = settings.key_secret()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unitask.kit.errors import UnitaskError
@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "",
         description="sqlite:///path or postgresql://user:password@host/name. Default: a file in the data folder.",
+    )
+    database_direct_url: str = Field(
+        "",
+        description="Where UNITASK_DATABASE_URL leads to PgBouncer in transaction mode: the same database past it, for "
+        "LISTEN, migrations and backups.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for a free one.")
@@ -156,7 +161,16 @@ class Settings(BaseSettings):
             raise ValueError("must be s3://bucket or s3://bucket/prefix, or empty for a folder")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_direct_url")
+    @classmethod
+    def _past_pgbouncer(cls, value: str, others: ValidationInfo) -> str:
+        if value and not str(others.data.get("database_url", "")).startswith("postgresql://"):
+            raise ValueError("goes with UNITASK_DATABASE_URL, which leads to PgBouncer and begins with postgresql://")
+        if value and not value.startswith("postgresql://"):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("database_url", "database_direct_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgresql://")):
@@ -211,6 +225,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database in use."""
         return self.database_url or f"sqlite:///{self.data.resolve() / 'unitask.db'}"
+
+    @property
+    def database_direct(self) -> str:
+        """The database in use, past PgBouncer: for what takes a session or long."""
+        return self.database_direct_url or self.database
 
     @property
     def models_folder(self) -> Path:

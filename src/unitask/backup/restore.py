@@ -64,9 +64,9 @@ async def restore(settings: Settings, folder: Path, clock: Clock, say: Say) -> R
     stored, found = await _fill_store(open_store(settings), folder, say)
     await _load(settings, manifest, folder, say)
     troubles = await _differences(settings, manifest, say)
-    await asyncio.to_thread(upgrade, settings.database)
+    await asyncio.to_thread(upgrade, settings.database_direct)
     secret = _restore_secret(settings, manifest, folder)
-    database = await open_database(settings.database)
+    database = await open_database(settings.database, settings.database_direct_url)
     try:
         await _forget_absent(database, folder, clock)
         say("looking at the files of completed tasks")
@@ -102,7 +102,7 @@ def _restore_secret(settings: Settings, manifest: Manifest, folder: Path) -> Pat
 
 async def _prepare(settings: Settings, manifest: Manifest) -> None:
     """Give the database the schema of the backup, and see that it is empty."""
-    found, _ = await versions(settings.database)
+    found, _ = await versions(settings.database_direct)
     if manifest.db_schema > HEAD:
         raise BackupRefused(
             f"the backup has schema {manifest.db_schema}, this release {HEAD}: take release {manifest.release} or later"
@@ -111,8 +111,8 @@ async def _prepare(settings: Settings, manifest: Manifest) -> None:
         raise BackupRefused(
             f"the backup has schema {manifest.db_schema}, the database {found}: name a database without any tables"
         )
-    await asyncio.to_thread(upgrade, settings.database, manifest.db_schema)
-    async with writing(settings.database) as empty:
+    await asyncio.to_thread(upgrade, settings.database_direct, manifest.db_schema)
+    async with writing(settings.database_direct) as empty:
         ours = {table.name: set(table.columns) for table in empty.tables}
     if ours != {table.name: set(table.columns) for table in manifest.tables}:
         raise BackupRefused(f"the tables of the backup are not those of schema {manifest.db_schema}")
@@ -168,7 +168,7 @@ async def _is_stored(store: Store, file: FileLine) -> bool:
 
 async def _load(settings: Settings, manifest: Manifest, folder: Path, say: Say) -> None:
     try:
-        async with writing(settings.database) as database:
+        async with writing(settings.database_direct) as database:
             for table in manifest.tables:
                 with gzip.open(folder / table.part.name) as source:
                     rows = await database.load(table.table, source)  # type: ignore[arg-type]
@@ -181,7 +181,7 @@ async def _differences(settings: Settings, manifest: Manifest, say: Say) -> list
     """Read every row back and compare."""
     say("reading all rows back")
     troubles = []
-    async with reading(settings.database) as moment:
+    async with reading(settings.database_direct) as moment:
         for table in manifest.tables:
             digest = hashlib.sha256()
             rows = await moment.copy(table.table, digest.update)

@@ -43,7 +43,7 @@ async def save(settings: Settings, folder: Path, clock: Clock, say: Say) -> Save
     """
     try:
         _prepare(folder)
-        database = await open_database(settings.database)
+        database = await open_database(settings.database, settings.database_direct_url)
         try:
             return await _save(settings, folder, clock, say, database)
         finally:
@@ -61,7 +61,7 @@ def _prepare(folder: Path) -> None:
 
 async def _save(settings: Settings, folder: Path, clock: Clock, say: Say, database: Database) -> Saved:
     made_at = clock.now_us()
-    async with reading(settings.database, folder / "snapshot.db.partial") as moment:
+    async with reading(settings.database_direct, folder / "snapshot.db.partial") as moment:
         schema = moment.schema
         tables = [await _table(moment, table, folder, say) for table in moment.tables]
     artifacts = next(table for table in tables if table.name == "artifacts")

@@ -32,7 +32,7 @@ _DISK_NEEDED: Final = 2**30
 def _shown(name: str, value: object) -> str:
     if isinstance(value, SecretStr):
         return "set, not shown"
-    if name == "database_url" and value:
+    if name in {"database_url", "database_direct_url"} and value:
         return _without_password(str(value))
     return "-" if value in (None, "") else str(value)
 
@@ -70,7 +70,7 @@ def _troubles(settings: Settings) -> list[str]:
     except WrongSetting as error:
         troubles.append(str(error))
     try:
-        wrong = asyncio.run(check(settings.database))
+        wrong = asyncio.run(check(settings.database_direct))
     except Exception as error:  # noqa: BLE001 - whatever keeps the database away is what the operator wants to read
         ours = isinstance(error, UnitaskError)
         wrong = str(error) if ours else f"the database does not answer: {type(error).__name__}: {error}"

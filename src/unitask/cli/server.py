@@ -191,16 +191,18 @@ def up(host: str | None, port: int | None, data: Path | None, *, emulator: bool)
     settings = Settings.load(host=host, port=port, data=data)
     check_engines(settings)
     if not emulator:
-        upgrade(settings.database)
+        upgrade(settings.database_direct)
         _run(settings, _serve(settings, with_worker=True))
         return
     from unitask.emulator.run import emulated  # noqa: PLC0415 - what only the emulator needs
 
     with tempfile.TemporaryDirectory(prefix="unitask-emulator-") as folder:
         settings = emulated(
-            settings if data else settings.model_copy(update={"data": Path(folder), "database_url": ""})
+            settings
+            if data
+            else settings.model_copy(update={"data": Path(folder), "database_url": "", "database_direct_url": ""})
         )
-        upgrade(settings.database)
+        upgrade(settings.database_direct)
         _run(settings, _emulate(settings))
 
 
@@ -222,5 +224,5 @@ def serve(host: str | None, port: int | None, data: Path | None) -> None:
 def migrate(data: Path | None) -> None:
     """Bring the database to the schema of this release."""
     settings = Settings.load(data=data)
-    upgrade(settings.database)
+    upgrade(settings.database_direct)
     click.echo("The database has the schema of this release.")

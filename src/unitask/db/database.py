@@ -62,12 +62,15 @@ class Database(Protocol):
         """Finish what was accepted, then let go of the database."""
 
 
-async def open_database(url: str) -> Database:
-    """Open `sqlite:///path` or `postgresql://...`; the schema must be there (see `unitask.db.migrate`)."""
+async def open_database(url: str, direct_url: str = "") -> Database:
+    """Open `sqlite:///path` or `postgresql://...`; the schema must be there (see `unitask.db.migrate`).
+
+    `direct_url` leads past PgBouncer, where `url` leads to one in transaction mode.
+    """
     if url.startswith("sqlite:///"):
         from unitask.db.sqlite import SqliteDatabase  # noqa: PLC0415 - only the driver in use is loaded
 
         return SqliteDatabase(url.removeprefix("sqlite:///"))
     from unitask.db.postgres import PostgresDatabase  # noqa: PLC0415 - same
 
-    return await PostgresDatabase.connect(url)
+    return await PostgresDatabase.connect(url, direct_url)

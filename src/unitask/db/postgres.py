@@ -1,4 +1,8 @@
-"""PostgreSQL through asyncpg. Hints travel by LISTEN/NOTIFY, outside of every transaction."""
+"""PostgreSQL through asyncpg. Hints travel by LISTEN/NOTIFY, outside of every transaction.
+
+Behind PgBouncer in transaction mode a connection is ours from `begin` to `commit` alone. So nothing is kept on it, no
+prepared statement either, and a statement that stands by itself gets a transaction: the driver sends it in two steps.
+"""
 
 import asyncio
 import logging
@@ -19,6 +23,7 @@ _ATTEMPTS: Final = 5
 _NOTIFY_GAP_S: Final = 0.005
 _RELISTEN_S: Final = 1.0
 _POOL_SIZE: Final = 10
+_STATEMENTS: Final = 100
 _LOST: Final = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -91,7 +96,8 @@ def _ordered(statement: Statement, parameters: dict[str, Any]) -> list[Any]:
 
 async def _as_text(connection: Any) -> None:
     """Let ids be text in Python, as they are in SQLite and on the wire."""
-    await connection.set_type_codec("uuid", encoder=str, decoder=str, schema="pg_catalog", format="text")
+    async with connection.transaction():
+        await connection.set_type_codec("uuid", encoder=str, decoder=str, schema="pg_catalog", format="text")
 
 
 async def _keep(_: Any) -> None:
@@ -101,17 +107,18 @@ async def _keep(_: Any) -> None:
 class PostgresDatabase:
     """A pool of connections, and one more that listens."""
 
-    def __init__(self, url: str, pool: Any) -> None:
-        self._url = url
+    def __init__(self, pool: Any, url: str, *, is_pooled: bool) -> None:
         self._pool = pool
+        self._listen_url = url
+        self._is_pooled = is_pooled
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._listening: asyncio.Task[None] | None = None
         self._hinted: set[str] = set()
         self._notifying: asyncio.Task[None] | None = None
 
     @classmethod
-    async def connect(cls, url: str) -> Self:
-        """Open the pool.
+    async def connect(cls, url: str, direct_url: str = "") -> Self:
+        """Open the pool. With `direct_url`, which leads past PgBouncer and listens, `url` leads to PgBouncer.
 
         Raises:
             Unavailable: no answer at this address.
@@ -124,12 +131,13 @@ class PostgresDatabase:
                 max_size=_POOL_SIZE,
                 init=_as_text,
                 reset=_keep,
+                statement_cache_size=0 if direct_url else _STATEMENTS,
                 command_timeout=60,
                 timeout=10,
             )
         except (*_LOST, TimeoutError) as error:
             raise Unavailable(f"the database does not answer: {error}") from error
-        return cls(url, pool)
+        return cls(pool, direct_url or url, is_pooled=bool(direct_url))
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in one transaction, durable when this returns."""
@@ -146,9 +154,14 @@ class PostgresDatabase:
         raise AssertionError
 
     async def fetch(self, statement: Statement, **parameters: Any) -> list[Row]:
-        """Read outside of any transaction."""
+        """Read outside of any transaction of a use case."""
+        parts = statement.postgres, *_ordered(statement, parameters)
         try:
-            rows: list[Row] = await self._pool.fetch(statement.postgres, *_ordered(statement, parameters))
+            if self._is_pooled:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    rows: list[Row] = await connection.fetch(*parts)
+            else:
+                rows = await self._pool.fetch(*parts)
         except _LOST as error:
             raise Unavailable("the database is not reachable at present; try again in a moment") from error
         return rows
@@ -166,7 +179,7 @@ class PostgresDatabase:
             while self._hinted:
                 channels, self._hinted = self._hinted, set()
                 for channel in channels:
-                    await self._pool.execute("select pg_notify($1, '')", channel)
+                    await self._pool.execute(f'notify "{channel}"')
                 await asyncio.sleep(_NOTIFY_GAP_S)
         except (*_LOST, TimeoutError):
             log.warning("a hint was lost; the other processes poll")
@@ -189,7 +202,7 @@ class PostgresDatabase:
             await asyncio.sleep(_RELISTEN_S)
 
     async def _listen_once(self) -> None:
-        connection = await asyncpg.connect(self._url, timeout=10)
+        connection = await asyncpg.connect(self._listen_url, timeout=10)
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:

@@ -89,9 +89,15 @@ def emulator(**changes: Any) -> Iterator[Emulator]:
     listener = listen("127.0.0.1", 0)
     settings = emulated(Settings.load(data=folder, **changes))
     settings = settings.model_copy(
-        update={"host": "127.0.0.1", "port": listener.getsockname()[1], "public_url": "", "database_url": ""}
+        update={
+            "host": "127.0.0.1",
+            "port": listener.getsockname()[1],
+            "public_url": "",
+            "database_url": "",
+            "database_direct_url": "",
+        }
     )
-    upgrade(settings.database)
+    upgrade(settings.database_direct)
     thread = _Thread(settings, listener)
     thread.start()
     try:
