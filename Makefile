@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test browser test-models check format bench-core bench-webhooks bench-cpu bench-forms bench-gpu gallery clean
+.PHONY: help demo up test browser pgbouncer test-models check format bench-core bench-webhooks bench-cpu bench-forms bench-gpu gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,6 +21,7 @@ bench-cpu: .venv/dev.stamp ## Measure what each product takes on this CPU, in se
 
 test: .venv/dev.stamp ## Run all tests, on SQLite and on PostgreSQL (which comes as a wheel)
 	-@$(MAKE) --no-print-directory browser
+	-@$(MAKE) --no-print-directory pgbouncer
 	$(BIN)/pytest -n auto --dist loadgroup
 
 browser: ## Install Chromium for the browser tests, where it is missing, this is Debian and you are root
@@ -28,6 +29,12 @@ browser: ## Install Chromium for the browser tests, where it is missing, this is
 		{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium >/dev/null; } || \
 		{ echo "The browser tests need Chromium and are skipped without it; on Debian: apt-get install chromium"; exit 1; }
+
+pgbouncer: ## Install PgBouncer for its tests, where it is missing, this is Debian and you are root
+	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
+		{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends pgbouncer >/dev/null; } || \
+		{ echo "The tests of PgBouncer need it and are skipped without it; on Debian: apt-get install pgbouncer"; exit 1; }
 
 test-models: .venv/models.stamp ## Test the engine of real models, on tiny checkpoints that the tests write; brings torch
 	$(BIN)/pytest -n auto tests/models

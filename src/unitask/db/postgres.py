@@ -1,7 +1,8 @@
 """PostgreSQL through asyncpg. Hints travel by LISTEN/NOTIFY, outside of every transaction.
 
-Behind PgBouncer in transaction mode a connection is ours from `begin` to `commit` alone. So nothing is kept on it, no
-prepared statement either, and a statement that stands by itself gets a transaction: the driver sends it in two steps.
+Behind PgBouncer in transaction mode a connection is ours from the beginning to the end of a transaction alone. So
+nothing is kept on it, no prepared statement either. A statement that stands by itself is one transaction: between its
+text and its values the driver sends no `Sync` (asyncpg 0.30 and later).
 """
 
 import asyncio
@@ -96,8 +97,7 @@ def _ordered(statement: Statement, parameters: dict[str, Any]) -> list[Any]:
 
 async def _as_text(connection: Any) -> None:
     """Let ids be text in Python, as they are in SQLite and on the wire."""
-    async with connection.transaction():
-        await connection.set_type_codec("uuid", encoder=str, decoder=str, schema="pg_catalog", format="text")
+    await connection.set_type_codec("uuid", encoder=str, decoder=str, schema="pg_catalog", format="text")
 
 
 async def _keep(_: Any) -> None:
@@ -107,10 +107,9 @@ async def _keep(_: Any) -> None:
 class PostgresDatabase:
     """A pool of connections, and one more that listens."""
 
-    def __init__(self, pool: Any, url: str, *, is_pooled: bool) -> None:
+    def __init__(self, url: str, pool: Any) -> None:
+        self._url = url
         self._pool = pool
-        self._listen_url = url
-        self._is_pooled = is_pooled
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._listening: asyncio.Task[None] | None = None
         self._hinted: set[str] = set()
@@ -137,7 +136,7 @@ class PostgresDatabase:
             )
         except (*_LOST, TimeoutError) as error:
             raise Unavailable(f"the database does not answer: {error}") from error
-        return cls(pool, direct_url or url, is_pooled=bool(direct_url))
+        return cls(direct_url or url, pool)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in one transaction, durable when this returns."""
@@ -154,14 +153,9 @@ class PostgresDatabase:
         raise AssertionError
 
     async def fetch(self, statement: Statement, **parameters: Any) -> list[Row]:
-        """Read outside of any transaction of a use case."""
-        parts = statement.postgres, *_ordered(statement, parameters)
+        """Read outside of any transaction."""
         try:
-            if self._is_pooled:
-                async with self._pool.acquire() as connection, connection.transaction():
-                    rows: list[Row] = await connection.fetch(*parts)
-            else:
-                rows = await self._pool.fetch(*parts)
+            rows: list[Row] = await self._pool.fetch(statement.postgres, *_ordered(statement, parameters))
         except _LOST as error:
             raise Unavailable("the database is not reachable at present; try again in a moment") from error
         return rows
@@ -179,7 +173,7 @@ class PostgresDatabase:
             while self._hinted:
                 channels, self._hinted = self._hinted, set()
                 for channel in channels:
-                    await self._pool.execute(f'notify "{channel}"')
+                    await self._pool.execute("select pg_notify($1, '')", channel)
                 await asyncio.sleep(_NOTIFY_GAP_S)
         except (*_LOST, TimeoutError):
             log.warning("a hint was lost; the other processes poll")
@@ -202,7 +196,7 @@ class PostgresDatabase:
             await asyncio.sleep(_RELISTEN_S)
 
     async def _listen_once(self) -> None:
-        connection = await asyncpg.connect(self._listen_url, timeout=10)
+        connection = await asyncpg.connect(self._url, timeout=10)
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
