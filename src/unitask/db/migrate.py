@@ -55,7 +55,7 @@ def _create_file(path: str) -> None:
 
 
 async def check(url: str) -> str | None:
-    """Say what is wrong with the schema, or None when this release works with it: its own, or one of a release after it.
+    """Say what is wrong with the schema; None when this release works with it: its own, or that of a later release.
 
     Raises:
         Unavailable: the database cannot be opened.
@@ -79,7 +79,8 @@ async def versions(url: str) -> tuple[str | None, str | None]:
         Unavailable: the database cannot be opened.
 
     """
-    return await (_ask_sqlite if url.startswith("sqlite:///") else _ask_postgres)(url)
+    path = url.removeprefix("sqlite:///")
+    return await _ask_postgres(url) if path == url else _ask_sqlite(path)
 
 
 async def _ask_postgres(url: str) -> tuple[str | None, str | None]:
@@ -94,8 +95,7 @@ async def _ask_postgres(url: str) -> tuple[str | None, str | None]:
     return answers[0], answers[1]
 
 
-async def _ask_sqlite(url: str) -> tuple[str | None, str | None]:
-    path = url.removeprefix("sqlite:///")
+def _ask_sqlite(path: str) -> tuple[str | None, str | None]:
     if not Path(path).exists():
         return None, None
     with contextlib.closing(sqlite3.connect(path)) as connection:
