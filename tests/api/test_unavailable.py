@@ -13,6 +13,8 @@ from support.traces import files, traces
 from unitask.app import Services
 from unitask.settings import Settings
 
+NONE = {"staged": 0, "processing": 0}
+
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
@@ -60,7 +62,17 @@ async def test_readiness_counts_the_live_tasks(client: httpx.AsyncClient) -> Non
     for _ in range(2):
         accepted(await client.post("/api/v1/task", json=cutout(base64_of(PNG))))
     answer = await client.get("/readyz", headers={"X-API-Key": ""})
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "queue": {"ready": 2}})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "queue": {"ready": 2, **NONE}})
+
+
+async def test_a_server_that_the_schema_has_outgrown_is_not_ready(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    """A later release may have been brought in while this one ran."""
+    await services.database.write(lambda tx: tx.execute(sql("update compatibility set oldest = '9999'")))
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert "too old" in answer.json()["reason"]
 
 
 async def test_without_its_database_the_server_lives_and_is_not_ready(

@@ -5,8 +5,10 @@ from starlette.responses import JSONResponse, Response
 
 from unitask import __version__
 from unitask.api.requests import route, services
+from unitask.db.migrate import outgrown
 from unitask.kit.errors import UnitaskError
 from unitask.queue import repository as queue
+from unitask.queue.model import State
 
 
 async def healthz(_: Request) -> Response:
@@ -15,12 +17,15 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """`GET /readyz`: the database answers too; with the number of live tasks by state."""
+    """`GET /readyz`: the database answers too, with a schema that fits; with the number of live tasks by state."""
+    database = services(request).database
     try:
-        counts = await queue.counts(services(request).database)
+        counts, reason = await queue.counts(database), await outgrown(database)
     except UnitaskError as error:
-        return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
-    return JSONResponse({"status": "ready", "queue": counts})
+        reason = str(error)
+    if reason:
+        return JSONResponse({"status": "unavailable", "reason": reason}, 503)
+    return JSONResponse({"status": "ready", "queue": dict.fromkeys(State, 0) | counts})
 
 
 ROUTES = [route("GET", "/healthz", healthz), route("GET", "/readyz", readyz)]

@@ -8,8 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from unitask.db.database import Database
+from unitask.db.statements import Queries
 from unitask.kit.errors import Unavailable
 
+SQL: Final = Queries(__package__)
 HEAD: Final = "0002"
 _SQLITE_NEEDED: Final = (3, 38)
 _UPGRADE: Final = "the database has schema {found}, this release needs {head}: run `unitask migrate`"
@@ -70,6 +73,17 @@ async def check(url: str) -> str | None:
         log.warning("the database has schema %s of a later release; this one (%s) works with it", found, HEAD)
         return None
     return (_TOO_OLD if found and found > HEAD else _UPGRADE).format(found=found or "none", head=HEAD)
+
+
+async def outgrown(database: Database) -> str | None:
+    """Say that an open database was brought to a schema that this release does not work with any more, or None.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+
+    """
+    rows = await database.fetch(SQL.oldest_that_fits)
+    return _TOO_OLD.format(found="of a later release", head=HEAD) if rows and rows[0]["oldest"] > HEAD else None
 
 
 async def versions(url: str) -> tuple[str | None, str | None]:

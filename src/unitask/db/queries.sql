@@ -1,0 +1,2 @@
+-- name: oldest_that_fits
+select oldest from compatibility
