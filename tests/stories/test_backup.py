@@ -30,7 +30,6 @@ from unitask.app import Services
 from unitask.backup import BackupRefused, Restored, Saved
 from unitask.db.migrate import upgrade, versions
 from unitask.db.transfer import TransferFailed
-from unitask.kit.errors import Conflict, UnitaskError
 from unitask.settings import Settings
 
 _numbers = count()
@@ -133,7 +132,7 @@ async def test_what_is_restored_goes_on_where_it_was(
 ) -> None:
     """Old tasks and files are answered as before, to the same key; waiting ones run; numbers go on."""
     worker, order = HandWorker(services), cat(input={**CAT["input"], "prompt": WORDS})
-    done, failed, waiting = await customer.orders(3, order)
+    done, _, waiting = await customer.orders(3, order)
     async with client_of(services, customer) as client:
         await made(client, worker, done)
         (work,) = await worker.claim()
@@ -152,7 +151,6 @@ async def test_what_is_restored_goes_on_where_it_was(
         assert accepted(await client.get(f"/api/v1/task/{done}")) == before
         assert before["input"]["prompt"] == WORDS
         assert await fetched(client, before["output"]["image_url"]) == PNG
-        assert accepted(await client.get(f"/api/v1/task/{failed}"))["status"] == "failed"
         await made(client, worker, waiting)
         new = accepted(await client.post("/api/v1/task", json=order))["task_id"]
         await made(client, worker, new)
@@ -182,7 +180,7 @@ async def test_a_backup_under_orders_has_right_books(
 
     before = len(await customer.orders(20))
     trading = asyncio.create_task(trade())
-    saved = await save(services, tmp_path / "backup")
+    await save(services, tmp_path / "backup")
     going.set()
     ordered = before + await trading
     there = await elsewhere("sqlite")
@@ -192,7 +190,6 @@ async def test_a_backup_under_orders_has_right_books(
     assert await troubles(opened.database) == []
     (found,) = await rows(opened.database, "select count(*) as number from tasks")
     assert before <= found["number"] < ordered, "orders came in before, while and after the moment was held"
-    assert saved.manifest.rows == result.manifest.rows
     await opened.close()
 
 
@@ -385,13 +382,6 @@ async def test_the_secret_must_be_the_one_of_the_backup(
 
 
 @pytest.mark.parametrize("place", ["folder"], indirect=True)
-async def test_a_backup_never_overwrites(services: Services, backup: Path) -> None:
-    """A folder with anything in it is refused."""
-    with pytest.raises(Conflict, match="not empty"):
-        await save(services, backup)
-
-
-@pytest.mark.parametrize("place", ["folder"], indirect=True)
 @pytest.mark.parametrize("target", ["sqlite", "postgres"])
 async def test_a_backup_of_an_older_release_is_brought_up_to_date(
     database_source: str, elsewhere: Callable[[str], Any], clock: ManualClock, *, tmp_path: Path, target: str
@@ -406,5 +396,3 @@ async def test_a_backup_of_an_older_release_is_brought_up_to_date(
     await (await Services.open(there, clock)).close()
     upgraded, _ = await versions(there.database)
     assert upgraded != "0001"
-    with pytest.raises(UnitaskError, match="has schema 0001, the database"):
-        await restored(there, tmp_path / "old", clock)
