@@ -1,8 +1,14 @@
 """`unitask backup` and `unitask restore` as an operator types them."""
 
+import contextlib
+import shutil
+import sqlite3
 import stat
 
 from support.machine import Machine
+from unitask import backup as backups
+from unitask.kit.clock import Clock
+from unitask.settings import Settings
 
 
 def test_an_installation_moves_to_another_folder(machine: Machine) -> None:
@@ -71,3 +77,44 @@ def test_files_that_were_lost_before_are_told(machine: Machine) -> None:
     restored = machine.run("restore", "copy", DATA=str(machine.folder / "there"))
     assert restored.returncode == 0, restored.stderr
     assert "1 lost before" in restored.stdout
+
+
+def test_rows_that_the_database_changed_are_told(machine: Machine) -> None:
+    """What was restored is read back: here by a database that adds a point to every movement."""
+    server = machine.start("up")
+    api = machine.client(server)
+    api.ended(api.order("ok"))
+    server.end()
+    assert machine.run("backup", "copy").returncode == 0
+    (machine.folder / "there").mkdir()
+    shutil.copy(machine.template, machine.folder / "there" / "unitask.db")
+    with contextlib.closing(sqlite3.connect(machine.folder / "there" / "unitask.db")) as database:
+        database.execute(
+            "create trigger generous after insert on ledger "
+            "begin update ledger set points = points + 1 where id = new.id; end"
+        )
+    done = machine.run("restore", "copy", DATA=str(machine.folder / "there"))
+    assert done.returncode == 1
+    assert "the rows of ledger are not those of the backup" in done.stderr
+    assert "the books: " in done.stderr
+    assert "The books are right" not in done.stdout
+
+
+async def test_a_file_that_is_gone_again_is_told(machine: Machine) -> None:
+    """Completed tasks name it, and it was stored, and then it is not there."""
+    server = machine.start("up")
+    api = machine.client(server)
+    api.ended(api.order("save_file"))
+    server.end()
+    assert machine.run("backup", "copy").returncode == 0
+    there = Settings.load(data=machine.folder / "there")
+
+    def lose(said: str) -> None:
+        if said.startswith("looking at the files"):
+            for file in (there.data / "files").rglob("*.png"):
+                file.unlink()
+
+    result = await backups.restore(there, machine.folder / "copy", Clock(), lose)
+    assert [sentence.partition(" is ")[2] for sentence in result.troubles] == [
+        "named by a completed task and is not in the store"
+    ]
