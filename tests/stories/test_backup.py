@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 from pathlib import Path
@@ -132,7 +133,7 @@ async def test_what_is_restored_goes_on_where_it_was(
 ) -> None:
     """Old tasks and files are answered as before, to the same key; waiting ones run; numbers go on."""
     worker, order = HandWorker(services), cat(input={**CAT["input"], "prompt": WORDS})
-    done, _, waiting = await customer.orders(3, order)
+    done, _, waiting = [(await customer.order(order, key)).id for key in ("a", "B", "c")]
     async with client_of(services, customer) as client:
         await made(client, worker, done)
         (work,) = await worker.claim()
@@ -165,31 +166,29 @@ async def test_a_backup_under_orders_has_right_books(
     services: Services, customer: Customer, clock: ManualClock, elsewhere: Callable[[str], Any], tmp_path: Path
 ) -> None:
     """Orders come in, end and are paid while it is made; the copy is one moment of all that."""
-    worker, going = HandWorker(services), asyncio.Event()
+    ordered = await customer.orders(3)
 
-    async def trade() -> int:
-        number = 0
-        while not going.is_set() or not number:
-            await customer.orders(3)
-            one, two = await worker.claim(2)
-            await worker.complete(one)
-            await worker.fail(two)
-            number += 3
-            await asyncio.sleep(0)
-        return number
+    async def trade() -> None:
+        replica = await Services.open(services.settings, clock)
+        ordered.append((await Customer(replica, customer.caller, customer.headers).order()).id)
+        (work,) = await HandWorker(replica).claim()
+        assert await HandWorker(replica).complete(work)
+        await replica.close()
 
-    before = len(await customer.orders(20))
-    trading = asyncio.create_task(trade())
-    await save(services, tmp_path / "backup")
-    going.set()
-    ordered = before + await trading
+    def meanwhile(_: str) -> None:
+        other = threading.Thread(target=lambda: asyncio.run(trade()))
+        other.start()
+        other.join()
+
+    await save(services, tmp_path / "backup", meanwhile)
+    assert len(ordered) > 10, "one after each table"
     there = await elsewhere("sqlite")
     result = await restored(there, tmp_path / "backup", clock)
     assert result.troubles == []
     opened = await Services.open(there, clock)
     assert await troubles(opened.database) == []
     (found,) = await rows(opened.database, "select count(*) as number from tasks")
-    assert before <= found["number"] < ordered, "orders came in before, while and after the moment was held"
+    assert found["number"] == 3, "the moment was held before the first table"
     await opened.close()
 
 
