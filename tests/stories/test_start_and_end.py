@@ -9,9 +9,15 @@ from collections.abc import Iterator
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
+from support.clock import ManualClock
+from support.keys import API_KEY
 from support.machine import END_S, Machine, gone
 from support.wait import until
+from unitask.accounts import repository
+from unitask.app import Services
+from unitask.settings import Settings
 
 _numbers = itertools.count()
 
@@ -32,6 +38,20 @@ def test_the_first_key_is_printed_once_and_works(machine: Machine) -> None:
     api = machine.client(second, key)
     assert api.task(task_id)["status"] == "completed"
     assert api.http.get(f"/files/{made}").status_code == 200
+
+
+@pytest.mark.parametrize("preset", [None, SecretStr(API_KEY)], ids=["made", "preset"])
+async def test_servers_that_start_together_make_one_key(
+    settings: Settings, clock: ManualClock, *, preset: SecretStr | None
+) -> None:
+    """On an empty database; whichever is first."""
+    servers = [await Services.open(settings.model_copy(update={"api_key": preset}), clock) for _ in range(4)]
+    made = await asyncio.gather(*[one.first_key() for one in servers])
+    assert len([key for key in made if key]) == 1
+    (key,) = await repository.list_keys(servers[0].database, after=0, most=10)
+    assert key.account_id
+    for one in servers:
+        await one.close()
 
 
 def test_a_preset_key_works_and_is_never_printed(machine: Machine) -> None:

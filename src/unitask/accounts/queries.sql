@@ -97,3 +97,9 @@ update api_keys set revoked_at = :now where id = :id and revoked_at is null retu
 update api_keys set last_used_at = :now where id in (select value from json_each(:rows))
 -- name: note_use [postgres]
 update api_keys set last_used_at = :now where id in (select value::bigint from json_array_elements_text(:rows::json))
+
+-- Several servers may start on an empty database at once.
+-- name: lock_first [sqlite]
+select 1
+-- name: lock_first [postgres]
+select pg_advisory_xact_lock(hashtext('unitask.first_key'))

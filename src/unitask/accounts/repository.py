@@ -204,9 +204,16 @@ async def find_key(database: Database, key_hash: str, now: int) -> tuple[Caller,
     return caller, bool(row["enabled"]), earliest(row["expires_at"], row["replaced_until"])
 
 
-async def list_keys(database: Database, account_id: int | None = None, *, after: int, most: int) -> list[Key]:
+async def lock_first(tx: Transaction) -> None:
+    """Let no other server make the first key before this transaction has ended."""
+    await tx.execute(SQL.lock_first)
+
+
+async def list_keys(
+    source: Database | Transaction, account_id: int | None = None, *, after: int, most: int
+) -> list[Key]:
     """List the keys of an account or all keys, oldest first, those behind the number `after`."""
-    rows = await database.fetch(
+    rows = await source.fetch(
         SQL.list_keys, all_accounts=account_id is None, account_id=account_id or 0, after=after, most=most
     )
     return [_key(row) for row in rows]

@@ -121,12 +121,13 @@ class Accounts:
 
         A preset key that exists already is left as it is. One that we make may also administer; a preset one may not.
         """
-        if preset is None and await repository.list_keys(self._database, after=0, most=1):
-            return None
         secret = preset or new_secret()
         now = self._clock.now_us()
 
         async def work(tx: Transaction) -> int | None:
+            await repository.lock_first(tx)
+            if preset is None and await repository.list_keys(tx, after=0, most=1):
+                return None
             account = await repository.find_named(tx, DEFAULT_ACCOUNT)
             account_id = (
                 account.id
