@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+_HANGS_S = 60.0
+
 
 @dataclass(frozen=True)
 class Result:
@@ -113,7 +115,7 @@ async def _drive(url: str, make: Callable[[int], bytes], connections: int, secon
     for _ in range(connections):
         run.opened()
         await loop.create_connection(lambda: _Connection(run), parts.hostname, parts.port)
-    await run.done.wait()
+    await asyncio.wait_for(run.done.wait(), seconds + _HANGS_S)
     took = time.perf_counter() - began
     ordered = sorted(run.latencies)
     return Result(

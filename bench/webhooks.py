@@ -57,13 +57,17 @@ class Receiver(asyncio.Protocol):
             end = head + 4 + int(lower[start : lower.index(b"\r", start)])
             if len(self._buffer) < end:
                 return
+            self.heard(self._buffer[head + 4 : end])
             self._buffer = self._buffer[end:]
             self._transport.write(ANSWER)
 
+    def heard(self, body: bytes) -> None:
+        """Do nothing with a message."""
 
-def receive(listener: socket.socket) -> None:
+
+def receive(listener: socket.socket, receiver: type[Receiver] = Receiver) -> None:
     async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(Receiver, sock=listener)
+        server = await asyncio.get_running_loop().create_server(receiver, sock=listener)
         await server.serve_forever()
 
     with contextlib.suppress(KeyboardInterrupt):
