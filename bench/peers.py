@@ -31,6 +31,8 @@ from load import Result, drive, request
 from peer import FOLDER, HERE, KEY, Peer, Running, Unfit, peers, started
 from webhooks import Receiver, receive
 
+import unitask
+
 sys.path.append(str(FOLDER))
 from marks import mark
 from marks import read as read_marks
@@ -260,7 +262,7 @@ def _plugin(folder: Path) -> dict[str, str]:
         "[unitask.engines]\nnoop = noop_engine:NOOP\ntogether = noop_engine:TOGETHER\n"
         "[unitask.products]\nbench = noop_engine:PRODUCTS\n"
     )
-    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), str(FOLDER), os.environ.get("PYTHONPATH", "")]))}
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(FOLDER), str(Path(unitask.__file__).parents[1])])}
 
 
 def _measure(peer: Peer, stores: Backends, seconds: float) -> dict[str, Any]:
