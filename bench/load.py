@@ -53,8 +53,13 @@ class _Connection(asyncio.Protocol):
         if head < 0:
             return
         lower = bytes(self._buffer[:head]).lower()
-        start = lower.index(b"content-length:") + 15
-        length = int(lower[start : lower.find(b"\r", start) if lower.find(b"\r", start) > 0 else None])
+        start = lower.find(b"content-length:") + 15
+        if start < 15:  # in chunks, the last of which is empty
+            length = len(self._buffer) - head - 4
+            if not self._buffer.endswith(b"0\r\n\r\n"):
+                return
+        else:
+            length = int(lower[start : lower.find(b"\r", start) if lower.find(b"\r", start) > 0 else None])
         if len(self._buffer) < head + 4 + length:
             return
         self._run.answered(

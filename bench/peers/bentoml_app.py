@@ -5,7 +5,7 @@
 # title = "BentoML tasks"
 # pages = ["https://docs.bentoml.com/en/latest/get-started/async-task-queues.html"]
 # settings = "defaults; outside of its cloud the queue is in memory"
-# api = ["bentoml", "serve", "bentoml_app:Maker", "--host=127.0.0.1", "--port={port}"]
+# api = ["bentoml", "serve", "bentoml_app:Maker", "--host=127.0.0.1", "--port={port}", "--quiet"]
 # ready = "/readyz"
 # create = "/make/submit"
 # body = { order = "{order}" }
@@ -21,7 +21,7 @@ import bentoml
 from marks import mark
 
 
-@bentoml.service(traffic={"timeout": 60})
+@bentoml.service(traffic={"timeout": 60}, logging={"access": {"enabled": False}})
 class Maker:
     @bentoml.task
     def make(self, order: dict[str, Any]) -> dict[str, str]:

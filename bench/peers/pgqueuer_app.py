@@ -8,7 +8,7 @@
 # needs = "postgres"
 # prepare = ["pgq", "install"]
 # api = ["uvicorn", "pgqueuer_app:app", "--port={port}", "--no-access-log", "--log-level=error"]
-# worker = ["pgq", "run", "--batch-size=32", "--log-level=ERROR", "pgqueuer_app:worker"]
+# worker = ["python", "pgqueuer_app.py"]
 # ready = "/openapi.json"
 # create = "/task"
 # id = "task_id"
@@ -16,8 +16,9 @@
 # durable = true
 # lacks = "no price, no balance, no webhook; its result is not kept, only its status"
 # ///
-"""FastAPI that enqueues jobs of PgQueuer."""
+"""FastAPI that enqueues jobs of PgQueuer, and its worker."""
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -55,14 +56,14 @@ class Order(BaseModel):
     config: dict[str, Any]
 
 
-async def worker() -> PgQueuer:
+async def work() -> None:
     queue = PgQueuer(AsyncpgPoolDriver(await pool()))
 
     @queue.entrypoint("make")
     async def make(job: Job) -> None:
         mark(json.loads(job.payload)["input"]["prompt"])
 
-    return queue
+    await queue.run(batch_size=32)
 
 
 @app.post("/task")
@@ -75,3 +76,7 @@ async def create(order: Order) -> dict[str, str]:
 async def get(task_id: int) -> dict[str, str]:
     ((_, status),) = await app.state.queue.job_status([task_id])
     return {"task_id": str(task_id), "status": status}
+
+
+if __name__ == "__main__":
+    asyncio.run(work())

@@ -21,6 +21,7 @@
 # ///
 """FastAPI that defers jobs of Procrastinate."""
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ from marks import mark
 from procrastinate import App, PsycopgConnector
 from pydantic import BaseModel
 
+logging.getLogger("procrastinate").setLevel(logging.WARNING)
 queue = App(connector=PsycopgConnector(conninfo=os.environ["BENCH_DATABASE"], min_size=10, max_size=10))
 
 

@@ -35,7 +35,7 @@ class Maker:
 
 
 if __name__ == "__main__":
-    ray.init(include_dashboard=False, logging_level="error", object_store_memory=200 * 2**20)
+    ray.init(address="local", include_dashboard=False, logging_level="error", object_store_memory=200 * 2**20)
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
     serve.run(Maker.bind(), route_prefix="/")
     threading.Event().wait()
