@@ -299,7 +299,7 @@ async def _claim_under_load(bench: Bench) -> None:
         await connection.close()
     full = await _claim_ms(services)
     print(f"  {'claim, 250 waiting':34} {empty:.2f} ms")
-    print(f"  {'claim, 1,000,000 ended + 100,000':34} {full:.2f} ms  {full / empty:.2f} of the small queue")
+    print(f"  {'claim, 1,000,000 ended + 1,000,000':34} {full:.2f} ms  {full / empty:.2f} of the small queue")
     await services.close()
 
 

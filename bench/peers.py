@@ -241,15 +241,24 @@ class Round:
 
     def _ended(self, *, has_handler: bool) -> dict[str, Any]:
         """Order for some seconds and count the tasks that end, and for how long they do after the last order."""
-        known, began = len(read_marks(self._ends)), time.time()
+        known, begun, began = len(read_marks(self._ends)), len(read_marks(self._begins)), time.time()
         result = self._drive()
         good = result.answers - result.errors
         if not has_handler:
             return {"ended_per_s": result.per_s, "ended": good, "ordered": good, "errors": result.errors}
         self._wait(self._ends, known + good, time.perf_counter() + DRAIN_S)
-        ends = [noted for _, noted in read_marks(self._ends)[known:]]
-        took = (max(ends) if ends else time.time()) - began
-        return {"ended_per_s": len(ends) / took, "ended": len(ends), "ordered": good, "errors": result.errors}
+        ends, begins = read_marks(self._ends)[known:], read_marks(self._begins)[begun:]
+        return {
+            "ended_per_s": _rate(ends, began),
+            "begun_per_s": _rate(begins, began),
+            "ended": len(ends),
+            "ordered": good,
+            "errors": result.errors,
+        }
+
+
+def _rate(marks: list[tuple[float, float]], began: float) -> float:
+    return len(marks) / (max(noted for _, noted in marks) - began) if marks else 0.0
 
 
 def _plain(result: Result) -> dict[str, Any]:
@@ -310,7 +319,7 @@ def _show(peer: Peer, found: dict[str, Any]) -> None:
         if isinstance(value, dict)
     ]
     if "ended_per_s" in found:
-        parts.append(f"ended {found['ended_per_s']:,.0f}/s ({found['ended']} of {found['ordered']})")
+        parts.append(f"ended {found['ended_per_s']:,.0f}/s (begun {found.get('begun_per_s', 0):,.0f}/s, {found['ended']} of {found['ordered']})")
     if found.get("starts_ms"):
         parts.append(f"start {sorted(found['starts_ms'])[len(found['starts_ms']) // 2]:.1f} ms")
     parts.append(f"{found['idle_mib']:.0f}, {found['loaded_mib']:.0f} MiB  ready {found['ready_s']:.1f} s")
