@@ -21,9 +21,11 @@ from core import BODY, FILL, KEY, OUTPUT, Bench, databases
 
 from unitask.app import Services
 from unitask.db.migrate import upgrade
+from unitask.db.statements import parse
 from unitask.tasks.model import Outcome
 
 WAITING = 1_000_000
+COUNT = parse("-- name: it\nselect count(*) as number from queue where state = 'ready'")["it"]
 
 
 async def _never() -> bool:
@@ -32,7 +34,6 @@ async def _never() -> bool:
 
 @contextlib.asynccontextmanager
 async def _opened(bench: Bench, orders: int, *, filled: bool) -> AsyncIterator[Services]:
-    upgrade(bench.url)
     services = await Services.open(bench.settings())
     try:
         await services.accounts.first_key(KEY)
@@ -47,6 +48,8 @@ async def _opened(bench: Bench, orders: int, *, filled: bool) -> AsyncIterator[S
             connection = await asyncpg.connect(bench.url)
             await connection.execute("vacuum analyze")
             await connection.close()
+        (row,) = await services.database.fetch(COUNT)
+        assert row["number"] == orders + (WAITING if filled else 0)
         yield services
     finally:
         await services.close()
@@ -92,6 +95,8 @@ def main() -> None:
         for bench in benches:
             (bench.folder / "large").mkdir()
             large = replace(bench, url=_beside(bench), folder=bench.folder / "large")
+            upgrade(bench.url)
+            upgrade(large.url)
             rows[bench.name] = asyncio.run(_measure(bench, large, chosen.claims))
             print(bench.name, rows[bench.name])
             results.save("backlog", {"claims": chosen.claims, "waiting": WAITING, "rows": rows})

@@ -47,11 +47,11 @@ FIRST_S = 30.0
 UNITASK = Peer(
     name="unitask_postgres",
     title="Unitask, PostgreSQL",
-    settings="`unitask serve` and one `unitask worker` with 8 slots, a process each; all else as it comes",
+    settings="`unitask serve` and one `unitask worker` with 2 slots, a process each; all else as it comes",
     needs="postgres",
     prepare=("python", "-m", "unitask", "migrate"),
     api=("python", "-m", "unitask", "serve", "--port={port}"),
-    worker=("python", "-m", "unitask", "worker", "--slots=8"),
+    worker=("python", "-m", "unitask", "worker", "--slots=2"),
     ready="/readyz",
     create="/api/v1/task",
     id="task_id",
@@ -120,7 +120,7 @@ def _receive(listener: socket.socket, hooks: str) -> None:
 
 
 @contextlib.contextmanager
-def _hooks(path: str) -> Iterator[str]:
+def hooks(path: str) -> Iterator[str]:
     """Receive webhooks in a process of its own; gives the address."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         process = multiprocessing.get_context("fork").Process(target=_receive, args=(listener, path), daemon=True)
@@ -132,13 +132,23 @@ def _hooks(path: str) -> Iterator[str]:
             process.join()
 
 
-def _filled(form: Any, order: dict[str, Any]) -> Any:
+def order(hook: str) -> dict[str, Any]:
+    """Write an order that says when it was sent; `hook` is where a webhook is wanted, or empty."""
+    return {
+        "model": "bench/noop",
+        "task_type": "make",
+        "input": {"prompt": f"{time.time():.6f} {PROMPT}", "width": 1024, "height": 1024},
+        "config": {"webhook_config": {"endpoint": hook, "secret": "a-secret" if hook else ""}},
+    }
+
+
+def _filled(form: Any, document: dict[str, Any]) -> Any:
     """Put the order, or its prompt, into the body that a peer wants."""
     if isinstance(form, dict):
-        return {name: _filled(value, order) for name, value in form.items()}
+        return {name: _filled(value, document) for name, value in form.items()}
     if isinstance(form, list):
-        return [_filled(value, order) for value in form]
-    return {"{order}": order, "{prompt}": order["input"]["prompt"]}.get(form, form)
+        return [_filled(value, document) for value in form]
+    return {"{order}": document, "{prompt}": document["input"]["prompt"]}.get(form, form)
 
 
 def _found(document: Any, name: str) -> str:
@@ -156,18 +166,11 @@ class Round:
         self._begins = Path(environment["BENCH_MARKS"])
         self._seconds = seconds
         self._client = httpx.Client(base_url=running.url, timeout=30)
-        endpoint = hook if running.peer.ends == "BENCH_HOOKS" else ""
-        self._order = {
-            "model": "bench/noop",
-            "task_type": "make",
-            "input": {"prompt": "", "width": 1024, "height": 1024},
-            "config": {"webhook_config": {"endpoint": endpoint, "secret": "a-secret" if endpoint else ""}},
-        }
+        self._hook = hook if running.peer.ends == "BENCH_HOOKS" else ""
 
     def _body(self) -> bytes:
-        prompt = f"{time.time():.6f} {PROMPT}"
-        order = {**self._order, "input": {**self._order["input"], "prompt": prompt}}  # type: ignore[dict-item]
-        return orjson.dumps(_filled(self._peer.body, order) if self._peer.body else order)
+        document = order(self._hook)
+        return orjson.dumps(_filled(self._peer.body, document) if self._peer.body else document)
 
     def _request(self, method: str, path: str, body: bytes = b"") -> bytes:
         return request(method, path, self._peer.key, body, f"Authorization: Bearer {self._peer.key}\r\n")
@@ -265,7 +268,7 @@ def _plain(result: Result) -> dict[str, Any]:
     return {"per_s": result.per_s, "p50_ms": result.p50_ms, "p99_ms": result.p99_ms, "errors": result.errors}
 
 
-def _plugin(folder: Path) -> dict[str, str]:
+def plugin(folder: Path) -> dict[str, str]:
     """Install the engines that do nothing as a package of others would be."""
     metadata = folder / "noop_engine-1.0.dist-info"
     metadata.mkdir(parents=True)
@@ -282,7 +285,7 @@ def _measure(peer: Peer, stores: Backends, seconds: float) -> dict[str, Any]:
     log = HERE / "out" / f"{peer.name}.log"
     log.parent.mkdir(exist_ok=True)
     log.write_bytes(b"")
-    with _hooks(environment["BENCH_HOOKS"]) as hook:
+    with hooks(environment["BENCH_HOOKS"]) as hook:
         began = time.perf_counter()
         with started(peer, environment, log) as running:
             return Round(running, environment, hook, seconds).run(began)
@@ -326,7 +329,7 @@ def _show(peer: Peer, found: dict[str, Any]) -> None:
     print(f"  {peer.title:30} {'  '.join(parts)}", flush=True)
 
 
-def _rounds(chosen: list[Peer], stores: Backends, rounds: int, seconds: float) -> None:
+def _rounds(chosen: list[Peer], stores: Backends, rounds: int, seconds: float, *, keep: bool) -> None:
     rows = {peer.name: _row(peer) for peer in chosen}
     settings = {"seconds": seconds, "connections": CONNECTIONS, "rounds": rounds}
     fit = [peer for peer in chosen if _try(rows, peer, peer.install) and _try(rows, peer, functools.partial(stores.prepare, peer))]
@@ -340,13 +343,14 @@ def _rounds(chosen: list[Peer], stores: Backends, rounds: int, seconds: float) -
 
             if not _try(rows, peer, measure):
                 fit.remove(peer)
-            results.save("peers", {**settings, "rows": rows})
+            if keep:
+                results.save("peers", {**settings, "rows": rows})
 
 
 def main() -> None:
     """Measure all, or those that are named."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("names", nargs="*", help="parts of names of servers; default: all")
+    options.add_argument("names", nargs="*", help="parts of names of servers, which are measured and not written down; default: all")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--seconds", type=float, default=2.0)
     chosen = options.parse_args()
@@ -355,8 +359,8 @@ def main() -> None:
     ]
     results.machine()
     with tempfile.TemporaryDirectory(prefix="unitask-bench-") as folder, backends(Path(folder)) as stores:
-        os.environ |= _plugin(Path(folder) / "plugin")
-        _rounds(wanted, stores, chosen.rounds, chosen.seconds)
+        os.environ |= plugin(Path(folder) / "plugin")
+        _rounds(wanted, stores, chosen.rounds, chosen.seconds, keep=not chosen.names)
     page.write()
 
 
