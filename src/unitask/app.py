@@ -24,6 +24,7 @@ from unitask.settings import Settings
 from unitask.tasks.history import History
 from unitask.tasks.housekeeping import Chores
 from unitask.tasks.live import Live
+from unitask.tasks.months import Months
 from unitask.tasks.orders import Orders
 from unitask.tasks.service import Rules, Tasks
 from unitask.webhooks.service import Webhooks
@@ -48,6 +49,7 @@ class Services:
     tasks: Tasks
     history: History
     live: Live
+    months: Months
     guard: Guard
     webhooks: Webhooks
 
@@ -97,11 +99,13 @@ class Services:
                 clock=clock,
                 shelf=Shelf(settings.models_folder),
                 engines=frozenset(settings.engines) if settings.engines is not None else None,
+                makers=tasks.claims.makers,
                 deadline_us=settings.task_deadline_s * 1_000_000,
             ),
             tasks=tasks,
             history=History(database, catalogue),
             live=Live(tasks),
+            months=Months(database, clock, settings.history_months),
             guard=guard,
             webhooks=Webhooks(database, clock, guard, Rate().take),
         )
@@ -115,7 +119,7 @@ class Services:
     def chores(self) -> Chores:
         """List what has to happen without anyone asking; see `unitask.tasks.housekeeping`."""
         return Chores(
-            everywhere=(self.tasks.follow_turns, self.accounts.note_use),
+            everywhere=(self.tasks.claims.follow, self.accounts.note_use),
             by_one=(
                 self.tasks.reap,
                 self.tasks.promote_all,
@@ -124,6 +128,7 @@ class Services:
                 self.credit.expire,
                 self.webhooks.sweep,
                 self.tasks.forget,
+                self.months.tend,
             ),
         )
 
