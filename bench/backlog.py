@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 import page
 import results
-from core import BODY, FILL, KEY, OUTPUT, Bench, databases
+from core import BODY, FILL, KEY, OUTPUT, Bench, beat, claim, databases
 
 from unitask.app import Services
 from unitask.db.migrate import upgrade
@@ -26,10 +26,6 @@ from unitask.tasks.model import Outcome
 
 WAITING = 1_000_000
 COUNT = parse("-- name: it\nselect count(*) as number from queue where state = 'ready'")["it"]
-
-
-async def _never() -> bool:
-    return False
 
 
 @contextlib.asynccontextmanager
@@ -57,7 +53,7 @@ async def _opened(bench: Bench, orders: int, *, filled: bool) -> AsyncIterator[S
 
 async def _claim(services: Services) -> float:
     began = time.perf_counter()
-    found = await services.tasks.claim(worker_id="bench", engines=["preview"], most=1, wait_s=0, gone=_never)
+    found = await claim(services, 1)
     took_ms = (time.perf_counter() - began) * 1e3
     assert len(found) == 1
     await services.tasks.settle(Outcome(found[0].task_id, found[0].attempt, output=OUTPUT))
@@ -70,7 +66,7 @@ async def _measure(small: Bench, large: Bench, claims: int) -> dict[str, Any]:
         for number in range(claims + 100):
             for name, services in (("small", few), ("large", many)):
                 if number % 200 == 0:
-                    await services.tasks.beat(worker_id="bench", name="bench", engines=["preview"], progress=[])
+                    await beat(services)
                 took_ms = await _claim(services)
                 if number >= 100:  # the first ones find caches cold
                     took[name].append(took_ms)
