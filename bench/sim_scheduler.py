@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import page
 import results
+import scale_page
 
 from unitask.queue.turns import Turns
 
@@ -278,7 +278,7 @@ def main() -> None:
     world_of = {"seed": chosen.seed, "workers": WORKERS, "tasks": len(arrivals), "arrive_s": ARRIVE_S}
     tenants = [{"kind": one.kind, "number": one.number} for one in TENANTS]
     results.save("scheduler", {**world_of, "tenants": tenants, "usual": list(USUAL), "rows": rows}, results.SCALE)
-    page.write()
+    scale_page.write()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import orjson
 import uvloop
-from core import OUTPUT, PROMPT, Bench, beat, claim, databases
+from core import KEY, OUTPUT, PROMPT, Bench, beat, claim, databases
 
 from unitask.api.envelope import task_object
 from unitask.api.webhooks import deliverer
@@ -88,7 +88,8 @@ async def owe(services: Services, url: str, number: int) -> None:
         "input": {"prompt": PROMPT},
         "config": {"webhook_config": {"endpoint": url, "secret": SECRET}},
     }
-    caller = await services.accounts.authenticate(await services.accounts.add_key(account="default", name="bench"))
+    await services.accounts.first_key(KEY)
+    caller = await services.accounts.authenticate(KEY)
     for _ in range(0, number, 500):
         orders = [await services.orders.prepare(orjson.dumps(order), caller, None) for _ in range(500)]
         await asyncio.gather(*[services.tasks.create(order) for order in orders])
