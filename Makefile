@@ -72,7 +72,7 @@ sim-scheduler: .venv/dev.stamp ## Simulate 10,000 workers and the order in which
 	$(BIN)/python bench/sim_scheduler.py
 
 clean: ## Remove the virtual environment and what the tools left behind
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-output docs/gallery
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .bench demo-output docs/gallery
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

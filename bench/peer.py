@@ -27,7 +27,7 @@ import psutil
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "peers"
-CACHE = HERE / "out" / "venvs"
+CACHE = HERE.parent / ".bench"
 KEY = "a-key-for-the-bench"
 _BLOCK = re.compile(r"^# /// script\n(?P<lines>(?:#.*\n)+?)# ///$", re.MULTILINE)
 _READY_S = 60.0
@@ -70,7 +70,7 @@ class Peer:
     @property
     def folder(self) -> Path:
         """Its own virtual environment; none for what runs in ours."""
-        return CACHE / self.name if self.dependencies else Path(sys.prefix)
+        return CACHE / "venvs" / self.name if self.dependencies else Path(sys.prefix)
 
     def command(self, words: tuple[str, ...], **values: object) -> list[str]:
         first, *rest = (word.format(**values) for word in words)

@@ -4,7 +4,7 @@ In every round each server is started anew on empty data, measured and stopped, 
 answers and until it has made its first task; the time from an order to the beginning of its work on an idle system; tasks
 that are ordered and made to their end while orders come in over 32 connections; gets; creates while no worker runs; the
 memory of its processes. Peers are the files in `bench/peers`, each in a virtual environment of its own under
-`bench/out/venvs`, made at the first run. What they do not do is said there, and stands in the table.
+`.bench`, made at the first run. What they do not do is said there, and stands in the table.
 
 Writes docs/benchmarks.json after every server, and docs/benchmarks.md from it at the end.
 """
@@ -28,7 +28,7 @@ import page
 import results
 from backends import Backends, backends
 from load import Result, drive, request
-from peer import FOLDER, HERE, KEY, Peer, Running, Unfit, peers, started
+from peer import CACHE, FOLDER, KEY, Peer, Running, Unfit, peers, started
 from webhooks import Receiver, receive
 
 import unitask
@@ -282,7 +282,7 @@ def plugin(folder: Path) -> dict[str, str]:
 
 def _measure(peer: Peer, stores: Backends, seconds: float) -> dict[str, Any]:
     environment = stores.fresh(peer)
-    log = HERE / "out" / f"{peer.name}.log"
+    log = CACHE / f"{peer.name}.log"
     log.parent.mkdir(exist_ok=True)
     log.write_bytes(b"")
     with hooks(environment["BENCH_HOOKS"]) as hook:
