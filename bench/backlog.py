@@ -1,7 +1,8 @@
 """Measure the claim with 1,000,000 waiting tasks against an almost empty queue: `make bench-backlog`.
 
-Two databases of each kind are open at once, one with as many waiting tasks as are claimed, one with a million more. Their
-claims alternate, so that whatever else the machine does hits both. Writes docs/benchmarks.json and docs/benchmarks.md.
+Two databases of each kind are open at once, one with as many waiting tasks as are claimed, one with a million more.
+Their claims alternate, so that whatever else the machine does hits both. Writes docs/benchmarks.json and
+docs/benchmarks.md.
 """
 
 import argparse

@@ -31,6 +31,7 @@ captures its price in a ledger, and posts a signed webhook: a task of its counts
 - *create*: orders a second over {connections} connections while no worker runs; *get*: reads of one ended task.
 - *ended*: tasks that were ordered and ran to their end, a second, while orders come in over {connections} connections for
   {seconds:g} s and for at most 5 s after.
+- *CPU*: processor time of its processes, API and workers, for each task that ended.
 - *start*: from the sending of an order to the beginning of its work, one order at a time.
 - *memory*: of all its processes, API and workers, idle and after the load; pages that they share count once; databases and
   brokers are not counted. *ready*: seconds until it answers; *first*: until its first task has ended.
@@ -78,6 +79,7 @@ COLUMNS: dict[str, tuple[str, Callable[[dict[str, Any]], float | None]]] = {
     "create/s": (",.0f", lambda row: figure(row, "create.per_s")),
     "get/s": (",.0f", lambda row: figure(row, "get.per_s")),
     "ended/s": (",.0f", lambda row: figure(row, "ended_per_s")),
+    "CPU ms each": (",.1f", lambda row: figure(row, "cpu_ms")),
     "start p50 ms": (",.1f", lambda row: figure(row, "starts_ms", share=0.5)),
     "start p99 ms": (",.1f", lambda row: figure(row, "starts_ms", share=0.99)),
     "memory idle MiB": (",.0f", lambda row: figure(row, "idle_mib")),
@@ -152,7 +154,10 @@ def side_by_side(section: dict[str, Any]) -> str:
 
 def aims(document: dict[str, Any]) -> str:
     """Say what was aimed at and what was reached."""
-    rows = [[aim, found, "–" if good is None else "reached" if good else "**not reached**"] for aim, found, good in _aims(document)]
+    rows = [
+        [aim, found, "–" if good is None else "reached" if good else "**not reached**"]
+        for aim, found, good in _aims(document)
+    ]
     return "## Aims\n\n" + table(["aim", "measured", ""], rows)
 
 
@@ -164,7 +169,11 @@ def _aims(document: dict[str, Any]) -> Iterable[tuple[str, str, bool | None]]:
         if not ours:
             continue
         created = max(figure(row, "create.per_s") or 0 for row in ours)
-        yield f"durable create, {name}: {AIMS['create_per_s']:,}/s", f"{created:,.0f}/s", created >= AIMS["create_per_s"]
+        yield (
+            f"durable create, {name}: {AIMS['create_per_s']:,}/s",
+            f"{created:,.0f}/s",
+            created >= AIMS["create_per_s"],
+        )
         ended = max(figure(row, "ended_per_s") or 0 for row in ours)
         yield f"order to webhook, {name}: {AIMS['ended_per_s']:,}/s", f"{ended:,.0f}/s", ended >= AIMS["ended_per_s"]
         least = figure(floor, "get.per_s")
@@ -182,7 +191,11 @@ def _aims(document: dict[str, Any]) -> Iterable[tuple[str, str, bool | None]]:
     soak = document.get("soak")
     if soak:
         worst = max((one["mb_per_h"] for one in soak["processes"].values()), default=0.0)
-        yield f"memory: slope below {AIMS['mb_per_h']:g} MB/h for every process", f"{worst:.2f} MB/h at most", worst < AIMS["mb_per_h"]
+        yield (
+            f"memory: slope below {AIMS['mb_per_h']:g} MB/h for every process",
+            f"{worst:.2f} MB/h at most",
+            worst < AIMS["mb_per_h"],
+        )
 
 
 def backlog(section: dict[str, Any]) -> str:
@@ -191,14 +204,24 @@ def backlog(section: dict[str, Any]) -> str:
         [name, *(number(row[queue][at], ".2f") for at in ("p50_ms", "p99_ms") for queue in ("small", "large"))]
         for name, row in section["rows"].items()
     ]
-    head = ["claim of one task", "p50 ms, almost empty", f"p50 ms, {section['waiting']:,}", "p99 ms, almost empty", f"p99 ms, {section['waiting']:,}"]
+    head = [
+        "claim of one task",
+        "p50 ms, almost empty",
+        f"p50 ms, {section['waiting']:,}",
+        "p99 ms, almost empty",
+        f"p99 ms, {section['waiting']:,}",
+    ]
     return f"## A million waiting\n\n{stamp(section)}{section['claims']:,} claims of each, taking turns.\n\n{table(head, rows)}"
 
 
 def soak(section: dict[str, Any]) -> str:
     """Write how the memory of each process went on."""
     rows = [
-        [name, *(number(one[part], ".1f") for part in ("first_mib", "last_mib")), f"{one['mb_per_h']:+.2f} ± {one['plus_minus']:.2f}"]
+        [
+            name,
+            *(number(one[part], ".1f") for part in ("first_mib", "last_mib")),
+            f"{one['mb_per_h']:+.2f} ± {one['plus_minus']:.2f}",
+        ]
         for name, one in section["processes"].items()
     ]
     told = (
@@ -212,7 +235,9 @@ def soak(section: dict[str, Any]) -> str:
 def render(document: dict[str, Any]) -> str:
     """Write the whole page."""
     parts = {"peers": side_by_side, "backlog": backlog, "soak": soak}
-    return "\n".join([INTRO, aims(document), *(write(document[name]) for name, write in parts.items() if name in document)])
+    return "\n".join(
+        [INTRO, aims(document), *(write(document[name]) for name, write in parts.items() if name in document)]
+    )
 
 
 def write() -> None:

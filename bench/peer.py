@@ -35,7 +35,7 @@ _STOP_S = 5.0
 _INSTALL_S = 600.0
 
 
-class Unfit(Exception):  # noqa: N818 - named by what happened, as errors are here
+class Unfit(Exception):
     """A server could not be installed or started, or did not answer as it should; says why."""
 
 
@@ -109,7 +109,9 @@ def read(path: Path) -> Peer:
     block = _BLOCK.search(path.read_text("utf-8"))
     assert block, path
     metadata = tomllib.loads(re.sub(r"^# ?", "", block["lines"], flags=re.MULTILINE))
-    bench = {name: tuple(value) if isinstance(value, list) else value for name, value in metadata["tool"]["bench"].items()}
+    bench = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in metadata["tool"]["bench"].items()
+    }
     return Peer(name=path.stem.removesuffix("_app"), dependencies=tuple(metadata["dependencies"]), **bench)
 
 
@@ -187,6 +189,14 @@ class Running:
             with contextlib.suppress(psutil.Error):
                 total += process.memory_full_info().pss
         return total / 2**20
+
+    def cpu_s(self) -> float:
+        """Add up the processor time of its processes so far."""
+        total = 0.0
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                total += sum(process.cpu_times()[:2])
+        return total
 
     def stop(self, which: str) -> None:
         """Ask a part to end, and make it."""

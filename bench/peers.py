@@ -1,9 +1,9 @@
 """Measure Unitask beside its peers in the same run: `make bench-peers`.
 
 In every round each server is started anew on empty data, measured and stopped, one after the other: seconds until it
-answers and until it has made its first task; the time from an order to the beginning of its work on an idle system; tasks
-that are ordered and made to their end while orders come in over 32 connections; gets; creates while no worker runs; the
-memory of its processes. Peers are the files in `bench/peers`, each in a virtual environment of its own under
+answers and until it has made its first task; the time from an order to the beginning of its work on an idle system;
+tasks that are ordered and made to their end while orders come in over 32 connections; gets; creates while no worker
+runs; the memory of its processes. Peers are the files in `bench/peers`, each in a virtual environment of its own under
 `.bench`, made at the first run. What they do not do is said there, and stands in the table.
 
 Writes docs/benchmarks.json after every server, and docs/benchmarks.md from it at the end.
@@ -73,7 +73,16 @@ FLOOR = Peer(
     settings="a bare ASGI application that does one INSERT, or one SELECT, of the same row (`bench/floor.py`)",
     needs="postgres",
     prepare=("python", "-m", "unitask", "migrate"),
-    api=("python", "-m", "uvicorn", "--app-dir=..", "floor:app", "--port={port}", "--no-access-log", "--log-level=error"),
+    api=(
+        "python",
+        "-m",
+        "uvicorn",
+        "--app-dir=..",
+        "floor:app",
+        "--port={port}",
+        "--no-access-log",
+        "--log-level=error",
+    ),
     create="/",
     get="/",
     lacks="checks, prices and runs nothing",
@@ -195,7 +204,7 @@ class Round:
 
     def run(self, began: float) -> dict[str, Any]:
         peer, found = self._peer, dict[str, Any](ready_s=self._running.ready_s)
-        has_handler = peer.name not in {"litellm"} and not peer.name.startswith("floor")
+        has_handler = peer.name != "litellm" and not peer.name.startswith("floor")
         if has_handler:
             found |= self._first(began) | self._starts()
         elif not peer.name.startswith("floor"):
@@ -244,24 +253,20 @@ class Round:
 
     def _ended(self, *, has_handler: bool) -> dict[str, Any]:
         """Order for some seconds and count the tasks that end, and for how long they do after the last order."""
-        known, begun, began = len(read_marks(self._ends)), len(read_marks(self._begins)), time.time()
+        known, before, began = len(read_marks(self._ends)), self._running.cpu_s(), time.time()
         result = self._drive()
         good = result.answers - result.errors
-        if not has_handler:
-            return {"ended_per_s": result.per_s, "ended": good, "ordered": good, "errors": result.errors}
-        self._wait(self._ends, known + good, time.perf_counter() + DRAIN_S)
-        ends, begins = read_marks(self._ends)[known:], read_marks(self._begins)[begun:]
+        if has_handler:
+            self._wait(self._ends, known + good, time.perf_counter() + DRAIN_S)
+        ends = [noted for _, noted in read_marks(self._ends)[known:]]
+        number = len(ends) if has_handler else good
         return {
-            "ended_per_s": _rate(ends, began),
-            "begun_per_s": _rate(begins, began),
-            "ended": len(ends),
+            "ended_per_s": number / (max(ends) - began) if ends else result.per_s if not has_handler else 0.0,
+            "ended": number,
             "ordered": good,
             "errors": result.errors,
+            "cpu_ms": (self._running.cpu_s() - before) / max(number, 1) * 1e3,
         }
-
-
-def _rate(marks: list[tuple[float, float]], began: float) -> float:
-    return len(marks) / (max(noted for _, noted in marks) - began) if marks else 0.0
 
 
 def _plain(result: Result) -> dict[str, Any]:
@@ -322,7 +327,9 @@ def _show(peer: Peer, found: dict[str, Any]) -> None:
         if isinstance(value, dict)
     ]
     if "ended_per_s" in found:
-        parts.append(f"ended {found['ended_per_s']:,.0f}/s (begun {found.get('begun_per_s', 0):,.0f}/s, {found['ended']} of {found['ordered']})")
+        parts.append(
+            f"ended {found['ended_per_s']:,.0f}/s ({found['ended']} of {found['ordered']}, {found['cpu_ms']:.1f} ms)"
+        )
     if found.get("starts_ms"):
         parts.append(f"start {sorted(found['starts_ms'])[len(found['starts_ms']) // 2]:.1f} ms")
     parts.append(f"{found['idle_mib']:.0f}, {found['loaded_mib']:.0f} MiB  ready {found['ready_s']:.1f} s")
@@ -332,10 +339,15 @@ def _show(peer: Peer, found: dict[str, Any]) -> None:
 def _rounds(chosen: list[Peer], stores: Backends, rounds: int, seconds: float, *, keep: bool) -> None:
     rows = {peer.name: _row(peer) for peer in chosen}
     settings = {"seconds": seconds, "connections": CONNECTIONS, "rounds": rounds}
-    fit = [peer for peer in chosen if _try(rows, peer, peer.install) and _try(rows, peer, functools.partial(stores.prepare, peer))]
+    fit = [
+        peer
+        for peer in chosen
+        if _try(rows, peer, peer.install) and _try(rows, peer, functools.partial(stores.prepare, peer))
+    ]
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}, load {os.getloadavg()[0]:.1f}")
         for peer in list(fit):
+
             def measure(peer: Peer = peer) -> None:
                 found = _measure(peer, stores, seconds)
                 rows[peer.name]["rounds"].append(found)
@@ -350,7 +362,9 @@ def _rounds(chosen: list[Peer], stores: Backends, rounds: int, seconds: float, *
 def main() -> None:
     """Measure all, or those that are named."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("names", nargs="*", help="parts of names of servers, which are measured and not written down; default: all")
+    options.add_argument(
+        "names", nargs="*", help="parts of names of servers, which are measured and not written down; default: all"
+    )
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--seconds", type=float, default=2.0)
     chosen = options.parse_args()

@@ -1,6 +1,6 @@
 """What was measured: docs/benchmarks.json and docs/scale.json, each section with its date, machine and versions."""
 
-import datetime
+import datetime as dt
 import functools
 import os
 import platform
@@ -56,7 +56,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def save(section: str, content: dict[str, Any], path: Path = BENCHMARKS) -> None:
     """Put a section in the place of the last one of its name."""
-    stamp = {"at": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": machine()}
+    stamp = {"at": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": machine()}
     document = {**read(path), section: {**stamp, **content}}
     written = path.with_suffix(".part")
     written.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")

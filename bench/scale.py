@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import itertools
 import multiprocessing
-import os
 import socket
 import tempfile
 import time
@@ -45,7 +44,8 @@ NOTIFIES = 1000
 IDLE_S = 6.0
 SIZES = """
 select t.name, coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint as bytes from unnest($1::text[]) as t(name)
-join pg_class c on c.relkind = 'r' and (c.relname = t.name or (t.name = 'tasks' and c.relname like 'tasks\\_%')) group by t.name"""
+join pg_class c on c.relkind = 'r' and (c.relname = t.name or (t.name = 'tasks' and c.relname like 'tasks\\_%'))
+group by t.name"""
 STORED = ("tasks", "ledger", "deliveries", "delivery_attempts", "idempotency", "artifacts", "usage")
 
 
@@ -176,8 +176,8 @@ async def _files(services: Services) -> None:
 
 async def _sizes(connection: Any) -> dict[str, int]:
     await connection.execute("vacuum")
-    found = {name: 0 for name in STORED} | {row["name"]: row["bytes"] for row in await connection.fetch(SIZES, list(STORED))}
-    return found
+    rows = await connection.fetch(SIZES, list(STORED))
+    return dict.fromkeys(STORED, 0) | {row["name"]: row["bytes"] for row in rows}
 
 
 async def _notify(bench: Bench, meter: Meter) -> dict[str, Any]:
@@ -215,7 +215,9 @@ async def _idle(bench: Bench, meter: Meter) -> dict[str, Any]:
         await asyncio.sleep(1)
         spent = await meter.measure(2, asyncio.sleep(IDLE_S))
         connection = await asyncpg.connect(bench.url)
-        query = "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+        query = (
+            "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+        )
         number = await connection.fetchval(query)
         await connection.close()
     return {"idle_process_us_per_s": spent["database_us"] / IDLE_S, "idle_connections": number / 2}
@@ -230,7 +232,9 @@ async def _connections(services: Services, meter: Meter) -> dict[str, Any]:
             if "idle" in title or "SELECT" in title or "[local]" in title:
                 sizes.append(process.memory_full_info().uss / 2**20)
     # Less the one of this command.
-    row = await services.database.fetch(_statement("select count(*) as number from pg_stat_activity where backend_type = 'client backend'"))
+    row = await services.database.fetch(
+        _statement("select count(*) as number from pg_stat_activity where backend_type = 'client backend'")
+    )
     return {"connections": row[0]["number"] - 1, "connection_mib": sum(sizes) / len(sizes)}
 
 
@@ -242,7 +246,10 @@ def _statement(text: str) -> Any:
 
 async def _measure(bench: Bench, hook: str) -> dict[str, Any]:
     settings = Settings.load(
-        database_url=bench.url, data=bench.folder / "files", secret="a-secret-for-the-bench", allow_private_networks=True
+        database_url=bench.url,
+        data=bench.folder / "files",
+        secret="a-secret-for-the-bench",
+        allow_private_networks=True,
     )
     services, meter = await Services.open(settings), Meter(bench)
     await services.accounts.first_key(KEY)
@@ -265,7 +272,12 @@ async def _measure(bench: Bench, hook: str) -> dict[str, Any]:
         "artifacts": (stored["artifacts"] - delivered["artifacts"]) / TASKS,
     }
     slopes |= await _workers(services, meter)
-    found = {"work": slopes, "bytes_per_task": rows, **await _connections(services, meter), **await _notify(bench, meter)}
+    found = {
+        "work": slopes,
+        "bytes_per_task": rows,
+        **await _connections(services, meter),
+        **await _notify(bench, meter),
+    }
     await connection.close()
     await services.close()
     return {**found, **await _idle(bench, meter)}

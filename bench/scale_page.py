@@ -162,7 +162,13 @@ def storage(slopes: dict[str, Any], given: Assumed) -> str:
         files_gb = rate * given.keep_days * 86400 * given.output_mb / 1e3
         dollars = history_gb * given.disk_dollars, files_gb * given.bucket_dollars
         rows.append([f"{factor:,}x", *(number(value) for value in (history_gb, dollars[0], files_gb, dollars[1]))])
-    head = ["", f"history of {given.history_months} months, GB", "dollars a month", f"outputs of {given.keep_days} days, GB", "dollars a month"]
+    head = [
+        "",
+        f"history of {given.history_months} months, GB",
+        "dollars a month",
+        f"outputs of {given.keep_days} days, GB",
+        "dollars a month",
+    ]
     bytes_of = ", ".join(f"`{name}` {size:,.0f}" for name, size in slopes["bytes_per_task"].items())
     return (
         f"{table(head, rows)}\nBytes a task, with indexes: {bytes_of}. Assumed: {given.output_mb:g} MB a task in the bucket, "
@@ -202,10 +208,29 @@ def scheduler(section: dict[str, Any]) -> str:
     for row in section["rows"]:
         usual = row["lead"] == lead and row["in_a_row"] == in_a_row
         name = f"**{row['name']}**" if usual else row["name"]
-        waits = [" / ".join(number(row["tenants"][kind][at], ",.0f") for at in ("p50_s", "p99_s", "worst_s")) for kind in kinds]
-        rows.append([name, number(row["loads_per_1000"]), f"{row['working']:.0%}", f"{row['loading']:.0%}", number(row["all_ended_s"]), *waits])
+        waits = [
+            " / ".join(number(row["tenants"][kind][at], ",.0f") for at in ("p50_s", "p99_s", "worst_s"))
+            for kind in kinds
+        ]
+        rows.append(
+            [
+                name,
+                number(row["loads_per_1000"]),
+                f"{row['working']:.0%}",
+                f"{row['loading']:.0%}",
+                number(row["all_ended_s"]),
+                *waits,
+            ]
+        )
     tenants = ", ".join(f"{one['number']} × {one['kind']}" for one in section["tenants"])
-    head = ["", "loads per 1,000 tasks", "working", "loading", "all ended, s", *(f"{kind}: wait p50 / p99 / worst, s" for kind in kinds)]
+    head = [
+        "",
+        "loads per 1,000 tasks",
+        "working",
+        "loading",
+        "all ended, s",
+        *(f"{kind}: wait p50 / p99 / worst, s" for kind in kinds),
+    ]
     return (
         f"{section['workers']:,} workers that hold one of twelve models each, {section['tasks']:,} tasks in {section['arrive_s']:g} s, "
         f"seed {section['seed']}; tenants: {tenants}. *Working* and *loading* are shares of the workers' time until the last order; "
@@ -235,7 +260,7 @@ UNKNOWN = """\
 """
 
 
-def render(document: dict[str, Any], given: Assumed = Assumed()) -> str:  # noqa: B008 - frozen
+def render(document: dict[str, Any], given: Assumed = Assumed()) -> str:
     """Write the whole page."""
     return "\n".join([INTRO, *_parts(document, given), UNKNOWN])
 

@@ -2,12 +2,12 @@
 
 The order of tasks is that of the server: `unitask.queue.turns.Turns` gives every task its turn, and a worker takes the
 lowest turn of what it can make, where a model that it has in memory counts as `lead` turns earlier, but for one claim
-after `in a row` such claims (see `unitask.worker.pool`). First in, first out is the comparison. Time is simulated: a run
-with the same seed gives the same figures on any machine.
+after `in a row` such claims (see `unitask.worker.pool`). First in, first out is the comparison. Time is simulated: a
+run with the same seed gives the same figures on any machine.
 
-The world: each worker holds one model of twelve, whose weights take seconds to minutes to load and which are not equally
-wanted. Tenants: some with 60,000 tasks at once, some that send a steady stream, some that send 500 at a time, and many
-that send one now and then. A task's wait ends when its model is in memory and its work begins.
+The world: each worker holds one model of twelve, whose weights take seconds to minutes to load and which are not
+equally wanted. Tenants: some with 60,000 tasks at once, some that send a steady stream, some that send 500 at a time,
+and many that send one now and then. A task's wait ends when its model is in memory and its work begins.
 
 Writes the section `scheduler` of docs/scale.json, and docs/scale.md.
 """
@@ -48,7 +48,7 @@ MODELS = [Model(load_s=8 + 9 * number, run_s=4 + 5 * number, wanted=1 / (number 
 
 @dataclass(frozen=True)
 class Tenants:
-    """Some accounts that behave alike: each sends `size` tasks `per_s` times a second, of `models` models of its own."""
+    """Some accounts that behave alike: each sends `size` tasks `per_s` times a second, of `models` models."""
 
     kind: str
     number: int
@@ -173,10 +173,8 @@ class Run:
     def _wake(self, arrival: Arrival) -> None:
         """Let a waiting worker claim: one that has the model in memory, where workers are told apart."""
         idle = self._idle
-        if self._lead is not None and idle[arrival.model]:
-            found = idle[arrival.model]
-        else:
-            found = max(idle, key=len)
+        loaded = idle[arrival.model] if self._lead is not None else None
+        found = loaded or max(idle, key=len)
         if found:
             worker = found.pop()
             self._claim(worker, arrival.at)
@@ -263,7 +261,9 @@ def main() -> None:
     arrivals, kinds = world(chosen.seed)
     rows = []
     print(f"{len(arrivals):,} tasks of {len(kinds)} tenants, {WORKERS:,} workers, seed {chosen.seed}")
-    print(f"{'':32} {'loads':>7} {'work':>5} {'load':>5} {'end s':>6}  " + "  ".join(f"{one.kind:>22}" for one in TENANTS))
+    print(
+        f"{'':32} {'loads':>7} {'work':>5} {'load':>5} {'end s':>6}  " + "  ".join(f"{one.kind:>22}" for one in TENANTS)
+    )
     for name, lead, in_a_row in policies():
         began = perf_counter()
         found = summary(Run(arrivals, lead, in_a_row).run(), kinds)

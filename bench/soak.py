@@ -1,8 +1,8 @@
 """Keep a server busy at a modest, steady rate and watch the memory of each of its processes: `make bench-soak`.
 
 Every order has a webhook and is asked for until it has ended; a process of its own receives the webhooks. After a
-warm-up, resident memory is sampled, and the least squares line through the samples of each process gives MB an hour with
-twice its standard error: a slope smaller than that is no slope. `make bench-soak MINUTES=3` is a short one.
+warm-up, resident memory is sampled, and the least squares line through the samples of each process gives MB an hour
+with twice its standard error: a slope smaller than that is no slope. `make bench-soak MINUTES=3` is a short one.
 Writes docs/benchmarks.json and docs/benchmarks.md.
 """
 
