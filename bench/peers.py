@@ -6,7 +6,7 @@ tasks that are ordered and made to their end while orders come in over 32 connec
 runs; the memory of its processes. Peers are the files in `bench/peers`, each in a virtual environment of its own under
 `.bench`, made at the first run. What they do not do is said there, and stands in the table.
 
-Writes docs/benchmarks.json after every server, and docs/benchmarks.md from it at the end.
+Writes docs/benchmarks.json after every server, and docs/benchmarks.md from it.
 """
 
 import argparse
@@ -357,6 +357,7 @@ def _rounds(chosen: list[Peer], stores: Backends, rounds: int, seconds: float, *
                 fit.remove(peer)
             if keep:
                 results.save("peers", {**settings, "rows": rows})
+                page.write()
 
 
 def main() -> None:
@@ -375,7 +376,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="unitask-bench-") as folder, backends(Path(folder)) as stores:
         os.environ |= plugin(Path(folder) / "plugin")
         _rounds(wanted, stores, chosen.rounds, chosen.seconds, keep=not chosen.names)
-    page.write()
 
 
 if __name__ == "__main__":
