@@ -29,8 +29,8 @@ store the order, or loses it when it is restarted. Unitask also checks the order
 captures its price in a ledger, and posts a signed webhook: a task of its counts as ended when the webhook has arrived.
 
 - *create*: orders a second over {connections} connections while no worker runs; *get*: reads of one ended task.
-- *ended*: tasks that were ordered and ran to their end, a second, while orders come in over {connections} connections for
-  {seconds:g} s and for at most 5 s after.
+- *ended*: tasks a second from the first of {orders:,} orders, sent over {connections} connections as fast as they are taken, to the end
+  of the last, or for {orders_s:g} s.
 - *CPU*: processor time of its processes, API and workers, for each task that ended.
 - *start*: from the sending of an order to the beginning of its work, one order at a time.
 - *memory*: of all its processes, API and workers, idle and after the load; pages that they share count once; databases and

@@ -2,7 +2,7 @@
 
 In every round each server is started anew on empty data, measured and stopped, one after the other: seconds until it
 answers and until it has made its first task; the time from an order to the beginning of its work on an idle system;
-tasks that are ordered and made to their end while orders come in over 32 connections; gets; creates while no worker
+a thousand tasks, ordered as fast as they are taken, until the last has ended; gets; creates while no worker
 runs; the memory of its processes. Peers are the files in `bench/peers`, each in a virtual environment of its own under
 `.bench`, made at the first run. What they do not do is said there, and stands in the table.
 
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ from marks import read as read_marks
 
 PROMPT = "a little cat sits in the grass and looks at the clouds, " * 5
 CONNECTIONS = 32
-DRAIN_S = 5.0
+ORDERS = 1000
+ORDERS_S = 12.0
 SETTLE_S = 1.0
 STARTS = 100
 STARTS_S = 4.0
@@ -218,15 +220,16 @@ class Round:
             get = self._request("GET", path)
             found["get"] = _plain(drive(self._running.url, lambda _: get, seconds=self._seconds))
             self._running.stop("worker")
-            found["create"] = _plain(self._drive())
+            found["create"] = _plain(self._drive(self._seconds))
         return found
 
-    def _drive(self) -> Result:
+    def _drive(self, seconds: float, most: float = inf) -> Result:
         return drive(
             self._running.url,
             lambda _: self._request("POST", self._peer.create, self._body()),
             connections=CONNECTIONS,
-            seconds=self._seconds,
+            seconds=seconds,
+            most=most,
             keep=1,
         )
 
@@ -252,12 +255,13 @@ class Round:
         return {"starts_ms": [round(one, 2) for one in took]}
 
     def _ended(self, *, has_handler: bool) -> dict[str, Any]:
-        """Order for some seconds and count the tasks that end, and for how long they do after the last order."""
-        known, before, began = len(read_marks(self._ends)), self._running.cpu_s(), time.time()
-        result = self._drive()
+        """Order a number of tasks as fast as they are taken, and wait until the last has ended."""
+        known, until = len(read_marks(self._ends)), time.perf_counter() + ORDERS_S
+        before, began = self._running.cpu_s(), time.time()
+        result = self._drive(ORDERS_S, ORDERS)
         good = result.answers - result.errors
         if has_handler:
-            self._wait(self._ends, known + good, time.perf_counter() + DRAIN_S)
+            self._wait(self._ends, known + good, until)
         ends = [noted for _, noted in read_marks(self._ends)[known:]]
         number = len(ends) if has_handler else good
         return {
@@ -338,7 +342,13 @@ def _show(peer: Peer, found: dict[str, Any]) -> None:
 
 def _rounds(chosen: list[Peer], stores: Backends, rounds: int, seconds: float, *, keep: bool) -> None:
     rows = {peer.name: _row(peer) for peer in chosen}
-    settings = {"seconds": seconds, "connections": CONNECTIONS, "rounds": rounds}
+    settings = {
+        "seconds": seconds,
+        "connections": CONNECTIONS,
+        "rounds": rounds,
+        "orders": ORDERS,
+        "orders_s": ORDERS_S,
+    }
     fit = [
         peer
         for peer in chosen

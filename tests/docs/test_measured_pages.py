@@ -31,7 +31,16 @@ def measured(**rows: dict[str, Any]) -> dict[str, Any]:
     """Give results with these rows of servers."""
     machine = {"cores": 2, "cpu": "a cpu", "memory_gib": 4, "system": "a system", "python": "3", "postgresql": "18"}
     machine |= {"redis": "", "unitask": "0", "commit": "abc", "load": 0.1}
-    section = {"at": "2026-01-01", "machine": machine, "rounds": 1, "seconds": 1.0, "connections": 32, "rows": rows}
+    section = {
+        "at": "2026-01-01",
+        "machine": machine,
+        "rounds": 1,
+        "seconds": 1.0,
+        "connections": 32,
+        "orders": 1,
+        "orders_s": 1,
+        "rows": rows,
+    }
     return {"peers": section}
 
 
