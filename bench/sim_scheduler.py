@@ -23,14 +23,15 @@ from typing import Any, NamedTuple
 import results
 import scale_page
 
-from unitask.queue.turns import Turns
+from unitask.queue.turns import LEAD, Turns
+from unitask.worker.pool import IN_A_ROW
 
 ENGINE = "gpu"
 WORKERS = 10_000
 ARRIVE_S = 600.0
 LEADS = (0, 1, 4, 8, 16, 64, 256, 1024)
 ROWS = (4, 64, 10**9)
-USUAL = 8, 16
+USUAL = LEAD, IN_A_ROW
 NEVER = 10**9
 
 
