@@ -88,7 +88,6 @@ FLOOR = Peer(
     create="/",
     get="/",
     lacks="checks, prices and runs nothing",
-    environment={"FLOOR_ID": "00000001-0000-7000-8000-000000000001"},
 )
 
 
