@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "audit": "books:audit",
     "cancel": "tasks:cancel",
     "catalogue": "catalogue:catalogue",
+    "cluster": "cluster:cluster",
     "completion": "completion:completion",
     "credit": "credit:credit",
     "doctor": "doctor:doctor",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from unitask.kit.errors import Unavailable
 
-HEAD: Final = "0001"
+HEAD: Final = "0003"
 _SQLITE_NEEDED: Final = (3, 38)
 _UPGRADE: Final = "the database has schema {found}, this release needs {head}: run `unitask migrate`"
 

@@ -353,3 +353,13 @@ leases = Table(
     Column("holder", String(64), nullable=False),
     Column("until", BigInteger, nullable=False),
 )
+
+# What controllers of workers on Ray say of themselves; a row that is not renewed is not shown, and goes.
+clusters = Table(
+    "clusters",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("report", _Document, nullable=False),
+    Column("reported_at", BigInteger, nullable=False),
+    **_narrow(50),
+)
