@@ -41,7 +41,7 @@ async def _seen(request: Request) -> list[cluster.ReportSeen]:
     unitask = services(request)
     now = unitask.clock.now_us()
     return [
-        cluster.ReportSeen(report=one.report, age_s=round(max(0, now - one.reported_at) / SECOND_US, 1))
+        cluster.ReportSeen(**one.report.model_dump(), age_s=round(max(0, now - one.reported_at) / SECOND_US, 1))
         for one in await administration.reports(unitask.database, now)
     ]
 
@@ -55,7 +55,7 @@ async def reports(request: Request) -> JsonAnswer:
 async def clusters(request: Request) -> JsonAnswer:
     """Show operators what all controllers have said."""
     await operator(request)
-    return success([{**one.report.model_dump(mode="json"), "age_s": one.age_s} for one in await _seen(request)])
+    return success([one.model_dump(mode="json") for one in await _seen(request)])
 
 
 WORKERS_ROUTES = [

@@ -150,9 +150,8 @@ def status(api_url: str | None, *, as_json: bool) -> None:
         click.echo("\n\n".join(_text(seen) for seen in answer.clusters))
 
 
-def _text(seen: ReportSeen) -> str:
-    report = seen.report
-    lines = [f"{report.name}: {report.nodes} nodes of Ray, Unitask {report.version}, said {seen.age_s:g} s ago"]
+def _text(report: ReportSeen) -> str:
+    lines = [f"{report.name}: {report.nodes} nodes of Ray, Unitask {report.version}, said {report.age_s:g} s ago"]
     for pool in report.pools:
         oldest = "" if pool.oldest_s is None else f", the oldest for {pool.oldest_s:g} s"
         lines.append(f"  {pool.name}: {pool.waiting} waiting{oldest}, {pool.processing} processing")

@@ -85,10 +85,9 @@ class ClusterReport(BaseModel):
     pools: list[PoolReport] = Field(max_length=100)
 
 
-class ReportSeen(BaseModel):
-    """A report, and how long ago it came."""
+class ReportSeen(ClusterReport):
+    """A report, and how many seconds ago it came."""
 
-    report: ClusterReport
     age_s: float
 
 
