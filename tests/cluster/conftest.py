@@ -13,8 +13,6 @@ from support.plugin import install_plugin
 from support.pools import Controlled
 from support.raynodes import ENVIRONMENT, RayNodes
 
-pytest.importorskip("ray", reason="the tests of workers on Ray need the extra ray")
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep these tests in one process, whichever way the others are spread, so that one Ray cluster is enough."""
@@ -32,7 +30,7 @@ def database_source(postgres_server: str) -> str:
 
 @pytest.fixture(scope="session")
 def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayNodes]:
-    """A Ray cluster with a head; tests add the nodes that they need."""
+    """Start a Ray cluster with a head; tests add the nodes that they need."""
     folder = tmp_path_factory.mktemp("ray")
     settings = {"DATA": str(folder / "data"), "ALLOW_PRIVATE_NETWORKS": "1", "LOG_JSON": "1", "DEVICES": "cuda:9"}
     with pytest.MonkeyPatch.context() as patch:
@@ -40,6 +38,7 @@ def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayNodes]:
             patch.delenv(name)
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
+        pytest.importorskip("ray", reason="the tests of workers on Ray need the extra ray")
         started = RayNodes(
             {**install_plugin(folder / "plugin"), **{f"UNITASK_{name}": value for name, value in settings.items()}}
         )
@@ -66,7 +65,7 @@ def node(ray_nodes: RayNodes) -> Iterator[Callable[..., Any]]:
 def controlled(
     request: pytest.FixtureRequest, ray_nodes: RayNodes, node: Callable[..., Any], database_url: str, tmp_path: Path
 ) -> Iterator[Controlled]:
-    """An installation whose workers a controller keeps; at the end they are drained, and nothing runs."""
+    """Install with workers that a controller keeps; at the end they are drained, and nothing runs."""
     del node  # nodes end after the workers
     name = f"test-{request.node.name.partition('[')[0].encode().hex()[-8:]}"
     made = Controlled(Installation(tmp_path, database_url, ENVIRONMENT), ray_nodes.address, name)

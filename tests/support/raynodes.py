@@ -14,11 +14,12 @@ import psutil
 from support.processes import runs
 from support.wait import until
 
-# Read by Ray when it is imported: no reports to its makers, and no address but loopback's.
+# Read by Ray when it is imported: no reports to its makers, no address but loopback's, and nobody without this token.
 ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
 }
 _STORE_BYTES: Final = 80_000_000
 _TABLES: Final = """
