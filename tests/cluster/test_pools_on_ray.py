@@ -22,7 +22,6 @@ from unitask.db import open_database
 
 AddNode = Callable[..., Any]
 KEY = {"X-API-Key": API_KEY}
-QUICK = {"tasks_per_worker": 1, "wait_s": 600, "idle_s": 2, "cooldown_s": 0.5, "drain_s": 20}
 
 
 async def ordered(client: httpx.AsyncClient, markers: list[Path]) -> list[str]:
@@ -61,7 +60,7 @@ async def test_a_pool_grows_with_the_queue_and_shrinks_by_draining(
     node(2, num_gpus=2)
     installation = controlled.installation
     await installation.serve()
-    controlled.controller(most=3, gpus=1, **QUICK)
+    controlled.controller(most=3, gpus=1, idle_s=3, cooldown_s=6)
     async with installation.client(KEY) as client:
         await controlled.actors()
         markers = [tmp_path / f"go-on-{number}" for number in range(3)]
@@ -72,11 +71,10 @@ async def test_a_pool_grows_with_the_queue_and_shrinks_by_draining(
         assert "UNITASK_DEVICES" not in psutil.Process(pid_of(grown[0])).environ()
         shown = controlled.command("status")
         assert all(one["worker"] in shown.stdout for one in grown), shown.stdout + shown.stderr
-        busy = (await client.get(f"/api/v1/task/{task_ids[2]}")).json()["data"]
         for marker in markers[:2]:
             marker.touch()
         (left,) = await controlled.actors("running", tasks=1)
-        assert pid_of(left) == psutil.Process(int(busy["meta"]["note"].split()[-1])).ppid(), "the busy one stays"
+        assert left in grown, "the one that is busy has stayed"
         markers[2].touch()
         assert {task["status"] for task in await ended(client, task_ids)} == {"completed"}
         await controlled.actors()
@@ -91,16 +89,15 @@ async def test_tasks_of_a_node_that_is_killed_run_elsewhere(
     first, second = node(2), node(2)
     installation = controlled.installation
     await installation.serve()
-    controlled.controller(most=2, **QUICK)
+    controlled.controller(most=2)
     async with installation.client(KEY) as client:
         marker = tmp_path / "go-on"
         task_ids = await ordered(client, [marker] * 4)
         before = await controlled.actors("running", "running", tasks=2)
         ray_nodes.kill(first)
         await seen(lambda: not all(runs(pid_of(one)) for one in before), within_s=LIMIT_S, what="the end of a worker")
-        after = await controlled.actors("running", "running", tasks=2)
+        after = await controlled.actors("running", "running", tasks=2, restarts=1)
         assert {one["id"] for one in after} == {one["id"] for one in before}, "the same actors, somewhere else"
-        assert sum(one["restarts"] for one in after) >= 1
         marker.touch()
         assert {task["status"] for task in await ended(client, task_ids)} == {"completed"}
     found = await bookkeeping(installation)
@@ -114,7 +111,7 @@ async def test_what_dies_alone_is_started_again(controlled: Controlled, node: Ad
     node(1)
     installation = controlled.installation
     await installation.serve()
-    controlled.controller(least=1, most=1, **QUICK)
+    controlled.controller(least=1, most=1)
     (actor,) = await controlled.actors("running")
 
     async def another(than: dict[str, Any]) -> dict[str, Any]:
@@ -142,27 +139,26 @@ async def test_what_dies_alone_is_started_again(controlled: Controlled, node: Ad
 async def test_a_controller_goes_on_where_another_was_killed(
     controlled: Controlled, node: AddNode, tmp_path: Path
 ) -> None:
-    """It finds the workers that run; a third one waits for its turn; none of the tasks notices."""
+    """Until then the second only waits; then it finds the workers that run, and none of the tasks notices."""
     node(3)
     installation = controlled.installation
     await installation.serve()
-    first = controlled.controller(most=2, **QUICK)
+    first = controlled.controller(most=2)
     async with installation.client(KEY) as client:
         marker = tmp_path / "go-on"
         task_ids = await ordered(client, [marker] * 2)
         before = await controlled.actors("running", "running", tasks=2)
-        second = controlled.controller(most=2, **QUICK)
+        second = controlled.controller(least=3, most=3)
         waits = "another controller"
         await seen(lambda: waits in second.log.read_text(), within_s=LIMIT_S, what="a controller that waits")
         refused = controlled.stop()
         assert refused.returncode == 1
         assert "runs on this cluster" in refused.stderr
         first.kill()
+        after = await controlled.actors("running", "running", "running", tasks=2)
+        assert {one["id"] for one in after} > {one["id"] for one in before}, "it has found them, and started one more"
         marker.touch()
         assert {task["status"] for task in await ended(client, task_ids)} == {"completed"}
-        await controlled.actors()
-        gone = [one for one in before if f"{one['id']}" in second.log.read_text()]
-        assert gone == before, "the second has drained what the first had started"
     done = {"status": "completed", "attempt": 1, "charged_points": PRICE_POINTS}
     assert await bookkeeping(installation) == [done] * 2
 
@@ -171,7 +167,7 @@ async def test_the_token_shows_nowhere_in_ray(controlled: Controlled, ray_nodes:
     """Not in the tables that Ray's dashboard and tools read, not in its logs, not on a command line."""
     node(1)
     await controlled.installation.serve()
-    controlled.controller(least=1, most=1, **QUICK)
+    controlled.controller(least=1, most=1)
     (actor,) = await controlled.actors("running")
     tables = ray_nodes.tables()
     assert any(actor["id"] in row for row in tables["actors"]), "the tables were read"

@@ -23,9 +23,10 @@ class Controlled:
     name: str
 
     def controller(self, **pool: Any) -> Program:
-        """Start a controller of one pool of the engine `tester`."""
-        asked = {"name": "tester", "products": ["tester/*"], "engines": ["tester"], "cpus": 1} | pool
-        path = Path(self.installation.folder / "cluster.toml")
+        """Start a controller of one pool of the engine `tester`, which shrinks only if it is told so."""
+        usual = {"tasks_per_worker": 1, "wait_s": 600, "idle_s": 3600, "drain_s": 20}
+        asked = {"name": "tester", "products": ["tester/*"], "engines": ["tester"], **usual, **pool}
+        path = Path(self.installation.folder / f"cluster-{len(self.installation.programs)}.toml")
         path.write_text("[[pool]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in asked.items()))
         return self.installation.start(
             "cluster", "run", "--address", self.address, "--name", self.name, "--pools", str(path), "--every", "0.2"
@@ -58,8 +59,8 @@ class Controlled:
         """The worker token as a header."""
         return {"Authorization": f"Bearer {self.installation._environment['UNITASK_WORKER_TOKEN']}"}
 
-    async def actors(self, *states: str, tasks: int | None = None) -> list[dict[str, Any]]:
-        """Wait until the pool's actors are in these states, in any order, and hold so many tasks together."""
+    async def actors(self, *states: str, tasks: int = 0, restarts: int = 0) -> list[dict[str, Any]]:
+        """Wait for actors in these states, in any order, with so many tasks together and at least so many restarts."""
         last: dict[str, Any] = {}
 
         async def look() -> bool:
@@ -67,8 +68,9 @@ class Controlled:
             actors = last.get("actors")
             if actors is None:
                 return False
+            sums = {name: sum(one[name] for one in actors) for name in ("tasks", "restarts")}
             fits = sorted(one["state"] for one in actors) == sorted(states)
-            return fits and (tasks is None or sum(one["tasks"] for one in actors) == tasks)
+            return fits and sums["tasks"] == tasks and sums["restarts"] >= restarts
 
         await answered(look, within_s=LIMIT_S, what=f"actors that are {states}")
         found: list[dict[str, Any]] = last["actors"]
