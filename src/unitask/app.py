@@ -5,6 +5,7 @@ from typing import Self
 
 from unitask.accounts.rate import Rate
 from unitask.accounts.service import Accounts
+from unitask.administration import demand
 from unitask.administration.credit import Credit
 from unitask.administration.keyring import KeyRing
 from unitask.administration.registry import Registry
@@ -24,6 +25,7 @@ from unitask.settings import Settings
 from unitask.tasks.history import History
 from unitask.tasks.housekeeping import Chores
 from unitask.tasks.live import Live
+from unitask.tasks.months import Months
 from unitask.tasks.orders import Orders
 from unitask.tasks.service import Rules, Tasks
 from unitask.webhooks.service import Webhooks
@@ -48,6 +50,7 @@ class Services:
     tasks: Tasks
     history: History
     live: Live
+    months: Months
     guard: Guard
     webhooks: Webhooks
 
@@ -71,6 +74,7 @@ class Services:
             raise Unavailable(wrong)
         clock = clock or Clock()
         database = await open_database(settings.database)
+        await _follow(clock, database)
         guard = Guard(allow_private=settings.allow_private_networks)
         catalogue = catalogue or Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days)
         secret = settings.key_secret()
@@ -97,11 +101,13 @@ class Services:
                 clock=clock,
                 shelf=Shelf(settings.models_folder),
                 engines=frozenset(settings.engines) if settings.engines is not None else None,
+                makers=tasks.claims.makers,
                 deadline_us=settings.task_deadline_s * 1_000_000,
             ),
             tasks=tasks,
             history=History(database, catalogue),
             live=Live(tasks),
+            months=Months(database, clock, settings.history_months),
             guard=guard,
             webhooks=Webhooks(database, clock, guard, Rate().take),
         )
@@ -112,10 +118,14 @@ class Services:
             self.settings.api_key.get_secret_value() if self.settings.api_key else None
         )
 
+    async def follow_clock(self) -> None:
+        """Take the time from the database: several machines then agree on it, whatever happens to their own clocks."""
+        await _follow(self.clock, self.database)
+
     def chores(self) -> Chores:
         """List what has to happen without anyone asking; see `unitask.tasks.housekeeping`."""
         return Chores(
-            everywhere=(self.tasks.follow_turns, self.accounts.note_use),
+            everywhere=(self.follow_clock, self.tasks.claims.follow, self.follow_clusters, self.accounts.note_use),
             by_one=(
                 self.tasks.reap,
                 self.tasks.promote_all,
@@ -124,13 +134,25 @@ class Services:
                 self.credit.expire,
                 self.webhooks.sweep,
                 self.tasks.forget,
+                self.months.tend,
             ),
         )
+
+    async def follow_clusters(self) -> None:
+        """Learn what pools of workers make that may be empty, see `unitask.cluster`. Once a second."""
+        seen = await demand.reports(self.database, self.clock.now_us())
+        self.tasks.claims.makers.promise(demand.promised(seen, self.catalogue) if seen else ())
 
     async def close(self) -> None:
         """Let go of the database, and of accounts' own buckets."""
         await self.artifacts.buckets.close()
         await self.database.close()
+
+
+async def _follow(clock: Clock, database: Database) -> None:
+    time_us = await database.now_us()
+    if time_us is not None:
+        clock.follow(time_us)
 
 
 def open_store(settings: Settings) -> Store:

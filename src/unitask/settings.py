@@ -82,6 +82,9 @@ class Settings(BaseSettings):
         description="Days that outputs are kept, by kind or product, as image=3,video=3,audio=3,model=3,"
         "Qubico/hug-video/*=1; these are the defaults.",
     )
+    history_months: int = Field(
+        0, ge=0, le=1200, description="Months of ended tasks that are kept beside the present one; 0 for all."
+    )
     upload_hours: int = Field(24, ge=1, le=24 * 365, description="Hours that uploads and other inputs are kept.")
     upload_limit_bytes: int = Field(
         2 * 2**30, ge=2**20, le=5 * 2**30, description="Largest file that is uploaded by its own address."
@@ -101,6 +104,16 @@ class Settings(BaseSettings):
     models: Path | None = Field(None, description="Folder of the weights of models. Default: in the data folder.")
     engines: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         None, description="Engines in use, separated by commas. Default: all that are installed."
+    )
+    products: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        None,
+        description="Products that a worker takes, separated by commas, as Qubico/flux1-*,*/txt2speech. Default: all.",
+    )
+    drain_s: float = Field(
+        5.0,
+        ge=0,
+        le=24 * 3600,
+        description="How long a worker that is told to end finishes what it has; it gives back the rest.",
     )
     allow_private_networks: bool = Field(
         False,
@@ -133,7 +146,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("devices", "engines", "trusted_proxies", mode="before")
+    @field_validator("devices", "engines", "products", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value

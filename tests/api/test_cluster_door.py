@@ -12,12 +12,23 @@ from support.customer import Customer
 from support.keys import WORKER_TOKEN
 from support.worker import HandWorker
 from unitask.app import Services
+from unitask.queue.model import Offer
 from unitask.spec.cluster import COUNTED
 
 TOKEN = {"Authorization": f"Bearer {WORKER_TOKEN}", "X-API-Key": ""}
 CAT = "Qubico/flux1-dev/txt2img"
 ACTOR = {"id": "aaaaaaaa", "state": "running", "node": "127.0.0.1", "worker": "box:1", "tasks": 1}
-POOL = {"name": "flux", "wanted": 2, "most": 4, "waiting": 3, "processing": 1, "oldest_s": 2.5, "actors": [ACTOR]}
+MAKES = {"products": ["Qubico/flux1-*"], "engines": ["diffusers"]}
+POOL = {
+    "name": "flux",
+    **MAKES,
+    "wanted": 2,
+    "most": 4,
+    "waiting": 3,
+    "processing": 1,
+    "oldest_s": 2.5,
+    "actors": [ACTOR],
+}
 REPORT = {"name": "main", "version": "0.1.0", "nodes": 2, "pools": [POOL]}
 SHOWN = {**REPORT, "pools": [{**POOL, "actors": [{**ACTOR, "restarts": 0, "note": ""}]}]}
 
@@ -101,6 +112,26 @@ async def test_a_report_beyond_its_bounds_is_refused(client: httpx.AsyncClient, 
     answer = await client.put("/worker/v1/cluster", json={**REPORT, **wrong}, headers=TOKEN)
     assert answer.status_code == 400
     assert (await client.get("/worker/v1/clusters", headers=TOKEN)).json() == {"clusters": []}
+
+
+async def test_orders_are_taken_for_a_pool_that_is_empty(
+    client: httpx.AsyncClient, services: Services, clock: ManualClock
+) -> None:
+    """While its controller says so: without it nobody would order what starts the first worker."""
+    order = {"model": "Qubico/flux1-dev", "task_type": "txt2img", "input": {"prompt": "a cat"}}
+    offer = Offer("Qubico/image-toolkit/upscale", "cpu", "basic")
+    await HandWorker(services, makes=(offer,)).beat()
+    await services.tasks.claims.follow()
+    await services.follow_clusters()
+    refused = await client.post("/api/v1/task", json=order)
+    assert (refused.status_code, "no worker of the last minutes" in refused.text) == (503, True)
+    pool = {**POOL, "engines": ["preview"], "actors": []}
+    await client.put("/worker/v1/cluster", json={**REPORT, "pools": [pool]}, headers=TOKEN)
+    await services.follow_clusters()
+    assert accepted(await client.post("/api/v1/task", json=order))["status"] == "pending"
+    clock.pass_s(31)
+    await services.follow_clusters()
+    assert (await client.post("/api/v1/task", json=order)).status_code == 503
 
 
 async def test_a_scrape_shows_queue_workers_and_clusters(

@@ -20,6 +20,7 @@ most = 8
 
 [[pool]]
 name = "rest"
+least = 1
 """
 GIB = 2**30
 
@@ -41,7 +42,7 @@ def test_a_file_of_pools_is_read_in_its_order(tmp_path: Path) -> None:
         "UNITASK_SLOTS": "1",
         "UNITASK_DRAIN_S": "600",
     }
-    assert (rest.name, rest.products, rest.least, rest.most) == ("rest", ("*",), 0, None)
+    assert (rest.name, rest.products, rest.least, rest.most) == ("rest", ("*",), 1, None)
     assert rest.settings()["CUDA_VISIBLE_DEVICES"] == "", "who asked for no card sees none"
     assert "UNITASK_ENGINES" not in rest.settings(), "without names, all engines of the node"
 
@@ -53,7 +54,7 @@ def test_a_file_of_pools_is_read_in_its_order(tmp_path: Path) -> None:
         ("pool = 3", "pool: Input should be a valid list"),
         ("[[pool]]\ngpus = 1", "pool number 1, name: Field required"),
         ('[[pool]]\nname = "A b"', "pool A b, name: String should match pattern"),
-        ('[[pool]]\nname = "a"\n[[pool]]\nname = "a"', "two pools have the name a"),
+        ('[[pool]]\nname = "a"\nleast = 1\n[[pool]]\nname = "a"\nleast = 1', "two pools have the name a"),
         ('[[pool]]\nname = "a"\ngpu = 1', "pool a, gpu: Extra inputs are not permitted"),
         ('[[pool]]\nname = "a"\ngpus = 1.5', "pool a: gpus above 1 must be a whole number"),
         ('[[pool]]\nname = "a"\nleast = 3\nmost = 2', "pool a: most is 2, below least, which is 3"),
@@ -62,6 +63,7 @@ def test_a_file_of_pools_is_read_in_its_order(tmp_path: Path) -> None:
         ('[[pool]]\nname = "a"\ntasks_per_worker = 0', "pool a, tasks_per_worker: Input should be greater than 0"),
         ('[[pool]]\nname = "a"\nproducts = []', "pool a, products: Tuple should have at least 1 item"),
         ('[[pool]]\nname = "a"\nengines = ["cpu,preview"]', "pool a: products and engines are lists of names"),
+        ('[[pool]]\nname = "a"', "pool a: engines must be named where least is 0"),
         ("[[pool", "Expected ']]' at the end"),
     ],
 )
@@ -95,7 +97,9 @@ def test_a_pool_takes_what_its_patterns_and_its_engines_say(tmp_path: Path) -> N
 
 def test_without_a_bound_a_pool_is_as_large_as_the_cluster(tmp_path: Path) -> None:
     """What runs out first decides; what the cluster lacks altogether, holds none."""
-    pool = read(written(tmp_path, '[[pool]]\nname = "a"\ngpus = 0.5\ncpus = 2\nresources = { box = 0.1 }'))[0]
+    pool = read(
+        written(tmp_path, '[[pool]]\nname = "a"\nengines = ["cpu"]\ngpus = 0.5\ncpus = 2\nresources = { box = 0.1 }')
+    )[0]
     assert pool.limit({"CPU": 9, "GPU": 1, "box": 1}) == 2
     assert pool.limit({"CPU": 9, "GPU": 8, "box": 0.3}) == 3
     assert pool.limit({"CPU": 64, "GPU": 8}) == 0
@@ -106,15 +110,16 @@ def test_an_installation_without_a_file_has_one_pool() -> None:
     """A worker for each card, or for each core where there is none."""
     (cards,) = everything({"CPU": 16, "GPU": 4}, ("diffusers",))
     (cores,) = everything({"CPU": 16}, ())
-    assert (cards.gpus, cards.engines, cards.limit({"CPU": 16, "GPU": 4})) == (1, ("diffusers",), 4)
-    assert (cores.gpus, cores.engines, cores.limit({"CPU": 16})) == (0, (), 16)
+    assert (cards.gpus, cards.least, cards.limit({"CPU": 16, "GPU": 4})) == (1, 0, 4)
+    assert (cores.gpus, cores.least, cores.limit({"CPU": 16})) == (0, 1, 16), "who names no engines keeps a worker"
 
 
 def test_a_shape_changes_with_what_a_worker_is_started_with(tmp_path: Path) -> None:
     """And with nothing else: other bounds replace no worker."""
-    (pool,) = read(written(tmp_path, '[[pool]]\nname = "a"'))
+    head = '[[pool]]\nname = "a"\nleast = 1\n'
+    (pool,) = read(written(tmp_path, head))
     shapes = {pool.shape("1"), pool.shape("2")}
     for more in ("gpus = 1", "cpus = 2", "memory_gib = 1", "slots = 2", 'engines = ["cpu"]', 'products = ["a/*"]'):
-        shapes.add(read(written(tmp_path, f'[[pool]]\nname = "a"\n{more}'))[0].shape("1"))
+        shapes.add(read(written(tmp_path, head + more))[0].shape("1"))
     assert len(shapes) == 8
-    assert read(written(tmp_path, '[[pool]]\nname = "a"\nmost = 3\nidle_s = 1'))[0].shape("1") == pool.shape("1")
+    assert read(written(tmp_path, f"{head}most = 3\nidle_s = 1"))[0].shape("1") == pool.shape("1")

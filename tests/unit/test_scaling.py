@@ -16,6 +16,7 @@ pools = st.builds(
     lambda least, more, rate, wait_s, idle_s, cooldown_s: Pool.model_validate(
         {
             "name": "a",
+            "engines": ["cpu"],
             "least": least,
             "most": max(1, least + more),
             "tasks_per_worker": rate,

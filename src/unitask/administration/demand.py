@@ -7,8 +7,9 @@ from typing import Final
 from unitask.db import Database, Queries, Transaction
 from unitask.kit.clock import SECOND_US
 from unitask.kit.ids import made_at_us
-from unitask.spec.cluster import COUNTED, REPORT_S, ClusterReport
-from unitask.spec.product import Product
+from unitask.queue.model import Offer
+from unitask.spec.cluster import COUNTED, REPORT_S, ClusterReport, PoolReport
+from unitask.spec.product import Product, is_named
 
 SQL = Queries(__package__)
 _MOST_WORKERS: Final = 1000
@@ -74,3 +75,18 @@ async def reports(database: Database, now: int) -> list[Seen]:
     """List the newest reports of controllers that are not silent, by name."""
     rows = await database.fetch(SQL.list_clusters, since=now - _SHOWN_US, most=_MOST_CLUSTERS)
     return [Seen(ClusterReport.model_validate_json(row["report"]), row["reported_at"]) for row in rows]
+
+
+def promised(seen: Iterable[Seen], products: Iterable[Product]) -> set[Offer]:
+    """List what the pools of these reports would make if they had a worker."""
+    pools = [pool for one in seen for pool in one.report.pools if pool.most]
+    return {
+        Offer(product.key, recipe.engine, recipe.level)
+        for product in products
+        for recipe in product.recipes
+        if any(_promises(pool, product.key, recipe.engine) for pool in pools)
+    }
+
+
+def _promises(pool: PoolReport, product: str, engine: str) -> bool:
+    return engine in pool.engines and any(is_named(product, pattern) for pattern in pool.products)

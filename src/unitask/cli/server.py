@@ -91,7 +91,7 @@ async def _answer(
         asked = asyncio.create_task(server.asked_to_end.wait(), name="asked-to-end")
         await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
-    application.services.tasks.stop_waiting()
+    application.services.tasks.claims.stop_waiting()
     server.should_exit = True
     await serving
 
@@ -124,6 +124,7 @@ async def _keep_worker(settings: Settings) -> None:
         "UNITASK_API_URL": settings.local_url,
         "UNITASK_WORKER_TOKEN": token,
         "UNITASK_DATA": str(settings.data),
+        "UNITASK_DRAIN_S": "0",  # whoever ends `up` does not wait for tasks: they run again at the next start
     }
     loop = asyncio.get_running_loop()
     pause_s = 0.0

@@ -154,6 +154,8 @@ class Controller:
             self._renew(members, active, shape, holding)
         return PoolReport(
             name=pool.name,
+            products=list(pool.products),
+            engines=list(pool.engines),
             wanted=number,
             most=most,
             waiting=demand.waiting,

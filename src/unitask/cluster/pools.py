@@ -3,7 +3,6 @@
 import hashlib
 import json
 import tomllib
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from unitask.settings import WrongSetting
 from unitask.spec.cluster import ClusterName, ProductDemand
+from unitask.spec.product import is_named
 
 _MOST_WORKERS: Final = 1000
 _DAY_S: Final = 86_400
@@ -23,8 +23,9 @@ Seconds = Annotated[float, Field(ge=0, le=_DAY_S, allow_inf_nan=False)]
 class Pool(BaseModel):
     """Workers of one kind. Numbers of a node's things are what Ray is asked for; times are in seconds.
 
-    `products`: patterns such as `Qubico/flux1-*`. `engines`: none named means all that a node has. `resources`: further
-    ones of Ray. `most`: without it, as many as the cluster holds. See `unitask.cluster.scaling` for the rest.
+    `products`: patterns such as `Qubico/flux1-*`. `engines`: none named means all that a node has; of named ones orders
+    are taken although no worker runs. `resources`: further ones of Ray. `most`: without it, as many as the cluster
+    holds. See `unitask.cluster.scaling` for the rest.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +52,8 @@ class Pool(BaseModel):
             raise ValueError(f"most is {self.most}, below least, which is {self.least}")
         if self.gpus > 1 and self.gpus % 1:
             raise ValueError("gpus above 1 must be a whole number")
+        if not self.least and not self.engines:
+            raise ValueError("engines must be named where least is 0: while a pool is empty, nobody else can say them")
         if any("," in text or not text.strip() for text in (*self.products, *self.engines)):
             raise ValueError("products and engines are lists of names without commas, none of them empty")
         return self
@@ -58,7 +61,7 @@ class Pool(BaseModel):
     def takes(self, line: ProductDemand) -> bool:
         """Tell whether its workers make this product with this engine."""
         made = not self.engines or line.engine in self.engines
-        return made and any(fnmatchcase(line.product.lower(), pattern.lower()) for pattern in self.products)
+        return made and any(is_named(line.product, pattern) for pattern in self.products)
 
     def needs(self) -> dict[str, float]:
         """List what one worker takes of a node, in Ray's words."""
@@ -134,4 +137,5 @@ def _where(place: tuple[int | str, ...], document: dict[str, Any]) -> str:
 def everything(resources: dict[str, float], engines: tuple[str, ...]) -> tuple[Pool, ...]:
     """Give the one pool of an installation without a file: a worker for each GPU, or without any for each CPU."""
     gpus = 1 if resources.get("GPU", 0) >= 1 else 0
-    return (Pool.model_validate({"name": "all", "engines": engines, "gpus": gpus}),)
+    least = 0 if engines else 1
+    return (Pool.model_validate({"name": "all", "engines": engines, "gpus": gpus, "least": least}),)

@@ -65,9 +65,11 @@ class ActorReport(BaseModel):
 
 
 class PoolReport(BaseModel):
-    """One pool, and what is wanted of it."""
+    """One pool, and what is wanted of it. It makes `products`, by pattern, with `engines`; none named: nobody knows."""
 
     name: ClusterName
+    products: list[Word] = Field(max_length=100)
+    engines: list[Word] = Field(max_length=100)
     wanted: Count
     most: Count
     waiting: Count
