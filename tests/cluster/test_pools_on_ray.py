@@ -163,6 +163,29 @@ async def test_a_controller_goes_on_where_another_was_killed(
     assert await bookkeeping(installation) == [done] * 2
 
 
+async def test_workers_of_a_changed_pool_finish_what_they_have(
+    controlled: Controlled, node: AddNode, tmp_path: Path
+) -> None:
+    """Another controller with other slots drains the one that works and starts its successor; no attempt is lost."""
+    node(2)
+    installation = controlled.installation
+    await installation.serve()
+    first = controlled.controller(least=1, most=1)
+    async with installation.client(KEY) as client:
+        marker = tmp_path / "go-on"
+        task_ids = await ordered(client, [marker])
+        (old,) = await controlled.actors("running", tasks=1)
+        first.kill()
+        controlled.controller(least=1, most=1, slots=2)
+        both = await controlled.actors("draining", "running", tasks=1)
+        assert [one["id"] for one in both if one["state"] == "draining"] == [old["id"]]
+        marker.touch()
+        assert {task["status"] for task in await ended(client, task_ids)} == {"completed"}
+        (new,) = await controlled.actors("running")
+        assert new["id"] != old["id"]
+    assert await bookkeeping(installation) == [{"status": "completed", "attempt": 1, "charged_points": PRICE_POINTS}]
+
+
 async def test_the_token_shows_nowhere_in_ray(controlled: Controlled, ray_nodes: RayNodes, node: AddNode) -> None:
     """Not in the tables that Ray's dashboard and tools read, not in its logs, not on a command line."""
     node(1)
