@@ -58,7 +58,7 @@ def node(ray_nodes: RayNodes) -> Iterator[Callable[..., Any]]:
     yield add
     for one in added:
         if one.any_processes_alive():
-            ray_nodes.kill(one)
+            ray_nodes.remove(one)
 
 
 @pytest.fixture

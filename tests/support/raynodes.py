@@ -69,6 +69,10 @@ class RayNodes:
         self._cluster.remove_node(node, allow_graceful=False)
         until(lambda: not any(runs(process.pid) for process in family), within_s=10, what="the end of a node")
 
+    def remove(self, node: Any) -> None:
+        """Take a node away so that Ray hears of it: it places nothing more there."""
+        self._cluster.remove_node(node, allow_graceful=True)
+
     def tables(self) -> dict[str, list[str]]:
         """Read what Ray shows of actors, jobs, nodes and workers."""
         command = [sys.executable, "-W", "ignore", "-c", _TABLES, self.address]

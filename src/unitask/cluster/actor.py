@@ -65,7 +65,9 @@ class WorkerActor:
     def _state(self) -> ActorState:
         if self._stop.is_set():
             return ActorState.DRAINING
-        return ActorState.RUNNING if self._process or not self._note else ActorState.FAILING
+        if self._process:
+            return ActorState.RUNNING
+        return ActorState.FAILING if self._note else ActorState.PENDING
 
     def _keep(self) -> None:
         failures = 0
