@@ -103,6 +103,18 @@ def test_busy_workers_are_wanted() -> None:
     assert wanted(POOL, Demand(processing=9), Crew(5, since=0.0, needs=quiet), 1000.0, most=10) == 5
 
 
+def test_workers_are_of_use_while_tasks_wait_beside_those_that_run() -> None:
+    """The first of three has taken a task, two are still starting: what waits is theirs, and starts no fourth."""
+    quiet = ((1000.0, 0),)
+    one_each = POOL.model_copy(update={"tasks_per_worker": 1})
+    begun = Demand(waiting=2, processing=1)
+    crew = Crew(3, since=0.0, needs=quiet)
+    assert (
+        wanted(one_each, begun, crew.needing(one_each, needed(one_each, begun, crew, 1000.0), 1000.0), 1000.0, most=10)
+        == 3
+    )
+
+
 def test_a_controller_that_has_just_begun_drains_nobody() -> None:
     """It has not seen an idle time yet."""
     assert wanted(POOL, Demand(), Crew(5, since=950.0), 1000.0, most=10) == 5

@@ -50,11 +50,15 @@ class Crew:
 
 
 def needed(pool: Pool, demand: Demand, crew: Crew, now: float) -> int:
-    """Tell how many workers the demand asks for at this moment, whatever the bounds of the pool."""
+    """Tell how many workers the demand asks for at this moment, whatever the bounds of the pool.
+
+    Those that are there are of use while tasks wait beside the ones that run: what is only being started is not drained
+    because the first of them has begun to work.
+    """
     for_waiting = math.ceil(demand.waiting / pool.tasks_per_worker)
-    busy = min(crew.number, math.ceil(demand.processing / pool.slots))
+    of_use = min(crew.number, math.ceil(demand.processing / pool.slots) + for_waiting)
     late = demand.waiting > 0 and demand.oldest_s >= pool.wait_s and now - crew.grown_at >= pool.cooldown_s
-    return max(for_waiting, busy, crew.number + 1 if late else 0)
+    return max(for_waiting, of_use, crew.number + 1 if late else 0)
 
 
 def wanted(pool: Pool, demand: Demand, crew: Crew, now: float, *, most: int) -> int:
