@@ -5,6 +5,7 @@ from typing import Self
 
 from unitask.accounts.rate import Rate
 from unitask.accounts.service import Accounts
+from unitask.administration import demand
 from unitask.administration.credit import Credit
 from unitask.administration.keyring import KeyRing
 from unitask.administration.registry import Registry
@@ -124,7 +125,7 @@ class Services:
     def chores(self) -> Chores:
         """List what has to happen without anyone asking; see `unitask.tasks.housekeeping`."""
         return Chores(
-            everywhere=(self.follow_clock, self.tasks.claims.follow, self.accounts.note_use),
+            everywhere=(self.follow_clock, self.tasks.claims.follow, self.follow_clusters, self.accounts.note_use),
             by_one=(
                 self.tasks.reap,
                 self.tasks.promote_all,
@@ -136,6 +137,11 @@ class Services:
                 self.months.tend,
             ),
         )
+
+    async def follow_clusters(self) -> None:
+        """Learn what pools of workers make that may be empty, see `unitask.cluster`. Once a second."""
+        seen = await demand.reports(self.database, self.clock.now_us())
+        self.tasks.claims.makers.promise(demand.promised(seen, self.catalogue) if seen else ())
 
     async def close(self) -> None:
         """Let go of the database, and of accounts' own buckets."""

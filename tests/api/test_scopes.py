@@ -77,6 +77,8 @@ NEEDED = {
         "GET /api/v1/admin/queue",
         "GET /api/v1/admin/workers",
         "GET /api/v1/admin/engines",
+        "GET /api/v1/admin/clusters",
+        "GET /metrics",
     },
 }
 

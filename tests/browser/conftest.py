@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from support.keys import WORKER_TOKEN
 from support.plugin import install, install_plugin
 from support.server import Server, throw_away_server
 from support.visitor import ADMIN_KEY, DESK, Visitor
@@ -35,7 +36,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     boxes = Path(__file__).parents[1] / "support" / "boxes.py"
     install(folder / "plugin", boxes, engines={"boxes": "ENGINE"}, products={"boxes": "PRODUCTS"})
     with throw_away_server(
-        folder, UNITASK_ADMIN_KEY=ADMIN_KEY, UNITASK_ALLOW_PRIVATE_NETWORKS="1", **tester
+        folder,
+        UNITASK_ADMIN_KEY=ADMIN_KEY,
+        UNITASK_WORKER_TOKEN=WORKER_TOKEN,
+        UNITASK_ALLOW_PRIVATE_NETWORKS="1",
+        **tester,
     ) as running:
         yield running
 

@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from support.accessibility import no_trouble
+from support.keys import WORKER_TOKEN
+from support.server import Server
 from support.visitor import ADMIN_KEY, Visitor, ordered
 
 CAT = {"model": "Qubico/flux1-dev", "task_type": "txt2img"}
@@ -62,6 +64,33 @@ def test_the_queue_shows_what_runs_and_where_time_went(operator: Visitor, api: h
     no_trouble(page)
     marker.touch()
     expect(page.get_by_text(running["task_id"])).to_have_count(0)
+
+
+def test_clusters_are_shown_with_their_pools_and_actors(operator: Visitor, server: Server) -> None:
+    """As their controllers report them, beside the workers; what waits, what is wanted and what is there."""
+    actor = {"id": "a1b2c3d4", "node": "10.0.0.7", "worker": "box:77", "tasks": 1, "restarts": 2}
+    failing = {"id": "e5f6a7b8", "state": "failing", "note": "the worker ended with status 1"}
+    pool = {"name": "flux", "products": ["Qubico/flux1-*"], "engines": ["diffusers"], "wanted": 3, "most": 8}
+    full = {
+        **pool,
+        "waiting": 12,
+        "processing": 1,
+        "oldest_s": 41.5,
+        "actors": [{**actor, "state": "running"}, failing],
+    }
+    report = {"name": "main", "version": "0.1.0", "nodes": 4, "pools": [full]}
+    token = {"Authorization": f"Bearer {WORKER_TOKEN}"}
+    answer = httpx.put(f"{server.address}/worker/v1/cluster", json=report, headers=token, trust_env=False)
+    assert answer.is_success, answer.text
+    page = operator.page
+    operator.go("#/workers")
+    section = page.get_by_role("region", name="Cluster main", exact=True)
+    expect(section).to_contain_text("4 nodes of Ray")
+    pools = page.get_by_role("region", name="Pools of cluster main")
+    expect(pools.get_by_role("row").nth(1)).to_contain_text(re.compile("flux.*3.*8.*12.*42 s.*1 running.*1 failing"))
+    expect(row(page, "e5f6a7b8")).to_contain_text("ended with status 1")
+    expect(row(page, "a1b2c3d4")).to_contain_text("box:77")
+    no_trouble(page)
 
 
 def test_models_say_what_is_missing_and_how_to_get_it(operator: Visitor) -> None:

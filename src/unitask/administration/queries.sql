@@ -85,3 +85,40 @@ from accounts a left join credit_packs p on p.account_id = a.id
 where not a.unlimited
 group by a.id, a.available_points, a.held_points
 having coalesce(sum(p.remaining), 0) < a.available_points + a.held_points order by a.id
+
+-- Lane by lane the heads of one partial index are counted: it costs the same whatever waits behind them.
+-- name: demand [sqlite]
+select l.value ->> 'engine' as engine, l.value ->> 'product' as product,
+  (select count(*) from (select 1 from queue where engine = (l.value ->> 'engine') and product = (l.value ->> 'product')
+    and state = 'ready' limit :most)) as waiting,
+  (select min(task_id) from (select task_id from queue where engine = (l.value ->> 'engine')
+    and product = (l.value ->> 'product') and state = 'ready' order by turn, task_id limit :most)) as oldest,
+  coalesce(p.processing, 0) as processing
+from json_each(:rows) l left join (
+  select engine, product, count(*) as processing from queue where state = 'processing' group by engine, product
+) p on p.engine = (l.value ->> 'engine') and p.product = (l.value ->> 'product')
+-- name: demand [postgres]
+select l.engine, l.product, w.waiting, w.oldest, coalesce(p.processing, 0) as processing
+from json_to_recordset(:rows::json) as l(product text, engine text)
+cross join lateral (
+  select count(*) as waiting, min(cast(task_id as varchar(36))) as oldest from (
+    select task_id from queue where engine = l.engine and product = l.product and state = 'ready'
+    order by turn, task_id limit :most) heads
+) w
+left join (
+  select engine, product, count(*) as processing from queue where state = 'processing' group by engine, product
+) p on p.engine = l.engine and p.product = l.product
+
+-- name: holding
+select w.name, count(*) as number from queue q join workers w on w.id = q.worker_id
+where q.state = 'processing' group by w.name order by w.name limit :most
+
+-- name: put_cluster
+insert into clusters (name, report, reported_at) values (:name, :report, :now)
+on conflict (name) do update set report = excluded.report, reported_at = excluded.reported_at
+
+-- name: list_clusters
+select * from clusters where reported_at > :since order by name limit :most
+
+-- name: forget_clusters
+delete from clusters where reported_at <= :since

@@ -17,6 +17,7 @@ from unitask.api import (
     admin_keys,
     artifacts,
     bucket,
+    cluster,
     errors,
     files,
     health,
@@ -24,6 +25,7 @@ from unitask.api import (
     legacy,
     listing,
     live,
+    metrics,
     quote,
     reference,
     statement,
@@ -56,6 +58,8 @@ PUBLIC: Final = (
     admin,
     admin_keys,
     admin_board,
+    cluster,
+    metrics,
 )
 """The files whose routes are for clients and operators; the OpenAPI document describes them all."""
 
@@ -74,6 +78,7 @@ class Application:
             [
                 *(one for module in PUBLIC for one in module.ROUTES),
                 *workers.ROUTES,
+                *cluster.WORKERS_ROUTES,
                 *more,
                 *reference.routes(services.catalogue, services.orders, services.settings.base_url),
             ],

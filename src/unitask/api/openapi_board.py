@@ -5,7 +5,10 @@ from typing import Any, Final
 
 from unitask.api.openapi_admin import ACCOUNT_ID, TAG, Group
 from unitask.api.openapi_schemas import complete, ref
+from unitask.api.product_schemas import lift
 from unitask.api.usage import DAYS_LIMIT, DAYS_USUAL
+from unitask.api.wording import KEY
+from unitask.spec.cluster import ReportSeen
 
 Json = dict[str, Any]
 _TEXT: Final[Json] = {"type": "string"}
@@ -136,7 +139,14 @@ def _installation() -> Json:
 
 def components() -> dict[str, Json]:
     """Give the named schemas of these routes."""
-    return {"Usage": _usage(), "QueueBoard": _board(), "Worker": _worker(), "Installation": _installation()}
+    _, of_clusters = lift([ReportSeen], "", "serialization")
+    return {
+        "Usage": _usage(),
+        "QueueBoard": _board(),
+        "Worker": _worker(),
+        "Installation": _installation(),
+        **of_clusters,
+    }
 
 
 def paths(refusals: Callable[..., Json]) -> Json:
@@ -155,6 +165,23 @@ def paths(refusals: Callable[..., Json]) -> Json:
         },
         "/api/v1/admin/workers": {
             "get": operators.operation("listWorkers", "Workers and what each is doing", _list(ref("Worker")))
+        },
+        "/api/v1/admin/clusters": {
+            "get": operators.operation(
+                "listClusters", "Pools of workers on Ray, as their controllers see them", _list(ref("ReportSeen"))
+            )
+        },
+        "/metrics": {
+            "get": {
+                "tags": [TAG],
+                "operationId": "getMetrics",
+                "summary": "Queue, workers and clusters for Prometheus",
+                "description": "With the admin key, a key with the scope admin, or the worker token, as bearer token.",
+                "responses": {
+                    "200": {"description": "Gauges as text.", "content": {"text/plain": {"schema": _TEXT}}},
+                    **refusals(*KEY, 500, 503),
+                },
+            }
         },
         "/api/v1/admin/engines": {
             "get": operators.operation("getInstallation", "Engines, levels and weights here", ref("Installation"))

@@ -103,9 +103,14 @@ def require_worker(request: Request) -> None:
         Unauthorized: the worker token is missing or wrong.
 
     """
-    token = services(request).settings.worker_token
-    if token is None or not hmac.compare_digest(token.get_secret_value().encode(), bearer(request).encode()):
+    if not is_worker(request):
         raise Unauthorized("the worker token is missing or wrong; set UNITASK_WORKER_TOKEN to the API's")
+
+
+def is_worker(request: Request) -> bool:
+    """Tell whether the worker token came as a bearer token."""
+    token = services(request).settings.worker_token
+    return token is not None and hmac.compare_digest(token.get_secret_value().encode(), bearer(request).encode())
 
 
 def text(request: Request, name: str, default: str = "") -> str:

@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "backup": "backup:backup",
     "cancel": "tasks:cancel",
     "catalogue": "catalogue:catalogue",
+    "cluster": "cluster:cluster",
     "completion": "completion:completion",
     "credit": "credit:credit",
     "doctor": "doctor:doctor",

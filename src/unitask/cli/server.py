@@ -124,6 +124,7 @@ async def _keep_worker(settings: Settings) -> None:
         "UNITASK_API_URL": settings.local_url,
         "UNITASK_WORKER_TOKEN": token,
         "UNITASK_DATA": str(settings.data),
+        "UNITASK_DRAIN_S": "0",  # whoever ends `up` does not wait for tasks: they run again at the next start
     }
     loop = asyncio.get_running_loop()
     pause_s = 0.0

@@ -46,7 +46,7 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
         allow_private=settings.allow_private_networks,
         models=settings.models_folder,
         products=settings.products,
-        drain_s=0.0 if embedded else settings.drain_s,
+        drain_s=settings.drain_s,
         memory=memory(),
     )
     asyncio.run(_work(settings.api_url, settings.worker_token.get_secret_value(), options, embedded=embedded))

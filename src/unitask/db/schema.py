@@ -358,5 +358,15 @@ leases = Table(
     Column("until", BigInteger, nullable=False),
 )
 
+# What controllers of workers on Ray say of themselves; a row that is not renewed is not shown, and goes.
+clusters = Table(
+    "clusters",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("report", _Document, nullable=False),
+    Column("reported_at", BigInteger, nullable=False),
+    **_narrow(50),
+)
+
 # One row: the oldest schema whose releases still work on this one, see docs/guide/scaling.md.
 compatibility = Table("compatibility", metadata, Column("oldest", String(4), nullable=False))

@@ -29,6 +29,7 @@ class Makers:
         self._workers: dict[str, Makes] = {}
         self._pairs: dict[str, frozenset[tuple[str, str]]] = {}
         self._offers: frozenset[Offer] = frozenset()
+        self._promised: frozenset[Offer] = frozenset()
 
     def knows(self, worker_id: str) -> bool:
         """Whether a worker has been seen."""
@@ -40,8 +41,12 @@ class Makers:
 
     @property
     def offers(self) -> frozenset[Offer]:
-        """All that somebody makes; nothing where nobody has said."""
-        return self._offers
+        """All that somebody makes, or is started to make; nothing where nobody has said."""
+        return self._offers | self._promised if self._promised else self._offers
+
+    def promise(self, offers: Iterable[Offer]) -> None:
+        """Hear what workers would make that are started when they are needed."""
+        self._promised = frozenset(offers)
 
     def news(self, announced: Mapping[str, int]) -> list[str]:
         """Forget the workers that are not listed; name those that said something since they were looked up."""

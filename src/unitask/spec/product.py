@@ -1,6 +1,7 @@
 """A product: one pair (model, task_type) that is sold."""
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -11,6 +12,11 @@ Level = Literal["preview", "basic", "full"]
 Media = Literal["image", "video", "audio", "model"]
 KEEP_DAYS: Final = 3
 """How long outputs stay where neither the product nor the operator says otherwise."""
+
+
+def is_named(key: str, pattern: str) -> bool:
+    """Tell whether a pattern such as `Qubico/flux1-*` means the product of this key; a model means all it does."""
+    return fnmatchcase(key.lower(), pattern.lower()) or fnmatchcase(key.lower(), f"{pattern.lower()}/*")
 
 
 class Input(BaseModel):

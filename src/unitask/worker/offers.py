@@ -1,10 +1,10 @@
 """What a worker can make, as it tells the API."""
 
 from collections.abc import Collection
-from fnmatch import fnmatchcase
 
 from unitask.catalogue import Catalogue
 from unitask.spec import protocol
+from unitask.spec.product import is_named
 from unitask.weights import Shelf
 
 
@@ -15,12 +15,8 @@ def offers(
     found = {
         (product.key, recipe.engine, recipe.level)
         for product in catalogue
-        if wanted is None or any(_matches(product.key, pattern) for pattern in wanted)
+        if wanted is None or any(is_named(product.key, pattern) for pattern in wanted)
         for recipe in product.recipes
         if recipe.engine in engines and not shelf.lacks(recipe.weights)
     }
     return [protocol.Offer(product=product, engine=engine, level=level) for product, engine, level in sorted(found)]
-
-
-def _matches(key: str, pattern: str) -> bool:
-    return fnmatchcase(key.lower(), pattern.lower()) or fnmatchcase(key.lower(), f"{pattern.lower()}/*")

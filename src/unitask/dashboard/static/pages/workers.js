@@ -1,6 +1,7 @@
 /** For operators: who makes things, on what, and what each is at. */
 
 import { every, fill, h } from "../kit/dom.js";
+import { clusters } from "../kit/clusters.js";
 import { ago, bytes } from "../kit/format.js";
 import { badge, bar, empty, facts } from "../kit/parts.js";
 
@@ -11,12 +12,14 @@ export async function render(root, { api, signal, heading, fail }) {
   let shown = "";
   await every(POLL_MS, signal, async () => {
     try {
-      const workers = await api.get("/api/v1/admin/workers", { signal });
-      const text = JSON.stringify(workers.map((one) => ({ ...one, seen_at: one.alive || one.seen_at })));
+      const ask = (path) => api.get(`/api/v1/admin/${path}`, { signal });
+      const [workers, found] = await Promise.all([ask("workers"), ask("clusters")]);
+      const text = JSON.stringify([workers.map((one) => ({ ...one, seen_at: one.alive || one.seen_at })), found.map((one) => ({ ...one, age_s: 0 }))]);
       if (text === shown) return;
       shown = text;
       const sorted = workers.sort((a, b) => Number(b.alive) - Number(a.alive));
-      fill(root, sorted.length ? h("div", { class: "grid wide" }, ...sorted.map(card)) : none());
+      const cards = sorted.length ? h("div", { class: "grid wide" }, ...sorted.map(card)) : none();
+      fill(root, h("div", { class: "stack apart" }, ...clusters(found), cards));
     } catch (error) {
       fail(error);
     }

@@ -1,0 +1,120 @@
+"""`GET /metrics`: the installation in the text format of Prometheus.
+
+Everything is read from the database when it is asked for, so every API process says the same. The labels are engines,
+products, pools and states, of which there are as many as the operator has set up.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from unitask import __version__
+from unitask.administration import board
+from unitask.administration import demand as administration
+from unitask.api.requests import is_worker, operator, route, services
+from unitask.kit.clock import SECOND_US
+from unitask.spec.cluster import COUNTED, ActorState, ClusterReport
+
+Gauges = Iterator[tuple[str, str, Sequence[str], Iterable[tuple[Sequence[str], float]]]]
+
+
+async def metrics(request: Request) -> Response:
+    """Answer a scrape, with the admin key or the worker token."""
+    if not is_worker(request):
+        await operator(request)
+    unitask = services(request)
+    now = unitask.clock.now_us()
+    wanted = await administration.demand(unitask.database, unitask.catalogue)
+    workers = await board.workers(unitask.database)
+    clusters = [one.report for one in await administration.reports(unitask.database, now)]
+    content, kind = _written([*_of_queue(wanted, now), *_of_workers(workers, now), *_of_clusters(clusters)])
+    return Response(content, media_type=kind)
+
+
+def _of_queue(wanted: Sequence[administration.Wanted], now: int) -> Gauges:
+    names = ("engine", "product")
+    yield "unitask_info", "The release.", ("version",), [((__version__,), 1)]
+    yield (
+        "unitask_queue_waiting",
+        f"Tasks that wait for a worker; counted up to {COUNTED} for each product at each engine.",
+        names,
+        [((one.engine, one.product), one.waiting) for one in wanted],
+    )
+    yield (
+        "unitask_queue_processing",
+        "Tasks that a worker has.",
+        names,
+        [((one.engine, one.product), one.processing) for one in wanted],
+    )
+    yield (
+        "unitask_queue_oldest_seconds",
+        "How long the oldest waiting task has been there.",
+        names,
+        [
+            ((one.engine, one.product), max(0, now - one.oldest_at) / SECOND_US)
+            for one in wanted
+            if one.oldest_at is not None
+        ],
+    )
+
+
+def _of_workers(workers: Sequence[board.WorkerSeen], now: int) -> Gauges:
+    alive = [one for one in workers if one.lease_until > now]
+    states = {"alive": len(alive), "silent": len(workers) - len(alive)}
+    by_engine = Counter(engine for one in alive for engine in one.engines)
+    yield "unitask_workers", "Workers seen in the last day.", ("state",), [((name,), n) for name, n in states.items()]
+    yield (
+        "unitask_workers_by_engine",
+        "Workers that are alive, by engine; one of several engines counts for each.",
+        ("engine",),
+        [((name,), number) for name, number in sorted(by_engine.items())],
+    )
+
+
+def _of_clusters(clusters: Sequence[ClusterReport]) -> Gauges:
+    pools = [(cluster.name, pool) for cluster in clusters for pool in cluster.pools]
+    yield "unitask_cluster_nodes", "Nodes of Ray.", ("cluster",), [((one.name,), one.nodes) for one in clusters]
+    yield (
+        "unitask_cluster_workers_wanted",
+        "Workers that a pool should have.",
+        ("cluster", "pool"),
+        [((name, pool.name), pool.wanted) for name, pool in pools],
+    )
+    yield (
+        "unitask_cluster_workers",
+        "Workers of a pool by state.",
+        ("cluster", "pool", "state"),
+        [
+            ((name, pool.name, state.value), sum(actor.state is state for actor in pool.actors))
+            for name, pool in pools
+            for state in ActorState
+        ],
+    )
+
+
+def _written(
+    gauges: Iterable[tuple[str, str, Sequence[str], Iterable[tuple[Sequence[str], float]]]],
+) -> tuple[bytes, str]:
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest  # noqa: PLC0415 - for scrapes
+    from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - same
+
+    class Collected:
+        """What the library asks for its families."""
+
+        def collect(self) -> Iterator[Any]:
+            """Give them."""
+            for name, meaning, labels, values in gauges:
+                family = GaugeMetricFamily(name, meaning, labels=labels)
+                for texts, value in values:
+                    family.add_metric(texts, value)
+                yield family
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collected())
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+ROUTES = [route("GET", "/metrics", metrics)]
