@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from support.accounts import Person
+from support.books import limits_passed
 from support.installation import Installation, Program, order
 from support.sql import rows
 from unitask.db import Database
@@ -73,14 +74,8 @@ class Chaos:
 
     async def limits_are_watched(self) -> None:
         """Sample that no account has more tasks in the queue's open states than it may."""
-        beyond = """
-            select a.id, a.active_tasks, count(q.task_id) as running from accounts a
-            left join queue q on q.account_id = a.id and q.state <> 'staged'
-            group by a.id, a.active_tasks
-            having count(q.task_id) > cast(a.limits ->> 'concurrent_tasks' as int) or count(q.task_id) <> a.active_tasks
-        """
         while not self.over:
-            self.beyond_limit += await rows(self.database, beyond)
+            self.beyond_limit += await limits_passed(self.database)
             self.samples += 1
             await asyncio.sleep(0.03)
 

@@ -1,0 +1,39 @@
+"""`make chaos`: run it on each database and report."""
+
+import argparse
+import asyncio
+import secrets
+import sys
+from pathlib import Path
+
+from support.chaos.run import DATABASES, Plan, run
+
+
+def main() -> int:
+    """Read the arguments; the status is 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--tasks", type=int, default=10_000, help="Orders on each database (10000).")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="Which faults come (by chance).")
+    parser.add_argument("--databases", default="postgres,sqlite", help="postgres, sqlite or both (postgres,sqlite).")
+    parser.add_argument("--seconds", type=float, default=180, help="Over which the orders are spread (180).")
+    parser.add_argument("--lanes", type=int, default=3, help="Faults at a time (3).")
+    parser.add_argument("--workers", type=int, default=3, help="Workers (3).")
+    parser.add_argument("--slots", type=int, default=4, help="Tasks at a time of each worker (4).")
+    parser.add_argument("--report", type=Path, help="Also write it to this file: *.md or *.json; one database only.")
+    given = parser.parse_args()
+    databases = given.databases.split(",")
+    if set(databases) - set(DATABASES) or (given.report and len(databases) > 1):
+        parser.error("name postgres or sqlite; for a report, one of them")
+    status = 0
+    for database in databases:
+        plan = Plan(database, given.seed, given.tasks, given.seconds, given.lanes, given.workers, given.slots)
+        report = asyncio.run(run(plan))
+        sys.stdout.write(report.page() + "\n")
+        if given.report:
+            report.write(given.report)
+        status |= bool(report.broken)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
