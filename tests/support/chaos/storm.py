@@ -1,6 +1,7 @@
 """Faults at random, one after the other in each of several lanes, and whether the installation came back from each."""
 
 import asyncio
+import re
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -40,7 +41,10 @@ class Suffered:
 
 @dataclass
 class Storm:
-    """What rages, and what is seen meanwhile. `first_seen`: when the receiver first heard of the end of a task."""
+    """What rages, and what is seen meanwhile. `only`: a pattern of names of faults.
+
+    `first_seen`: when the receiver first heard of the end of a task.
+    """
 
     cluster: Cluster
     load: Load
@@ -48,6 +52,7 @@ class Storm:
     database: Database
     random: Random
     lanes: int
+    only: str = ""
     suffered: list[Suffered] = field(default_factory=list)
     first_seen: dict[str, float] = field(default_factory=dict)
     beyond_limit: list[Any] = field(default_factory=list)
@@ -58,13 +63,15 @@ class Storm:
     def __post_init__(self) -> None:
         """Find out what is possible here."""
         self.began = monotonic()
-        self.possible = [fault for fault in FAULTS if fault.victims(self.cluster)]
+        named = [fault for fault in FAULTS if re.search(self.only, fault.name)]
+        self.possible = [fault for fault in named if fault.victims(self.cluster)]
 
     async def rages(self) -> None:
         """Let it all happen at once, until everything has been ordered and the last fault is over."""
         async with watching(self.cluster.supervise(), self.watch()):
             faults = [asyncio.create_task(self._lane()) for _ in range(self.lanes)]
             await self.load.run()
+            print(f"{self.load.total} orders are acknowledged after {monotonic() - self.began:.0f} s")  # noqa: T201
             await asyncio.gather(*faults)
 
     async def watch(self) -> None:
@@ -116,6 +123,7 @@ class Storm:
         record.lasted_s = over - began
         if await self._recovers(part) and not record.why:
             record.back_s = monotonic() - over
+        print(record)  # noqa: T201 - a run takes minutes
 
     async def _recovers(self, part: Part) -> bool:
         """Tell whether the part works again and orders and ends go on, as far as there are any."""
