@@ -28,7 +28,7 @@ _LAST_LINES: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of it. `seconds`: over which the orders are spread; `lanes`: faults at a time; `only`: of these names."""
+    """How much of it: orders spread over `seconds`, `lanes` faults at a time, `only` those of these names."""
 
     database: str
     seed: int

@@ -1,8 +1,8 @@
 """Faults at random, one after the other in each of several lanes, and whether the installation came back from each."""
 
 import asyncio
-import re
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from random import Random
