@@ -21,7 +21,7 @@ from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Unavailable
 from unitask_sdk import WrongSignature, verify
 
-DRAIN_S: Final = 120.0
+DRAIN_S: Final = 60.0
 _READERS: Final = 8
 _SHOWN: Final = 10
 _LATER_S: Final = sweep.ORPHAN_US // SECOND_US + 3600
@@ -44,7 +44,10 @@ async def drained(database: Database) -> list[str]:
         await answered(look, within_s=DRAIN_S, what="the end of the queue")
     except AssertionError:
         (row,) = await rows(database, left)
-        return [f"{row['live']} tasks are live and {row['owed']} messages owed {DRAIN_S:g} s after the last fault"]
+        states = await rows(database, "select state, count(*) as tasks from queue group by state")
+        leases = await rows(database, "select * from leases")
+        late = f"{row['live']} tasks are live and {row['owed']} messages owed {DRAIN_S:g} s after the last fault"
+        return [f"{late}: {states}, leases {leases} at {Clock().now_us()}"]
     return []
 
 
@@ -52,6 +55,8 @@ async def broken(storm: Storm) -> list[str]:
     """Wait for the end of everything, then list every promise that was not kept. Ends the APIs and the workers."""
     cluster, load, database = storm.cluster, storm.load, storm.database
     found = [*load.wrong, *(f"a limit was passed: {one}" for one in storm.beyond_limit)]
+    if errors := load.answers["500"]:
+        found.append(f"{errors} orders were answered 500, which says nothing; 503 says that it will pass")
     found += [f"not survived: {one}" for one in storm.suffered if one.back_s is None]
     found += await drained(database)
     tasks = {row["id"]: row for row in await rows(database, "select * from tasks")}

@@ -131,6 +131,4 @@ class Load:
         except httpx.TransportError:
             return
         if answer.status_code == 500 or (answer.is_client_error and answer.status_code not in _NOT_NOW):
-            self.wrong.append(
-                f"the cancel of order {one.number} was answered {answer.status_code}: {answer.text[:300]}"
-            )
+            self.wrong.append(f"a cancel was answered {answer.status_code}: {answer.text[:300]}")
