@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,6 +29,8 @@ POINTS: Final = 10**10
 START_S: Final = 60.0
 _BUCKET: Final = "chaos"
 _LOOK_S: Final = 0.2
+_UNUSUAL: Final = re.compile(r'"level":"(warning|error)"| (ERROR|FATAL|PANIC): |^unitask: |HTTP/1.1" 5')
+_LONGEST_LINE: Final = 400
 _DONE: Final = '"accepted":true'
 
 
@@ -137,8 +140,8 @@ class Cluster:
                     part.start()
             await asyncio.sleep(_LOOK_S)
 
-    def said(self, lines: int = 0) -> str:
-        """Read what all processes said, or the last lines of each."""
+    def said(self, lines: int) -> str:
+        """Read what all processes said last, beside what is usual."""
         logs = [log for log in sorted(self.folder.rglob("*.log")) if log.is_file()]
         return "\n".join(f"--- {log.name}\n" + "\n".join(_tail(log, lines)) for log in logs)
 
@@ -151,7 +154,8 @@ class Cluster:
 
 
 def _tail(log: Path, lines: int) -> list[str]:
-    return log.read_text(errors="replace").splitlines()[-lines:]
+    unusual = [line for line in log.read_text(errors="replace").splitlines() if _UNUSUAL.search(line)]
+    return [line[:_LONGEST_LINE] for line in unusual[-lines:]]
 
 
 @contextlib.asynccontextmanager

@@ -20,16 +20,20 @@ Doing = Callable[[Cluster, Part, Random], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that befalls parts of a kind. `needs`: the key of `Cluster.lacking` under which it says why not."""
+    """Something that befalls parts of a kind. `needs`: the key of `Cluster.lacking` under which it says why not.
+
+    `other`: the kind of parts from which they are cut off.
+    """
 
     name: str
     kind: Kind
     inflict: Doing
     needs: str = ""
+    other: Kind | None = None
 
     def victims(self, cluster: Cluster) -> list[Part]:
         """List the parts that it can befall here."""
-        if self.needs == "network" and "network" in cluster.lacking:
+        if self.needs in cluster.lacking or (self.other and not cluster.of(self.other)):
             return []
         parts = cluster.of(self.kind)
         return [part for part in parts if getattr(part, self.needs)] if self.needs in {"clock", "disk"} else parts
@@ -136,8 +140,8 @@ FAULTS: Final = (
     Fault("API frozen", Kind.API, _frozen(0.5, 4)),
     Fault("API told to end", Kind.API, _told_to_end),
     Fault("API cut off", Kind.API, _cut_off(1, 4), "network"),
-    Fault("API cut off from the database", Kind.API, _cut_off(1, 5, Kind.DATABASE), "network"),
-    Fault("API cut off from the store", Kind.API, _cut_off(1, 4, Kind.STORE), "network"),
+    Fault("API cut off from the database", Kind.API, _cut_off(1, 5, Kind.DATABASE), "network", Kind.DATABASE),
+    Fault("API cut off from the store", Kind.API, _cut_off(1, 4, Kind.STORE), "network", Kind.STORE),
     Fault("clock of an API an hour ahead", Kind.API, _clock_set(HOUR_S), "clock"),
     Fault("clock of an API an hour behind", Kind.API, _clock_set(-HOUR_S), "clock"),
     Fault("disk of the API full", Kind.API, _disk_full, "disk"),

@@ -51,7 +51,7 @@ class Report:
 
     def page(self) -> str:
         """Write a page of Markdown."""
-        kept = f"{len(self.broken)} PROMISES BROKEN" if self.broken else "every promise kept"
+        kept = f"PROMISES BROKEN: {len(self.broken)}" if self.broken else "every promise kept"
         verdict = f"{self.survived} of {self.inflicted} faults survived, {kept}"
         facts = {
             "orders": f"{self.orders:,}, spread over two APIs" if self.database == "postgres" else f"{self.orders:,}",

@@ -65,6 +65,8 @@ class Storm:
         self.began = monotonic()
         named = [fault for fault in FAULTS if re.search(self.only, fault.name)]
         self.possible = [fault for fault in named if fault.victims(self.cluster)]
+        if not self.possible:
+            raise ValueError(f"no fault that is possible here has {self.only!r} in its name")
 
     async def rages(self) -> None:
         """Let it all happen at once, until everything has been ordered and the last fault is over."""
