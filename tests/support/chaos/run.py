@@ -40,12 +40,14 @@ class Plan:
     only: str = ""
 
 
-def _moody(random: Random) -> Behaviour:
-    """Take most messages, refuse some, hang up on others."""
+def _moody(random: Random, taken: set[str]) -> Behaviour:
+    """Take most messages and note which, refuse some, hang up on others."""
 
     def behave(handler: BaseHTTPRequestHandler, sink: Sink) -> None:
         chance = random.random()
         meet = says(503) if chance < _FAILS else resets if chance < _FAILS + _RESETS else says()
+        if chance >= _FAILS + _RESETS:
+            taken.add(handler.headers["webhook-id"])
         meet(handler, sink)
 
     return behave
@@ -65,13 +67,14 @@ async def run(plan: Plan) -> Report:
     began = monotonic()
     folder = _folder()
     random = Random(plan.seed)  # noqa: S311 - not for secrets
-    with network() as net, receiving(_moody(random), host=net.driver.address) as sink:
+    taken: set[str] = set()
+    with network() as net, receiving(_moody(random, taken), host=net.driver.address) as sink:
         async with built(folder, net, plan.database, workers=plan.workers, slots=plan.slots) as cluster:
             database = await open_database(cluster.database_url)
             load = Load(
                 cluster.urls(), cluster.people, sink.url(host=net.driver.address), random, plan.tasks, plan.seconds
             )
-            storm = Storm(cluster, load, sink, database, random, plan.lanes, plan.only)
+            storm = Storm(cluster, load, sink, taken, database, random, plan.lanes, plan.only)
             try:
                 await storm.rages()
                 found = await broken(storm)

@@ -43,12 +43,13 @@ class Suffered:
 class Storm:
     """What rages, and what is seen meanwhile. `only`: a pattern of names of faults.
 
-    `first_seen`: when the receiver first heard of the end of a task.
+    `taken`: the messages that the receiver took; `first_seen`: when it first heard of the end of a task.
     """
 
     cluster: Cluster
     load: Load
     sink: Sink
+    taken: set[str]
     database: Database
     random: Random
     lanes: int
