@@ -6,6 +6,7 @@ import secrets
 import sys
 from pathlib import Path
 
+from support.chaos.report import write
 from support.chaos.run import DATABASES, Plan, run
 
 
@@ -18,24 +19,23 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=180, help="Over which the orders are spread (180).")
     parser.add_argument("--lanes", type=int, default=3, help="Faults at a time (3).")
     parser.add_argument("--workers", type=int, default=3, help="Workers (3).")
-    parser.add_argument("--slots", type=int, default=4, help="Tasks at a time of each worker (4).")
+    parser.add_argument("--slots", type=int, default=6, help="Tasks at a time of each worker (6).")
     parser.add_argument("--faults", default="", help="Only those whose name has this pattern (all).")
-    parser.add_argument("--report", type=Path, help="Also write it to this file: *.md or *.json; one database only.")
+    parser.add_argument("--report", type=Path, help="Also write it to this file: *.md or *.json.")
     given = parser.parse_args()
     databases = given.databases.split(",")
-    if set(databases) - set(DATABASES) or (given.report and len(databases) > 1):
-        parser.error("name postgres or sqlite; for a report, one of them")
-    status = 0
+    if set(databases) - set(DATABASES):
+        parser.error("--databases: name postgres, sqlite or both")
+    reports = []
     for database in databases:
         plan = Plan(
             database, given.seed, given.tasks, given.seconds, given.lanes, given.workers, given.slots, given.faults
         )
-        report = asyncio.run(run(plan))
-        sys.stdout.write(report.page() + "\n")
-        if given.report:
-            report.write(given.report)
-        status |= bool(report.broken)
-    return status
+        reports.append(asyncio.run(run(plan)))
+        sys.stdout.write(reports[-1].page() + "\n")
+    if given.report:
+        write(reports, given.report)
+    return 1 if any(report.broken for report in reports) else 0
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ async def _files(load: Load, tasks: dict[str, Any]) -> list[str]:
         (one.person.headers, task_id)
         for one in load.orders
         for task_id in one.task_ids & tasks.keys()
-        if one.does == "save_file" and tasks[task_id]["status"] == "completed"
+        if one.does in {"save_file", "slow_save"} and tasks[task_id]["status"] == "completed"
     ]
     found: list[str] = []
 

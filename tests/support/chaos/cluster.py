@@ -76,8 +76,11 @@ class Part:
         self.process.wait()
 
     def freeze(self) -> None:
-        """Stop it and all that it started."""
-        signal_all(self.process.pid, signal.SIGSTOP)
+        """Stop it: a database with all that it started; the engines of a worker work on."""
+        if self.kind is Kind.DATABASE:
+            signal_all(self.process.pid, signal.SIGSTOP)
+        else:
+            self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""

@@ -19,7 +19,9 @@ HOOK_SECRET: Final = "a-secret-of-a-receiver"
 PATIENCE_S: Final = 120.0
 _TIMEOUT_S: Final = 5.0
 _NOT_NOW: Final = {408, 409, 425, 429}
-_KINDS: Final = {"ok": 60, "save_file": 22, "slow_steps": 12, "raise": 6}
+_KINDS: Final = {"ok": 60, "save_file": 20, "slow_steps": 9, "slow_save": 5, "raise": 6}
+_SECONDS: Final = {"slow_steps": (0.05, 1.0), "slow_save": (1.0, 4.0)}
+"""The longer ones outlive a lease: who lost one may come back with a result while another still works on it."""
 _CANCELLED: Final = 0.03
 _FORGETFUL: Final = 0.3
 
@@ -88,7 +90,7 @@ class Load:
 
     def _make(self, number: int) -> Order:
         (what,) = self.random.choices(list(_KINDS), list(_KINDS.values()))
-        how = {"seconds": self.random.uniform(0.05, 1.0), "steps": 5} if what == "slow_steps" else {}
+        how = {"seconds": self.random.uniform(*_SECONDS[what]), "steps": 5} if what in _SECONDS else {}
         body = order(what, endpoint=self.hook, **how)
         body["config"]["webhook_config"]["secret"] = HOOK_SECRET
         return Order(number, self.random.choice(self.people), body, f"order-{number}")

@@ -44,11 +44,6 @@ class Report:
         """How many faults there were."""
         return sum(int(one["inflicted"]) for one in self.faults.values())
 
-    def write(self, file: Path) -> None:
-        """Write it as JSON or, by the file's name, as a page of Markdown."""
-        as_json = json.dumps({**vars(self), "survived": self.survived, "inflicted": self.inflicted}, indent=2) + "\n"
-        file.write_text(as_json if file.suffix == ".json" else self.page())
-
     def page(self) -> str:
         """Write a page of Markdown."""
         kept = f"PROMISES BROKEN: {len(self.broken)}" if self.broken else "every promise kept"
@@ -86,6 +81,15 @@ class Report:
                 *(f"    {one}" for one in self.last_faults),
             ]
         return "\n".join(lines) + "\n"
+
+
+def write(reports: list[Report], file: Path) -> None:
+    """Write reports as JSON or, by the file's name, as a page of Markdown."""
+    if file.suffix == ".json":
+        counted = [{**vars(one), "survived": one.survived, "inflicted": one.inflicted} for one in reports]
+        file.write_text(json.dumps(counted, indent=2) + "\n")
+    else:
+        file.write_text("\n".join(one.page() for one in reports))
 
 
 def _listed(counted: dict[Any, int]) -> str:

@@ -36,7 +36,7 @@ class Plan:
     seconds: float
     lanes: int = 2
     workers: int = 3
-    slots: int = 4
+    slots: int = 6
     only: str = ""
 
 
