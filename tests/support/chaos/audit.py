@@ -10,6 +10,7 @@ from support.books import FINAL, troubles
 from support.chaos.cluster import Cluster, Kind
 from support.chaos.load import HOOK_SECRET, Load, Order
 from support.chaos.storm import Storm
+from support.chaos.workers import reports
 from support.clock import ManualClock
 from support.sql import rows
 from support.wait import answered
@@ -65,12 +66,16 @@ async def broken(storm: Storm) -> list[str]:
         database, "select id, task_id, state, last_reason from deliveries where state <> 'delivered'"
     ):
         found.append(f"a message did not arrive: {one}")
+    found += _attempts(storm, tasks)
     found += await _files(load, tasks)
     found += _ledger(cluster)
     for part in cluster.of(Kind.API) + cluster.of(Kind.WORKER):
         part.end()
     found += await troubles(database)
-    found += await _nothing_left(cluster, database)
+    try:
+        found += await _nothing_left(cluster, database)
+    except Unavailable as error:
+        found.append(f"the files cannot be looked at: {error}")
     return [*found[:_SHOWN], *([f"... and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])]
 
 
@@ -114,6 +119,19 @@ def _messages(storm: Storm, tasks: dict[str, Any]) -> list[str]:
         if task["status"] != status:
             found.append(f"message {message.id} says that task {task['task_id']} is {task['status']}; it is {status}")
     return found + [f"nobody was told of the end of task {task_id}" for task_id in tasks.keys() - heard]
+
+
+def _attempts(storm: Storm, tasks: dict[str, Any]) -> list[str]:
+    """No report of an attempt counted but the last one's."""
+    found = []
+    for worker in storm.cluster.workers:
+        for task_id, attempt, accepted in reports(worker.said()):
+            storm.stale += not accepted
+            if accepted and attempt != tasks[task_id]["attempt"]:
+                found.append(
+                    f"attempt {attempt} of task {task_id} counted, though attempt {tasks[task_id]['attempt']} had begun"
+                )
+    return found
 
 
 async def _files(load: Load, tasks: dict[str, Any]) -> list[str]:

@@ -28,6 +28,7 @@ class Report:
     slowest_end_s: float
     messages: int
     limit_samples: int
+    stale_reports: int
     restarts: int
     faults: dict[str, dict[str, Any]]
     lacking: list[str]
@@ -56,6 +57,7 @@ class Report:
             "messages received": f"{self.messages:,}",
             "slowest end": f"{self.slowest_end_s:.1f} s after the order was acknowledged",
             "limits looked at": f"{self.limit_samples} times",
+            "reports of lost attempts that came to nothing": str(self.stale_reports),
             "processes started again that ended by themselves": str(self.restarts),
             "duration": f"{self.duration_s:.0f} s",
         }
@@ -110,6 +112,7 @@ def made_of(storm: Storm, tasks: list[dict[str, Any]], **facts: Any) -> Report:
         slowest_end_s=max(waited, default=0.0),
         messages=len(storm.sink.received),
         limit_samples=storm.samples,
+        stale_reports=storm.stale,
         restarts=sum(part.restarts for part in cluster.parts),
         faults={fault.name: _survival(fault.name, storm.suffered) for fault in storm.possible},
         lacking=sorted(set(cluster.lacking.values())),

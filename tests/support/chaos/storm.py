@@ -58,6 +58,7 @@ class Storm:
     first_seen: dict[str, float] = field(default_factory=dict)
     beyond_limit: list[Any] = field(default_factory=list)
     samples: int = 0
+    stale: int = 0
     _deck: list[Fault] = field(default_factory=list)
     _read: int = 0
 

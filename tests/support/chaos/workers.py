@@ -23,6 +23,12 @@ STARTED: Final = '"message":"started"'
 FROZEN_S: Final = (1.1, 2.5)
 
 
+def reports(said: str) -> list[tuple[str, int, bool]]:
+    """Read in the logs of workers which attempts they reported as done, and whether that counted."""
+    lines = (json.loads(line) for line in said.splitlines() if line.startswith("{") and '"accepted"' in line)
+    return [(line["task_id"], line["attempt"], line["accepted"]) for line in lines if line["message"] == "done"]
+
+
 @dataclass
 class Chaos:
     """What goes on, and what was seen of it."""
@@ -102,8 +108,7 @@ class Chaos:
 
     def reports(self) -> list[tuple[str, int, bool]]:
         """Read in the workers' logs which attempts they reported as done, and whether that counted."""
-        lines = (json.loads(line) for line in self.installation.said().splitlines() if line.startswith("{"))
-        return [(line["task_id"], line["attempt"], line["accepted"]) for line in lines if line["message"] == "done"]
+        return reports(self.installation.said())
 
     def fenced(self) -> int:
         """Count the reports that were refused because the attempt had been lost."""
