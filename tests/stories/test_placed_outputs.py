@@ -15,6 +15,8 @@ from support.keys import API_KEY
 from support.machine import WORKER_TOKEN, Api, Machine
 from support.media import PNG
 from support.objects import Objects
+from support.sql import rows
+from unitask.db import open_database
 from unitask.spec import protocol
 from unitask.worker.client import ApiClient, Rejected
 
@@ -85,9 +87,10 @@ async def test_a_result_does_not_come_through_the_api(
         assert worker.asked == ["POST place", "POST placed"]
         assert await completed(worker, api, task, reference) == LARGE
         assert len(objects.names(bucket)) == 1
-        listing = (await asyncio.to_thread(api.http.get, "/api/v1/artifacts")).json()["data"]
-        (one,) = listing["artifacts"]
-        assert (one["size_bytes"], one["sha256"]) == (len(LARGE), hashlib.sha256(LARGE).hexdigest())
+        database = await open_database(f"sqlite:///{machine.folder}/data/unitask.db")
+        (one,) = await rows(database, "select size_bytes, sha256 from artifacts")
+        await database.close()
+        assert one == {"size_bytes": len(LARGE), "sha256": hashlib.sha256(LARGE).hexdigest()}
 
 
 async def test_saying_twice_that_it_lies_there_changes_nothing(
