@@ -227,7 +227,8 @@ async def _sqlite(cluster: Cluster) -> dict[str, str]:
 
 
 def _add_api(cluster: Cluster, name: str, settings: dict[str, str]) -> None:
-    host, clock = cluster.network.host(name), cluster.clock(name)
+    # On SQLite its clock is the only one, and threads wait in it, which libfaketime disturbs.
+    host, clock = cluster.network.host(name), cluster.clock(name) if cluster.postgres else None
     own = {**settings, "UNITASK_MAX_ATTEMPTS": "100", "UNITASK_LEASE_S": str(LEASE_S), "UNITASK_LOG_LEVEL": "info"}
     api = Installation(
         cluster.folder / name,

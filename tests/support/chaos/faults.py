@@ -22,7 +22,7 @@ Doing = Callable[[Cluster, Part, Random], Awaitable[None]]
 class Fault:
     """Something that befalls parts of a kind. `needs`: the key of `Cluster.lacking` under which it says why not.
 
-    `other`: the kind of parts that it takes besides: those from which they are cut off, or whose clock is right.
+    `other`: the kind of parts from which they are cut off.
     """
 
     name: str
@@ -142,8 +142,8 @@ FAULTS: Final = (
     Fault("API cut off", Kind.API, _cut_off(1, 4), "network"),
     Fault("API cut off from the database", Kind.API, _cut_off(1, 5, Kind.DATABASE), "network", Kind.DATABASE),
     Fault("API cut off from the store", Kind.API, _cut_off(1, 4, Kind.STORE), "network", Kind.STORE),
-    Fault("clock of an API an hour ahead", Kind.API, _clock_set(HOUR_S), "clock", Kind.DATABASE),
-    Fault("clock of an API an hour behind", Kind.API, _clock_set(-HOUR_S), "clock", Kind.DATABASE),
+    Fault("clock of an API an hour ahead", Kind.API, _clock_set(HOUR_S), "clock"),
+    Fault("clock of an API an hour behind", Kind.API, _clock_set(-HOUR_S), "clock"),
     Fault("disk of the API full", Kind.API, _disk_full, "disk"),
     Fault("worker killed", Kind.WORKER, _killed),
     Fault("worker frozen past its lease", Kind.WORKER, _frozen(*_PAST_LEASE)),
