@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import secrets
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ def main() -> int:
     databases = given.databases.split(",")
     if set(databases) - set(DATABASES):
         parser.error("--databases: name postgres, sqlite or both")
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)  # the audit's own pool tells of every cut at length
     reports = []
     for database in databases:
         plan = Plan(
