@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="Which faults come (by chance).")
     parser.add_argument("--databases", default="postgres,sqlite", help="postgres, sqlite or both (postgres,sqlite).")
     parser.add_argument("--seconds", type=float, default=180, help="Over which the orders are spread (180).")
-    parser.add_argument("--lanes", type=int, default=3, help="Faults at a time (3).")
+    parser.add_argument("--lanes", type=int, default=2, help="Faults at a time (2).")
     parser.add_argument("--workers", type=int, default=3, help="Workers (3).")
     parser.add_argument("--slots", type=int, default=6, help="Tasks at a time of each worker (6).")
     parser.add_argument("--faults", default="", help="Only those whose name has this pattern (all).")
