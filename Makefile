@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test browser pgbouncer test-models check format bench-core bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
+.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,10 @@ check: .venv/dev.stamp ## Format, lint, types, layers, then all tests: what CI r
 format: .venv/dev.stamp ## Put the code into the house format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+chaos: .venv/dev.stamp ## Let everything fail at random under 10,000 orders on each database; tasks=500 seed=7 databases=sqlite report=chaos.md
+	PYTHONPATH=tests $(BIN)/python -m support.chaos \
+		$(foreach name,tasks seed databases seconds lanes workers slots faults report,$(if $($(name)),--$(name) '$($(name))'))
 
 bench-core: .venv/dev.stamp ## Measure the core against its floors, on SQLite and PostgreSQL
 	$(BIN)/python bench/core.py

@@ -8,7 +8,7 @@ from typing import Final
 
 from support.accounts import open_account
 from support.books import troubles
-from support.chaos import WORKERS, Chaos
+from support.chaos.workers import WORKERS, Chaos
 from support.installation import Installation, ended
 from support.sql import rows
 from support.tester import PRICE_POINTS

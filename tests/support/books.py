@@ -15,6 +15,19 @@ FINAL = {"completed", "failed"}
 LIVE = {"ready": "pending", "staged": "staged", "processing": "processing"}
 
 
+_PASSED = """
+    select a.id, a.active_tasks, count(q.task_id) as running from accounts a
+    left join queue q on q.account_id = a.id and q.state <> 'staged'
+    group by a.id, a.active_tasks
+    having count(q.task_id) > cast(a.limits ->> 'concurrent_tasks' as int) or count(q.task_id) <> a.active_tasks
+"""
+
+
+async def limits_passed(database: Database) -> list[dict[str, Any]]:
+    """List accounts with more tasks in open states than they may have, or than they count; true at any moment."""
+    return await rows(database, _PASSED)
+
+
 async def troubles(database: Database) -> list[str]:
     """Audit; gives a sentence for everything that is wrong. Needs a moment in which nothing changes."""
     return [

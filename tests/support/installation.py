@@ -59,13 +59,18 @@ class Program:
 
 @dataclass
 class Installation:
-    """Processes that share a data folder, a database and a port; only the engine `tester` is on."""
+    """Processes that share a data folder, a database and a port; only the engine `tester` is on.
+
+    `within`: what stands before a command that is to run on another machine, whose address this one then needs.
+    """
 
     folder: Path
     database_url: str
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     programs: list[Program] = field(default_factory=list)
+    address: str = "127.0.0.1"
+    within: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Install the plug-in; nothing of the environment's own UNITASK_... settings reaches the processes."""
@@ -75,6 +80,7 @@ class Installation:
             **install_plugin(self.folder / "plugin"),
             "UNITASK_DATA": str(self.folder / "data"),
             "UNITASK_DATABASE_URL": self.database_url,
+            "UNITASK_HOST": self.address,
             "UNITASK_PORT": str(self.port),
             "UNITASK_API_URL": self.url,
             "UNITASK_API_KEY": API_KEY,
@@ -90,26 +96,26 @@ class Installation:
     @property
     def url(self) -> str:
         """Where the API is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     async def open_services(self, clock: Clock | None = None) -> Services:
         """Open the services on the same database, for what no process offers; perhaps at another time."""
-        return await Services.open(
-            Settings.load(
-                data=self.folder / "data",
-                database_url=self.database_url,
-                secret=SecretStr(SECRET),
-                engines=("tester",),
-            ),
-            clock,
-        )
+        settings: dict[str, Any] = {
+            "data": self.folder / "data",
+            "database_url": self.database_url,
+            "secret": SecretStr(SECRET),
+            "engines": ("tester",),
+        }
+        own = {name: value for name, value in self.settings.items() if name.startswith("UNITASK_")}
+        settings |= {name.removeprefix("UNITASK_").lower(): value for name, value in own.items()}
+        return await Services.open(Settings.load(**settings), clock)
 
     def start(self, *arguments: str, fault: str = "") -> Program:
         """Start `unitask ...`, perhaps with a crash point armed in it and its children."""
         log = self.folder / f"{len(self.programs):02d}-{arguments[0]}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "unitask", *arguments],
+                [*self.within, sys.executable, "-m", "unitask", *arguments],
                 env={**self._environment, **({"UNITASK_FAULT": fault} if fault else {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -120,7 +120,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def receiving(*behaviours: Behaviour) -> Iterator[Sink]:
+def receiving(*behaviours: Behaviour, host: str = "127.0.0.1") -> Iterator[Sink]:
     """Run a sink."""
     sink: Sink
 
@@ -138,7 +138,7 @@ def receiving(*behaviours: Behaviour) -> Iterator[Sink]:
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's name
             """Log nothing."""
 
-    with _Server(("127.0.0.1", 0), Handler) as server:
+    with _Server((host, 0), Handler) as server:
         sink = Sink(server.server_address[1], list(behaviours or (says(),)))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()

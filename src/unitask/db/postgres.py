@@ -33,7 +33,8 @@ _LOST: Final = (
     asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # a full disk, or too many connections
+    asyncpg.InternalClientError,  # the server has said goodbye, and the connection is about to be closed
 )
 _AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 

@@ -1,9 +1,11 @@
 """From orders to results in an engine process: one attempt, or several that go together."""
 
+import errno
 import traceback
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from unitask.catalogue import Catalogue
 from unitask.engines import installed
@@ -14,6 +16,8 @@ from unitask.spec.product import Input, Product, Recipe
 from unitask.weights import Shelf
 from unitask.worker import messages
 from unitask.worker.job import ChildJob, Parent
+
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +143,11 @@ def _unknown(order: messages.Run) -> EngineFailure:
 
 def _unexpected(order: messages.Run, error: Exception) -> EngineFailure:
     traceback.print_exception(error)
+    what = f"{type(error).__name__}: {error}"[:500]
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return EngineFailure("the disk of the worker is full", raw_message=what, retryable=True)
     return EngineFailure(
-        f"the engine {order.engine} failed: {type(error).__name__}; the operator's log says more",
-        raw_message=f"{type(error).__name__}: {error}"[:500],
+        f"the engine {order.engine} failed: {type(error).__name__}; the operator's log says more", raw_message=what
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from support.accounts import Person
+from support.books import limits_passed
 from support.installation import Installation, Program, order
 from support.sql import rows
 from unitask.db import Database
@@ -20,6 +21,12 @@ LEAST_S: Final = 5.0
 MOST_S: Final = 25.0
 STARTED: Final = '"message":"started"'
 FROZEN_S: Final = (1.1, 2.5)
+
+
+def reports(said: str) -> list[tuple[str, int, bool]]:
+    """Read in the logs of workers which attempts they reported as done, and whether that counted."""
+    lines = (json.loads(line) for line in said.splitlines() if line.startswith("{") and '"accepted"' in line)
+    return [(line["task_id"], line["attempt"], line["accepted"]) for line in lines if line["message"] == "done"]
 
 
 @dataclass
@@ -73,14 +80,8 @@ class Chaos:
 
     async def limits_are_watched(self) -> None:
         """Sample that no account has more tasks in the queue's open states than it may."""
-        beyond = """
-            select a.id, a.active_tasks, count(q.task_id) as running from accounts a
-            left join queue q on q.account_id = a.id and q.state <> 'staged'
-            group by a.id, a.active_tasks
-            having count(q.task_id) > cast(a.limits ->> 'concurrent_tasks' as int) or count(q.task_id) <> a.active_tasks
-        """
         while not self.over:
-            self.beyond_limit += await rows(self.database, beyond)
+            self.beyond_limit += await limits_passed(self.database)
             self.samples += 1
             await asyncio.sleep(0.03)
 
@@ -107,8 +108,7 @@ class Chaos:
 
     def reports(self) -> list[tuple[str, int, bool]]:
         """Read in the workers' logs which attempts they reported as done, and whether that counted."""
-        lines = (json.loads(line) for line in self.installation.said().splitlines() if line.startswith("{"))
-        return [(line["task_id"], line["attempt"], line["accepted"]) for line in lines if line["message"] == "done"]
+        return reports(self.installation.said())
 
     def fenced(self) -> int:
         """Count the reports that were refused because the attempt had been lost."""
