@@ -24,6 +24,7 @@ from unitask.settings import Settings
 from unitask.tasks.history import History
 from unitask.tasks.housekeeping import Chores
 from unitask.tasks.live import Live
+from unitask.tasks.months import Months
 from unitask.tasks.orders import Orders
 from unitask.tasks.service import Rules, Tasks
 from unitask.webhooks.service import Webhooks
@@ -48,6 +49,7 @@ class Services:
     tasks: Tasks
     history: History
     live: Live
+    months: Months
     guard: Guard
     webhooks: Webhooks
 
@@ -102,6 +104,7 @@ class Services:
             tasks=tasks,
             history=History(database, catalogue),
             live=Live(tasks),
+            months=Months(database, clock, settings.history_months),
             guard=guard,
             webhooks=Webhooks(database, clock, guard, Rate().take),
         )
@@ -124,6 +127,7 @@ class Services:
                 self.credit.expire,
                 self.webhooks.sweep,
                 self.tasks.forget,
+                self.months.tend,
             ),
         )
 

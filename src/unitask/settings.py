@@ -82,6 +82,9 @@ class Settings(BaseSettings):
         description="Days that outputs are kept, by kind or product, as image=3,video=3,audio=3,model=3,"
         "Qubico/hug-video/*=1; these are the defaults.",
     )
+    history_months: int = Field(
+        0, ge=0, le=1200, description="Months of ended tasks that are kept beside the present one; 0 for all."
+    )
     upload_hours: int = Field(24, ge=1, le=24 * 365, description="Hours that uploads and other inputs are kept.")
     upload_limit_bytes: int = Field(
         2 * 2**30, ge=2**20, le=5 * 2**30, description="Largest file that is uploaded by its own address."

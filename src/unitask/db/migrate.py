@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from importlib.resources import files
 from pathlib import Path
@@ -9,9 +10,15 @@ from typing import Any, Final
 
 from unitask.kit.errors import Unavailable
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 _SQLITE_NEEDED: Final = (3, 38)
 _UPGRADE: Final = "the database has schema {found}, this release needs {head}: run `unitask migrate`"
+_TOO_OLD: Final = "the database has schema {found}, which this release ({head}) is too old for: install a later one"
+_QUESTIONS: Final = (
+    ("alembic_version", "select version_num from alembic_version"),
+    ("compatibility", "select oldest from compatibility"),
+)
+log = logging.getLogger(__name__)
 
 
 def _sqlalchemy_url(url: str) -> str:
@@ -48,7 +55,7 @@ def _create_file(path: str) -> None:
 
 
 async def check(url: str) -> str | None:
-    """Say what is wrong with the schema, or None when it is this release's.
+    """Say what is wrong with the schema, or None when this release works with it: its own, or one of a release after it.
 
     Raises:
         Unavailable: the database cannot be opened.
@@ -56,21 +63,45 @@ async def check(url: str) -> str | None:
     """
     if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
         return f"SQLite is {sqlite3.sqlite_version}, 3.38 or newer is needed: use a newer build of Python"
-    found = await _version(url)
-    return None if found == HEAD else _UPGRADE.format(found=found or "none", head=HEAD)
+    ask = _ask_sqlite if url.startswith("sqlite:///") else _ask_postgres
+    found, oldest = await ask(url)
+    if found == HEAD:
+        return None
+    if found and oldest and oldest <= HEAD < found:
+        log.warning("the database has schema %s of a later release; this one (%s) works with it", found, HEAD)
+        return None
+    return (_TOO_OLD if found and found > HEAD else _UPGRADE).format(found=found or "none", head=HEAD)
 
 
-async def _version(url: str) -> str | None:
-    query = "select version_num from alembic_version"
-    if url.startswith("sqlite:///"):
-        return _sqlite_version(url.removeprefix("sqlite:///"), query)
+async def _ask_postgres(url: str) -> tuple[str | None, str | None]:
     client = await _connect(url)
     try:
-        exists = await client.fetchval("select to_regclass('alembic_version') is not null")
-        version: str | None = await client.fetchval(query) if exists else None
+        answers = [
+            await client.fetchval(query) if await client.fetchval("select to_regclass($1) is not null", table) else None
+            for table, query in _QUESTIONS
+        ]
     finally:
         await client.close()
-    return version
+    return answers[0], answers[1]
+
+
+async def _ask_sqlite(url: str) -> tuple[str | None, str | None]:
+    path = url.removeprefix("sqlite:///")
+    if not Path(path).exists():
+        return None, None
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        answers = [_first(connection, path, query) for _, query in _QUESTIONS]
+    return answers[0], answers[1]
+
+
+def _first(connection: sqlite3.Connection, path: str, query: str) -> str | None:
+    try:
+        row = connection.execute(query).fetchone()
+    except sqlite3.OperationalError:
+        return None
+    except sqlite3.DatabaseError as error:
+        raise Unavailable(f"the database {path} cannot be opened: {error}") from error
+    return row[0] if row else None
 
 
 async def _connect(url: str) -> Any:
@@ -82,16 +113,3 @@ async def _connect(url: str) -> Any:
         return await asyncpg.connect(url, timeout=10)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable(f"the database cannot be reached: {type(error).__name__}: {error}") from error
-
-
-def _sqlite_version(path: str, query: str) -> str | None:
-    if not Path(path).exists():
-        return None
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        try:
-            row = connection.execute(query).fetchone()
-        except sqlite3.OperationalError:
-            return None
-        except sqlite3.DatabaseError as error:
-            raise Unavailable(f"the database {path} cannot be opened: {error}") from error
-    return row[0] if row else None

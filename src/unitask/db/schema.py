@@ -123,7 +123,7 @@ tasks = Table(
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
     Index("tasks_account", "account_id", "id"),
-    postgresql_with={"fillfactor": 80},
+    postgresql_partition_by="range (id)",
 )
 
 _ready = text("state = 'ready'")
@@ -165,6 +165,10 @@ workers = Table(
     Column("name", String(200), nullable=False),
     Column("engines", _Document, nullable=False),
     Column("devices", _Document, nullable=False, server_default=text("'[]'")),
+    Column("memory", _Document, nullable=False, server_default=text("'{}'")),
+    Column("makes", _Document),
+    Column("loaded", _Document, nullable=False, server_default=text("'[]'")),
+    Column("announced_at", BigInteger, nullable=False, server_default=text("0")),
     Column("started_at", BigInteger, nullable=False),
     Column("lease_until", BigInteger, nullable=False),
 )
@@ -353,3 +357,6 @@ leases = Table(
     Column("holder", String(64), nullable=False),
     Column("until", BigInteger, nullable=False),
 )
+
+# One row: the oldest schema whose releases still work on this one, see docs/guide/scaling.md.
+compatibility = Table("compatibility", metadata, Column("oldest", String(4), nullable=False))

@@ -147,3 +147,23 @@ order by t.id desc limit :size
 {shown}
 from idempotency i join tasks t on t.id = i.task_id left join queue q on q.task_id = t.id
 where i.account_id = :account_id and i.key = :key
+
+-- name: open_month [sqlite]
+select 0
+-- name: open_month [postgres]
+select open_tasks_month(:name, :first, :next)
+
+-- name: drop_months [sqlite]
+select 0
+-- name: drop_months [postgres]
+select drop_tasks_months(:name, :first)
+
+-- What is alive is younger than what is forgotten, unless its deadline is that far away.
+-- name: forget_tasks [sqlite]
+delete from tasks where id in (
+  select id from tasks where id < :first and id not in (select task_id from queue) order by id limit :most)
+returning id
+-- name: forget_tasks [postgres]
+delete from tasks_rest where id in (
+  select id from tasks_rest where id < :first and id not in (select task_id from queue) order by id limit :most)
+returning id

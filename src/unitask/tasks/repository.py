@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from unitask.db import Database, Queries, Row, Transaction
+from unitask.kit.months import Month
 from unitask.queue.model import Claimed
 from unitask.tasks.model import Order, Page, Status, Task, Work
 
@@ -232,3 +233,23 @@ async def drop_keys(tx: Transaction, task_ids: Sequence[str]) -> None:
 async def forget_keys(tx: Transaction, now: int) -> None:
     """Forget idempotency keys past their day."""
     await tx.execute(SQL.forget_keys, now=now)
+
+
+async def open_month(database: Database, month: Month) -> None:
+    """See that a month's tasks have a place of their own, where tasks lie by months."""
+    await database.write(
+        lambda tx: tx.execute(SQL.open_month, name=month.partition, first=month.first_id, next=month.next.first_id)
+    )
+
+
+async def forget_before(database: Database, month: Month, *, most: int) -> int:
+    """Drop the tasks of earlier months: whole months where they lie apart, the others row by row.
+
+    Gives the number of rows that went one by one, `most` at a time.
+    """
+
+    async def work(tx: Transaction) -> int:
+        await tx.fetch(SQL.drop_months, name=month.partition, first=month.first_id)
+        return len(await tx.fetch(SQL.forget_tasks, first=month.first_id, most=most))
+
+    return await database.write(work)

@@ -1,0 +1,34 @@
+"""The history of tasks by months: opened ahead on PostgreSQL, forgotten whole when the operator says so."""
+
+from typing import Final
+
+from unitask.db import Database
+from unitask.kit.clock import SECOND_US, Clock
+from unitask.kit.months import Month
+from unitask.tasks import repository
+
+AHEAD: Final = 3
+_EVERY_US: Final = 3600 * SECOND_US
+_SWEEP: Final = 1000
+
+
+class Months:
+    """Keeps `keep` months before the present one; 0 keeps all."""
+
+    def __init__(self, database: Database, clock: Clock, keep: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._keep = keep
+        self._next_at = 0
+
+    async def tend(self) -> None:
+        """Open the months to come, and forget those that are past; looks once an hour."""
+        if self._clock.steady_us() < self._next_at:
+            return
+        present = Month.of(self._clock.now_us())
+        for ahead in range(AHEAD + 1):
+            await repository.open_month(self._database, present.after(ahead))
+        oldest = present.after(-self._keep)
+        if self._keep and await repository.forget_before(self._database, oldest, most=_SWEEP) == _SWEEP:
+            return
+        self._next_at = self._clock.steady_us() + _EVERY_US
