@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 class Row(Protocol):
-    """A row: its columns by name."""
+    """A row: its columns by name, by number, and from one number to another."""
 
-    def __getitem__(self, name: str, /) -> Any:
-        """Read one column."""
+    def __getitem__(self, name: str | int | slice, /) -> Any:
+        """Read one column, or some."""
 
 
 class Transaction(Protocol):
