@@ -104,7 +104,7 @@ class Application:
         """Look a route up instead of trying one after the other; the router knows those that are not plain."""
         method, path = scope["method"], scope["path"]
         before, _, last = path.rpartition("/")
-        endpoint, name = self._plain.get((method, path)) or self._plain.get((method, before + "/")) or (None, "")
+        endpoint, name = self._plain.get((method, path)) or self._plain.get((method, before + "/{}")) or (None, "")
         if scope.get("root_path"):
             return None
         scope["path_params"] = {name: last} if name else {}
@@ -120,12 +120,12 @@ class Application:
 
 
 def _plain(routes: Iterable[BaseRoute]) -> dict[tuple[str, str], tuple[Endpoint, str]]:
-    """Give endpoints of ours by method and path, and what is looked up of the path: nothing, or its last step."""
+    """Give endpoints of ours by method and path, with the name of what its last step stands for, if for anything."""
     found: dict[tuple[str, str], tuple[Endpoint, str]] = {}
     for one in routes:
         if isinstance(one, Route) and isinstance(one.endpoint, Endpoint):
-            path, _, name = one.path.removesuffix("}").partition("{")
+            path, brace, name = one.path.removesuffix("}").partition("{")
             if not set("{:/") & set(name):
                 for method in one.methods or ():
-                    found.setdefault((method, path), (one.endpoint, name))
+                    found.setdefault((method, path + "{}" if brace else path), (one.endpoint, name))
     return found

@@ -1,6 +1,6 @@
 """What a database offers to the layers above, whichever of the two it is."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -10,10 +10,13 @@ T = TypeVar("T")
 
 
 class Row(Protocol):
-    """A row: its columns by name, by number, and from one number to another."""
+    """A row: its columns by name, and one after another."""
 
-    def __getitem__(self, name: str | int | slice, /) -> Any:
-        """Read one column, or some."""
+    def __getitem__(self, name: str, /) -> Any:
+        """Read one column."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Read all columns."""
 
 
 class Transaction(Protocol):
@@ -51,6 +54,13 @@ class Database(Protocol):
 
     async def fetch(self, statement: Statement, **parameters: Any) -> list[Row]:
         """Read outside of any transaction; sees everything acknowledged before."""
+
+    async def look_up(self, statement: Statement, **parameters: Any) -> Row | None:
+        """Read one row as `fetch` does. Look-ups that come while others are under way share a round trip.
+
+        Where the database is far away the statement gets them all as `rows`, each with its `number`, and gives the
+        number in the last column of a row.
+        """
 
     async def notify(self, channel: str) -> None:
         """Hint to every process that listens that something changed. Never part of a transaction; may be lost."""

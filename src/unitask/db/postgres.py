@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 
 from unitask.db.database import Row, Transaction
+from unitask.db.lookups import LookUps
 from unitask.db.statements import Statement, bind, joined
 from unitask.kit.errors import Unavailable
 
@@ -106,6 +108,7 @@ class PostgresDatabase:
         self._pool = pool
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._look_ups: dict[str, LookUps] = {}
         self._hinted: set[str] = set()
         self._notifying: asyncio.Task[None] | None = None
 
@@ -152,6 +155,13 @@ class PostgresDatabase:
         except _LOST as error:
             raise Unavailable("the database is not reachable at present; try again in a moment") from error
         return rows
+
+    async def look_up(self, statement: Statement, **parameters: Any) -> Row | None:
+        """Read one row, in one round trip with others that are asked for at the time."""
+        look_ups = self._look_ups.get(statement.postgres)
+        if look_ups is None:
+            look_ups = self._look_ups[statement.postgres] = LookUps(partial(self.fetch, statement))
+        return await look_ups.find(parameters)
 
     async def notify(self, channel: str) -> None:
         """Wake this process at once and the others by NOTIFY; hints within five milliseconds are joined into one."""

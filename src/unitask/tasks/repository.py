@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from unitask.db import Database, Queries, Row, Transaction
 from unitask.kit.months import Month
@@ -45,9 +46,10 @@ class KeptKey:
     task_id: str
 
 
-def _task(row: Row) -> Task:
+def _task(row: Iterable[Any]) -> Task:
     """Read a row of `stored` or `shown` columns: they come in the order of the fields."""
-    return Task(*row[:5], Status(row[5]), *row[6:])
+    id_, account_id, api_key_id, model, task_type, status, *others = row
+    return Task(id_, account_id, api_key_id, model, task_type, Status(status), *others)
 
 
 async def add(tx: Transaction, tasks: Sequence[Task]) -> None:
@@ -58,8 +60,8 @@ async def add(tx: Transaction, tasks: Sequence[Task]) -> None:
 
 async def find(database: Database, task_id: str, account_id: int) -> Task | None:
     """Read a task, if it belongs to this account."""
-    rows = await database.fetch(SQL.find_task, id=task_id, account_id=account_id)
-    return _task(rows[0]) if rows else None
+    row = await database.look_up(SQL.find_task, id=task_id, account_id=account_id)
+    return _task(list(row)[:-1]) if row else None
 
 
 async def account_of(database: Database, task_id: str) -> int | None:
