@@ -29,7 +29,9 @@ from unitask.accounts.limits import Limits
 from unitask.app import Services
 from unitask.db.migrate import upgrade
 from unitask.db.statements import parse
+from unitask.queue.model import Announcement
 from unitask.settings import Settings
+from unitask.tasks.claims import Ask
 from unitask.tasks.model import Outcome
 
 KEY = "a-key-for-the-bench"
@@ -192,11 +194,11 @@ def bench_http(bench: Bench, keys: dict[str, list[str]], rounds: int, seconds: f
 async def _claim_and_finish(bench: Bench, most: int = 64) -> None:
     services = await Services.open(bench.settings())
     tasks = services.tasks
-    await tasks.beat(worker_id="bench", name="bench", engines=["preview"], progress=[])
+    await tasks.claims.beat(Announcement("bench", "bench", ["preview"]), [])
     done = 0
     began = time.perf_counter()
     while time.perf_counter() - began < 5:
-        found = await tasks.claim(worker_id="bench", engines=["preview"], most=most, wait_s=0, gone=_never)
+        found = await tasks.claims.claim(Ask("bench", ["preview"], most), wait_s=0, gone=_never)
         if not found:
             break
         outcomes = [Outcome(work.task_id, work.attempt, output=OUTPUT) for work in found]
@@ -275,7 +277,7 @@ async def _claim_ms(services: Services, times: int = 200) -> float:
     took = []
     for _ in range(times):
         began = time.perf_counter()
-        found = await services.tasks.claim(worker_id="bench", engines=["preview", "cpu"], most=1, wait_s=0, gone=_never)
+        found = await services.tasks.claims.claim(Ask("bench", ["preview", "cpu"]), wait_s=0, gone=_never)
         took.append((time.perf_counter() - began) * 1e3)
         for work in found:
             await services.tasks.settle(Outcome(work.task_id, work.attempt, output=OUTPUT))
@@ -284,7 +286,7 @@ async def _claim_ms(services: Services, times: int = 200) -> float:
 
 async def _claim_under_load(bench: Bench) -> None:
     services = await Services.open(bench.settings())
-    await services.tasks.beat(worker_id="bench", name="bench", engines=["preview"], progress=[])
+    await services.tasks.claims.beat(Announcement("bench", "bench", ["preview"]), [])
     caller = await services.accounts.authenticate(KEY)
     for _ in range(250):
         await services.tasks.create(await services.orders.prepare(BODY, caller, None))
@@ -292,7 +294,7 @@ async def _claim_under_load(bench: Bench) -> None:
     for name in ("finished", "pending_tasks", "pending", "occupied"):
         statement = FILL[name]
         await services.database.write(lambda tx: tx.execute(statement))  # noqa: B023 - awaited in this turn
-    await services.tasks.beat(worker_id="bench", name="bench", engines=["preview"], progress=[])
+    await services.tasks.claims.beat(Announcement("bench", "bench", ["preview"]), [])
     if bench.name == "PostgreSQL":
         connection = await asyncpg.connect(bench.url)
         await connection.execute("vacuum analyze")

@@ -99,6 +99,7 @@ class Services:
                 clock=clock,
                 shelf=Shelf(settings.models_folder),
                 engines=frozenset(settings.engines) if settings.engines is not None else None,
+                makers=tasks.claims.makers,
                 deadline_us=settings.task_deadline_s * 1_000_000,
             ),
             tasks=tasks,
@@ -118,7 +119,7 @@ class Services:
     def chores(self) -> Chores:
         """List what has to happen without anyone asking; see `unitask.tasks.housekeeping`."""
         return Chores(
-            everywhere=(self.tasks.follow_turns, self.accounts.note_use),
+            everywhere=(self.tasks.claims.follow, self.accounts.note_use),
             by_one=(
                 self.tasks.reap,
                 self.tasks.promote_all,

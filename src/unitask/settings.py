@@ -105,6 +105,16 @@ class Settings(BaseSettings):
     engines: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         None, description="Engines in use, separated by commas. Default: all that are installed."
     )
+    products: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        None,
+        description="Products that a worker takes, separated by commas, as Qubico/flux1-*,*/txt2speech. Default: all.",
+    )
+    drain_s: float = Field(
+        5.0,
+        ge=0,
+        le=24 * 3600,
+        description="How long a worker that is told to end finishes what it has; it gives back the rest.",
+    )
     allow_private_networks: bool = Field(
         False,
         description="Let inputs and webhooks reach loopback and private addresses: for development only.",
@@ -136,7 +146,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("devices", "engines", "trusted_proxies", mode="before")
+    @field_validator("devices", "engines", "products", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value

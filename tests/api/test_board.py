@@ -177,6 +177,8 @@ async def test_workers_are_listed_with_what_they_do(
         "alive": True,
         "engines": ["cpu", "preview"],
         "devices": [],
+        "memory_bytes": {},
+        "loaded": [],
         "started_at": seen["started_at"],
         "seen_at": seen["started_at"],
         "running": [
@@ -191,10 +193,13 @@ async def test_workers_are_listed_with_what_they_do(
 async def test_a_worker_says_on_which_devices_it_runs(operator: httpx.AsyncClient) -> None:
     """As it comes over the wire of workers."""
     sign = {"worker_id": "w", "name": "gpu box", "engines": ["diffusers"], "devices": ["cuda:0", "cuda:1"]}
+    sign |= {"memory": {"cuda:0": 80 * 2**30}, "loaded": ["flux1-dev"]}
+    sign |= {"makes": [{"product": "Qubico/flux1-dev/txt2img", "engine": "diffusers", "level": "full"}]}
     headers = {"Authorization": f"Bearer {WORKER_TOKEN}", "X-API-Key": ""}
     assert (await operator.post("/worker/v1/beat", json=sign, headers=headers)).status_code == 200
     (seen,) = accepted(await operator.get(f"{ADMIN}/workers"))
     assert (seen["name"], seen["devices"]) == ("gpu box", ["cuda:0", "cuda:1"])
+    assert (seen["memory_bytes"], seen["loaded"]) == ({"cuda:0": 80 * 2**30}, ["flux1-dev"])
 
 
 async def test_the_installation_says_what_is_missing_and_how_to_get_it(

@@ -52,7 +52,7 @@ def follow(services: Services) -> Callable[..., Stream]:
 async def tell(services: Services, worker: HandWorker, task_id: str, fraction: float, attempt: int = 1) -> None:
     """Report how far an attempt is."""
     progress = [Progress(task_id, attempt, fraction, "")]
-    await services.tasks.beat(worker_id=worker.id, name=worker.id, engines=("preview",), progress=progress)
+    await services.tasks.claims.beat(worker.said, progress)
 
 
 async def listening(services: Services, task_id: str) -> None:
@@ -321,7 +321,7 @@ async def test_a_server_that_ends_lets_its_listeners_go(
     """Their streams end, and they come back to the next server by themselves."""
     async with follow(task_id) as stream:
         await stream.next()
-        services.tasks.stop_waiting()
+        services.tasks.claims.stop_waiting()
         await stream.rest()
 
 

@@ -12,6 +12,7 @@ from support.worker import HandWorker
 from unitask.app import Services
 from unitask.engines import installed
 from unitask.queue.model import Progress
+from unitask.tasks.claims import Ask
 
 PICTURE = "https://example.com/cat.png"
 ORDERS = [
@@ -63,7 +64,7 @@ async def test_a_worker_gets_only_what_its_engines_make(services: Services, cust
 
 async def test_a_product_with_two_recipes_of_an_engine_is_looked_for_once(services: Services) -> None:
     """Looked for twice, its tasks would be given out twice."""
-    lanes = [(lane.product, lane.engine) for lane in services.tasks._lanes(list(installed()))]
+    lanes = [(lane.product, lane.engine) for lane in services.tasks.claims.lanes(Ask("w", list(installed())))]
     assert ("Qubico/image-toolkit/segment", "networks") in lanes
     assert len(lanes) == len(set(lanes))
 
@@ -89,9 +90,7 @@ async def test_concurrent_claimers_never_get_the_same_task(services: Services, c
 
 async def test_a_waiting_worker_hears_of_an_order_at_once(services: Services, customer: Customer) -> None:
     """The bell spares it the pause between two looks."""
-    waiting = asyncio.create_task(
-        services.tasks.claim(worker_id="worker-1", engines=["preview"], most=1, wait_s=10, gone=never)
-    )
+    waiting = asyncio.create_task(services.tasks.claims.claim(Ask("worker-1", ["preview"]), wait_s=10, gone=never))
     await asyncio.sleep(0)
     began = monotonic()
     task = await customer.order()
@@ -102,7 +101,7 @@ async def test_a_waiting_worker_hears_of_an_order_at_once(services: Services, cu
 async def test_a_claim_without_work_ends_in_time(services: Services) -> None:
     """With nothing, not with an error."""
     async with asyncio.timeout(5):
-        assert await services.tasks.claim(worker_id="w", engines=["preview"], most=1, wait_s=0.05, gone=never) == []
+        assert await services.tasks.claims.claim(Ask("w", ["preview"]), wait_s=0.05, gone=never) == []
 
 
 async def test_a_worker_that_hung_up_is_given_nothing(services: Services, customer: Customer) -> None:
@@ -112,7 +111,7 @@ async def test_a_worker_that_hung_up_is_given_nothing(services: Services, custom
         return True
 
     task = await customer.order()
-    assert await services.tasks.claim(worker_id="w", engines=["preview"], most=1, wait_s=5, gone=gone) == []
+    assert await services.tasks.claims.claim(Ask("w", ["preview"]), wait_s=5, gone=gone) == []
     assert (await customer.see(task.id)).status == "pending"
 
 
@@ -129,7 +128,7 @@ async def test_progress_shows_while_a_task_runs(
 
     async def report(attempt: int, progress: float) -> None:
         note = [Progress(task.id, attempt, progress, "drawing")]
-        await services.tasks.beat(worker_id=worker.id, name="", engines=["preview"], progress=note)
+        await services.tasks.claims.beat(worker.said, note)
 
     seen = [await shown()]
     (work,) = await worker.claim()

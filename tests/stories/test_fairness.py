@@ -113,7 +113,7 @@ async def test_turns_go_on_after_a_restart(
     await backlog(customer, 100)
     await served(worker, 30, {})
     for name in "ab":
-        await services.tasks.follow_turns()
+        await services.tasks.claims.follow()
         restarted = await Services.open(services.settings, clock)
         other = await Customer.of(restarted, name)
         ids = await other.orders(3)
@@ -133,7 +133,7 @@ async def test_several_api_processes_agree_whose_turn_it_is(
     replica = await Services.open(services.settings, clock)
     await served(worker, 50, {})
     for one in (services, replica):
-        await one.tasks.follow_turns()
+        await one.tasks.claims.follow()
     there = await Customer.of(replica, "there")
     here = await Customer.of(services, "here")
     names = dict.fromkeys(await there.orders(10), "there") | dict.fromkeys(await here.orders(10), "here")

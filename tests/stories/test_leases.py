@@ -88,9 +88,7 @@ async def test_files_and_progress_of_a_lost_attempt_are_refused(
     with pytest.raises(Conflict, match="another worker has the task"):
         await services.tasks.add_output(file, task_id=task.id, attempt=stale.attempt)
     await services.tasks.add_output(file, task_id=task.id, attempt=fresh.attempt)
-    held = await services.tasks.beat(
-        worker_id=worker.id, name="", engines=["preview"], progress=[Progress(task.id, stale.attempt, 0.9, "nearly")]
-    )
+    held = await services.tasks.claims.beat(worker.said, [Progress(task.id, stale.attempt, 0.9, "nearly")])
     assert held == []
     assert (await customer.see(task.id)).progress == 0
 

@@ -117,10 +117,23 @@ def test_a_result_that_the_api_refuses_fails_the_task_at_once(machine: Machine) 
     assert api.said(api.order("ok"))
 
 
+def test_a_worker_that_is_stopped_finishes_what_it_can_in_time(machine: Machine) -> None:
+    """It makes its task to the end and is gone then; another that is free has nothing to do."""
+    _, api = machine.serve()
+    worker = machine.work()
+    task_id = api.order("slow_steps", seconds=1, steps=10)
+    api.reaches(task_id, "processing", within_s=10)
+    other = machine.work()
+    worker.end()
+    assert api.said(task_id, within_s=6)
+    assert "done" in worker.err
+    assert task_id not in other.err
+
+
 def test_a_worker_that_is_stopped_gives_its_task_back(machine: Machine) -> None:
     """Another worker begins with it at once, and the stopped one leaves nothing behind."""
     _, api = machine.serve()
-    worker = machine.work()
+    worker = machine.work(DRAIN_S="0")
     task_id = api.order("slow_steps", seconds=2, steps=20)
     api.reaches(task_id, "processing", within_s=10)
     other = machine.work()

@@ -279,10 +279,21 @@ class KeeperEngine(TesterEngine):
 
     name = "keeper"
     most_in_batch = 3
+    last = ""
+
+    def run(self, product: Product, inputs: Any, job: Job) -> Output:
+        """Do as the input says, and remember what it was about."""
+        self.last = inputs.together
+        return super().run(product, inputs, job)
 
     def devices(self) -> tuple[str, ...]:
         """List them."""
         return tuple(os.environ.get("TESTER_DEVICES", "fake:0,fake:1").split(","))
+
+    def loaded(self, models: Path) -> list[str]:
+        """Have what the last input named; see `Do.together`."""
+        del models
+        return [self.last] if self.last else []
 
     def batch_key(self, product: Product, inputs: Any, recipe: Recipe) -> str | None:
         """Do as the input says."""

@@ -17,6 +17,7 @@ from support.written_api import WrittenApi
 from support.written_api import task as written
 from unitask.spec.protocol import ClaimedTask, SettleRequest
 from unitask.worker import attempt
+from unitask.worker.pool import IN_A_ROW
 from unitask.worker.service import Options, Worker
 
 ONE = ("fake:0",)
@@ -326,3 +327,25 @@ async def test_each_pool_claims_for_its_own_engines_and_only_when_it_is_free(gat
         assert (await work.said(next_one))["pid"] != busy
         asked = {(tuple(claim.engines), claim.most) for claim in work.api.claims}
     assert asked == {(("keeper",), 4), (("tester",), 1)}
+
+
+async def test_the_worker_says_what_its_devices_have_in_memory() -> None:
+    """With each claim and heartbeat; what a process had is gone with it."""
+    first, last = task(1, together="a"), task(2, "crash", together="b")
+    async with bench(first) as work:
+        await work.said(first)
+        assert work.api.claims[0].loaded == []
+        await seen(lambda: work.api.claims[-1].loaded == ["a"], within_s=20, what="a claim that tells")
+        await seen(lambda: work.api.beats[-1].loaded == ["a"], within_s=20, what="a heartbeat that tells")
+        work.api.add(last)
+        await work.failed(last)
+        await seen(lambda: work.api.claims[-1].loaded == [], within_s=20, what="a claim after the crash")
+
+
+async def test_after_many_tasks_in_a_row_one_is_taken_whatever_is_in_memory() -> None:
+    """Else those who order what is in memory could keep all others waiting for ever."""
+    tasks = [task(number, together="a") for number in range(1, 2 * IN_A_ROW + 3)]
+    async with bench(*tasks, batch=1) as work:
+        await work.said(tasks[-1])
+    told = [claim.loaded == ["a"] for claim in work.api.claims if "keeper" in claim.engines]
+    assert told[: len(tasks)] == [False, *[True] * IN_A_ROW, False, *[True] * IN_A_ROW]

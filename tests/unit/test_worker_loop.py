@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from support.plugin import install_plugin
 from support.wait import seen
 from support.written_api import WrittenApi, task
 from unitask.kit.errors import Unavailable
+from unitask.spec import protocol
 from unitask.worker.client import Rejected
 from unitask.worker.service import Options, Worker
 
@@ -91,3 +93,66 @@ async def test_what_is_not_finished_is_given_back() -> None:
     (report,) = api.reports
     assert report.failure is not None
     assert report.failure.given_back
+
+
+async def test_a_worker_that_is_told_to_end_finishes_what_it_has(tmp_path: Path) -> None:
+    """It claims nothing more, its heartbeats go on, and it ends as soon as the last task has."""
+    gate = tmp_path / "gate"
+    api = WrittenApi([task(1, "wait_for_file", marker=str(gate))])
+    stop = asyncio.Event()
+    working = asyncio.create_task(Worker(api, replace(OPTIONS, slots=2, drain_s=60)).run(stop))
+    await seen(lambda: api.seen_of(task(1)) and api.seen_of(task(1))[-1].note, within_s=10, what="progress")
+    stop.set()
+    beats = len(api.beats)
+    await seen(lambda: len(api.beats) > beats + 2, within_s=10, what="heartbeats after the request to end")
+    claims = len(api.claims)
+    api.add(task(2))
+    gate.touch()
+    await asyncio.wait_for(working, 10)
+    assert len(api.claims) == claims
+    assert [report.output is not None for report in api.reports] == [True]
+    assert [one.task_id for one in api.tasks] == [task(2).task_id]
+
+
+async def test_what_is_not_finished_in_time_is_given_back() -> None:
+    """After the time that the operator allows."""
+    api = WrittenApi([task(1, "hang")])
+    stop = asyncio.Event()
+    working = asyncio.create_task(Worker(api, replace(OPTIONS, drain_s=0.3)).run(stop))
+    await seen(lambda: api.given, within_s=10, what="a claim")
+    stop.set()
+    await asyncio.wait_for(working, 10)
+    (report,) = api.reports
+    assert report.failure is not None
+    assert report.failure.given_back
+
+
+async def test_what_a_broken_off_claim_brought_is_given_back() -> None:
+    """The API counts it as ours, and its answer never came: it does not wait for the end of a lease."""
+    api = WrittenApi()
+    stop = asyncio.Event()
+    working = asyncio.create_task(Worker(api, OPTIONS).run(stop))
+    await seen(lambda: api.claims, within_s=10, what="a claim")
+    api.given.append(protocol.HeldTask(task_id=task(1).task_id, attempt=1, cancel_requested=False))
+    stop.set()
+    await asyncio.wait_for(working, 10)
+    (report,) = api.reports
+    assert report.failure is not None
+    assert report.failure.given_back
+
+
+async def test_the_worker_says_what_it_makes() -> None:
+    """At once, and not with every heartbeat; only the products that its operator wants of it."""
+    api = WrittenApi()
+    stop = asyncio.Event()
+    options = replace(OPTIONS, engines=("tester", "preview"), products=("tester", "qubico/FLUX1-[ds]*[lv]/txt2img"))
+    working = asyncio.create_task(Worker(api, options).run(stop))
+    await seen(lambda: len(api.beats) > 3, within_s=10, what="some heartbeats")
+    stop.set()
+    await working
+    first, *others = api.beats
+    assert first.makes is not None
+    assert {(one.product, one.engine) for one in first.makes} == {
+        ("Qubico/flux1-dev/txt2img", "preview"), ("Qubico/flux1-schnell/txt2img", "preview"),
+    }  # fmt: skip
+    assert {beat.makes is None for beat in others} == {True}

@@ -63,12 +63,14 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """A worker; after `lease_until` it has lost what it held."""
+    """A worker; after `lease_until` it has lost what it held. `memory`: bytes of its devices; `loaded`: model cards."""
 
     id: str
     name: str
     engines: list[str]
     devices: list[str]
+    memory: dict[str, int]
+    loaded: list[str]
     started_at: int
     lease_until: int
     running: list[Running]
@@ -130,6 +132,8 @@ async def workers(database: Database) -> list[WorkerSeen]:
             name=row["name"],
             engines=orjson.loads(row["engines"]),
             devices=orjson.loads(row["devices"]),
+            memory=orjson.loads(row["memory"]),
+            loaded=orjson.loads(row["loaded"]),
             started_at=row["started_at"],
             lease_until=row["lease_until"],
             running=running[row["id"]],

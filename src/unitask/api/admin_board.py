@@ -56,6 +56,8 @@ def _worker(worker: board.WorkerSeen, now: int, lease_us: int) -> dict[str, Any]
         "alive": worker.lease_until > now,
         "engines": worker.engines,
         "devices": worker.devices,
+        "memory_bytes": worker.memory,
+        "loaded": worker.loaded,
         "started_at": rfc3339(worker.started_at),
         "seen_at": rfc3339(worker.lease_until - lease_us),
         "running": [

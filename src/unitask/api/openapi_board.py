@@ -94,6 +94,12 @@ def _worker() -> Json:
             "alive": {**_SWITCH, "description": "False: its lease has passed."},
             "engines": _TEXTS,
             "devices": _TEXTS,
+            "memory_bytes": {
+                "type": "object",
+                "additionalProperties": _NUMBER,
+                "description": "Bytes of its devices, where they are known.",
+            },
+            "loaded": {**_TEXTS, "description": "The model cards that it has in memory."},
             "started_at": _TEXT,
             "seen_at": _TEXT,
             "running": _list(running),

@@ -14,8 +14,9 @@ from unitask.kit import faults
 from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import InvalidRequest
 from unitask.kit.media import CONTENT_TYPES
-from unitask.queue.model import Progress
+from unitask.queue.model import Announcement, Offer, Progress
 from unitask.spec import protocol
+from unitask.tasks.claims import Ask
 from unitask.tasks.model import Failure, Outcome, Work
 
 _UPLOAD_LIMIT_BYTES = 4 * 2**30
@@ -56,10 +57,19 @@ async def claim(request: Request) -> JsonAnswer:
     """Give a worker tasks; waits for them."""
     ask = await _read(request, protocol.ClaimRequest)
     unitask = services(request)
-    found = await unitask.tasks.claim(
-        worker_id=ask.worker_id, engines=ask.engines, most=ask.most, wait_s=ask.wait_s, gone=request.is_disconnected
+    found = await unitask.tasks.claims.claim(
+        Ask(ask.worker_id, ask.engines, ask.most, frozenset(ask.loaded)),
+        wait_s=ask.wait_s,
+        gone=request.is_disconnected,
     )
     return _answer(protocol.ClaimAnswer(tasks=[_claimed(work, unitask) for work in found]))
+
+
+def _announced(sign: protocol.BeatRequest) -> Announcement:
+    makes = None if sign.makes is None else [Offer(one.product, one.engine, one.level) for one in sign.makes]
+    return Announcement(
+        sign.worker_id, sign.name, sign.engines, sign.devices, sign.memory, makes, sorted(set(sign.loaded))
+    )
 
 
 async def beat(request: Request) -> JsonAnswer:
@@ -67,13 +77,8 @@ async def beat(request: Request) -> JsonAnswer:
     sign = await _read(request, protocol.BeatRequest)
     progress = [Progress(one.task_id, one.attempt, one.progress, one.note) for one in sign.progress]
     unitask = services(request)
-    held = await unitask.tasks.beat(
-        worker_id=sign.worker_id,
-        name=sign.name,
-        engines=sign.engines,
-        devices=sign.devices,
-        progress=progress,
-        waiting=[(one.task_id, one.attempt) for one in sign.progress if one.waiting],
+    held = await unitask.tasks.claims.beat(
+        _announced(sign), progress, [(one.task_id, one.attempt) for one in sign.progress if one.waiting]
     )
     answer = [
         protocol.HeldTask(task_id=one.task_id, attempt=one.attempt, cancel_requested=one.cancel_requested)

@@ -9,6 +9,7 @@ import click
 
 from unitask.cli.engines import check_engines
 from unitask.kit import log
+from unitask.kit.devices import memory
 from unitask.kit.errors import Unavailable
 from unitask.kit.process import die_with_parent
 from unitask.settings import Settings, WrongSetting
@@ -44,6 +45,9 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
         memory_bytes=settings.engine_memory_bytes,
         allow_private=settings.allow_private_networks,
         models=settings.models_folder,
+        products=settings.products,
+        drain_s=0.0 if embedded else settings.drain_s,
+        memory=memory(),
     )
     asyncio.run(_work(settings.api_url, settings.worker_token.get_secret_value(), options, embedded=embedded))
 

@@ -55,7 +55,7 @@ def _create_file(path: str) -> None:
 
 
 async def check(url: str) -> str | None:
-    """Say what is wrong with the schema, or None when this release works with it: its own, or one of a release after it.
+    """Say what is wrong with the schema; None when this release works with it: its own, or that of a later release.
 
     Raises:
         Unavailable: the database cannot be opened.
@@ -63,8 +63,8 @@ async def check(url: str) -> str | None:
     """
     if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
         return f"SQLite is {sqlite3.sqlite_version}, 3.38 or newer is needed: use a newer build of Python"
-    ask = _ask_sqlite if url.startswith("sqlite:///") else _ask_postgres
-    found, oldest = await ask(url)
+    path = url.removeprefix("sqlite:///")
+    found, oldest = await _ask_postgres(url) if path == url else _ask_sqlite(path)
     if found == HEAD:
         return None
     if found and oldest and oldest <= HEAD < found:
@@ -85,8 +85,7 @@ async def _ask_postgres(url: str) -> tuple[str | None, str | None]:
     return answers[0], answers[1]
 
 
-async def _ask_sqlite(url: str) -> tuple[str | None, str | None]:
-    path = url.removeprefix("sqlite:///")
+def _ask_sqlite(path: str) -> tuple[str | None, str | None]:
     if not Path(path).exists():
         return None, None
     with contextlib.closing(sqlite3.connect(path)) as connection:

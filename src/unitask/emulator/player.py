@@ -23,10 +23,10 @@ from unitask.emulator.script import Script
 from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import UnitaskError
 from unitask.kit.ids import made_at_us
-from unitask.queue.model import Progress, State, Ticket
+from unitask.queue.model import Announcement, Progress, State, Ticket
 from unitask.tasks.bell import Bell, heard
+from unitask.tasks.claims import WORK
 from unitask.tasks.model import Failure, Outcome, Work
-from unitask.tasks.service import WORK
 from unitask.webhooks.deliver import Deliverer
 from unitask.worker import messages
 from unitask.worker.making import run
@@ -134,7 +134,7 @@ class Player:
         starting = [one.task_id for one in tickets if one.state is State.READY and self._times(one).start <= now]
         if starting:
             await self._beat([])
-            for work in await self._services.tasks.claim_named(worker_id=self._id, task_ids=starting):
+            for work in await self._services.tasks.claims.claim_named(worker_id=self._id, task_ids=starting):
                 self._under_way[work.task_id] = work
         ending = [one for one in tickets if one.task_id in self._under_way and self._ends(one, now)]
         for first in range(0, len(ending), _AT_ONCE):
@@ -177,7 +177,7 @@ class Player:
         return min((one for one in due if one is not None and one > now), default=None)
 
     async def _beat(self, progress: list[Progress]) -> None:
-        await self._services.tasks.beat(worker_id=self._id, name="emulator", engines=["preview"], progress=progress)
+        await self._services.tasks.claims.beat(Announcement(self._id, "emulator", ["preview"]), progress)
 
     async def _end(self, ticket: Ticket, outcome: Outcome) -> None:
         work, script = self._under_way.pop(ticket.task_id), self._script(ticket)

@@ -52,7 +52,7 @@ async def opened(settings: Settings) -> AsyncIterator[EmulatedApplication]:
         assert isinstance(services.orders, ScriptedOrders)  # noqa: S101 - asked for above
         yield EmulatedApplication(services, clock, services.orders)
     finally:
-        services.tasks.stop_waiting()
+        services.tasks.claims.stop_waiting()
         await services.close()
 
 

@@ -4,7 +4,8 @@ import os
 import subprocess
 from typing import Final
 
-_QUESTION: Final = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
+_INDEX: Final = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
+_MEMORY: Final = ("nvidia-smi", "--query-gpu=index,memory.total", "--format=csv,noheader,nounits")
 _TIMEOUT_S: Final = 10.0
 _VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 
@@ -16,10 +17,18 @@ def cuda() -> tuple[str, ...]:
     return tuple(f"cuda:{name.strip()}" for name in names if name.strip() not in {"", "-1", "NoDevFiles"})
 
 
-def _asked() -> list[str]:
+def memory() -> dict[str, int]:
+    """Tell how many bytes each of the machine's NVIDIA cards has, by the names that `cuda` gives."""
+    pairs = [line.partition(",") for line in _asked(_MEMORY)]
+    return {
+        f"cuda:{index.strip()}": int(mebibytes) * 2**20 for index, _, mebibytes in pairs if mebibytes.strip().isdigit()
+    }
+
+
+def _asked(question: tuple[str, ...] = _INDEX) -> list[str]:
     try:
         answer = subprocess.run(  # noqa: S603 - our own words
-            _QUESTION, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True
+            question, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return []

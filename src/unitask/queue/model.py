@@ -1,6 +1,7 @@
 """Live tasks as the queue knows them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -41,13 +42,37 @@ class Ticket:
 class Lane:
     """What a worker can make: a product by an engine.
 
-    `limit_us` is how long an attempt may take; `served` the turn that the engine serves, see `unitask.queue.turns`.
+    `limit_us` is how long an attempt may take; `served` the turn that the engine serves, and `lead` by how many turns
+    its tasks may come early, see `unitask.queue.turns`.
     """
 
     product: str
     engine: str
     limit_us: int
     served: int
+    lead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A product that a worker makes by an engine, and at which level."""
+
+    product: str
+    engine: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a worker says of itself. `makes` None: nothing new. `memory`: bytes of its devices, where known."""
+
+    worker_id: str
+    name: str
+    engines: Sequence[str]
+    devices: Sequence[str] = ()
+    memory: Mapping[str, int] = field(default_factory=dict)
+    makes: Sequence[Offer] | None = None
+    loaded: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,17 +20,17 @@ from (
     select task_id from queue
     where engine = (l.value ->> 'engine') and product = (l.value ->> 'product') and state = 'ready'
     order by turn, task_id limit :most)
-  order by q.turn - (l.value ->> 'served'), q.task_id limit :most
+  order by q.turn - (l.value ->> 'served') - (l.value ->> 'lead'), q.task_id limit :most
 ) p where queue.task_id = p.task_id
 returning queue.task_id, attempt, engine, attempt_deadline, queue.turn
 -- name: claim [postgres]
 with picked as (
   select q.task_id, l.limit_us
-  from json_to_recordset(:rows::json) as l(product text, engine text, limit_us bigint, served bigint), lateral (
+  from json_to_recordset(:rows::json) as l(product text, engine text, limit_us bigint, served bigint, lead bigint), lateral (
     select task_id, turn from queue
     where engine = l.engine and product = l.product and state = 'ready'
     order by turn, task_id limit :most for update skip locked) q
-  order by q.turn - l.served, q.task_id limit :most)
+  order by q.turn - l.served - l.lead, q.task_id limit :most)
 update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
   attempt_deadline = :now::bigint + picked.limit_us
 from picked where queue.task_id = picked.task_id
@@ -150,10 +150,27 @@ where queue.task_id = (r ->> 0)::uuid and queue.attempt = (r ->> 1)::int and que
 -- name: held_by
 select task_id, attempt, cancel_requested from queue where worker_id = :worker_id and state = 'processing'
 
--- name: beat
-insert into workers (id, name, engines, devices, started_at, lease_until)
-values (:id, :name, :engines, :devices, :now, :lease_until)
-on conflict (id) do update set lease_until = excluded.lease_until, engines = excluded.engines, devices = excluded.devices
+-- name: beat [sqlite]
+insert into workers (id, name, engines, devices, memory, makes, loaded, announced_at, started_at, lease_until)
+values (:id, :name, :engines, :devices, :memory, :makes, :loaded, :now, :now, :lease_until)
+on conflict (id) do update set lease_until = excluded.lease_until, engines = excluded.engines, devices = excluded.devices,
+  memory = excluded.memory, loaded = excluded.loaded, makes = coalesce(excluded.makes, makes),
+  announced_at = case when excluded.makes <> coalesce(makes, '') then :now else announced_at end
+-- name: beat [postgres]
+insert into workers (id, name, engines, devices, memory, makes, loaded, announced_at, started_at, lease_until)
+values (:id, :name, :engines, :devices, :memory, :makes, :loaded, :now, :now, :lease_until)
+on conflict (id) do update set lease_until = excluded.lease_until, engines = excluded.engines, devices = excluded.devices,
+  memory = excluded.memory, loaded = excluded.loaded, makes = coalesce(excluded.makes, workers.makes),
+  announced_at = case when excluded.makes::text <> coalesce(workers.makes::text, '') then excluded.announced_at
+    else workers.announced_at end
+
+-- name: announced
+select id, announced_at from workers where lease_until > :since
+
+-- name: makes [sqlite]
+select id, announced_at, makes from workers where id in (select value from json_each(:rows))
+-- name: makes [postgres]
+select id, announced_at, makes from workers where id in (select json_array_elements_text(:rows::json))
 
 -- name: forget_workers
 delete from workers where lease_until < :before

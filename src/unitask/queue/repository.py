@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from unitask.db import Database, Queries, Row, Transaction
-from unitask.queue.model import Claimed, Held, Lane, Progress, State, Ticket
+from unitask.queue.makers import Makes
+from unitask.queue.model import Announcement, Claimed, Held, Lane, Offer, Progress, State, Ticket
 
 SQL = Queries(__package__)
 
@@ -127,19 +130,38 @@ async def request_cancel(tx: Transaction, task_id: str) -> None:
     await tx.execute(SQL.request_cancel, task_id=task_id)
 
 
-async def beat(
-    tx: Transaction,
-    *,
-    worker_id: str,
-    name: str,
-    engines: Sequence[str],
-    devices: Sequence[str],
-    now: int,
-    lease_until: int,
-) -> None:
-    """Renew a worker's lease, and with it the lease of all it holds."""
-    runs = {"engines": list(engines), "devices": list(devices)}
-    await tx.execute(SQL.beat, id=worker_id, name=name, **runs, now=now, lease_until=lease_until)
+async def beat(tx: Transaction, said: Announcement, *, now: int, lease_until: int) -> None:
+    """Renew a worker's lease, and with it the lease of all it holds; write down what it says of itself."""
+    await tx.execute(
+        SQL.beat,
+        id=said.worker_id,
+        name=said.name,
+        engines=list(said.engines),
+        devices=list(said.devices),
+        memory=orjson.dumps(said.memory).decode(),
+        makes=None if said.makes is None else list(said.makes),
+        loaded=list(said.loaded),
+        now=now,
+        lease_until=lease_until,
+    )
+
+
+async def announced(database: Database, *, since: int) -> dict[str, int]:
+    """Tell when each worker whose lease ends after `since` last said something new."""
+    return {row["id"]: row["announced_at"] for row in await database.fetch(SQL.announced, since=since)}
+
+
+async def makes(database: Database, worker_ids: Iterable[str]) -> list[Makes]:
+    """Read what workers make."""
+    rows = await database.fetch(SQL.makes, rows=list(worker_ids))
+    return [
+        Makes(
+            row["id"],
+            row["announced_at"],
+            None if row["makes"] is None else frozenset(Offer(**one) for one in orjson.loads(row["makes"])),
+        )
+        for row in rows
+    ]
 
 
 async def note_progress(tx: Transaction, progress: Sequence[Progress]) -> list[str]:

@@ -8,9 +8,17 @@ task of the first account.
 Each engine counts its own turns, because each may have workers of its own, at a pace of its own. A worker of several
 engines takes the task whose turn lies nearest behind the one that is served at its engine; and what it serves of one
 engine, it moves all of its engines on by.
+
+Reading weights takes long, so a worker takes tasks whose model it has in memory up to `LEAD` turns before their time.
+No account gets further ahead of another by that. And a worker that has taken so many tasks in a row takes one without
+this preference (see `unitask.worker.pool`): a task whose turn has come is passed over by a bounded number of others,
+however many new accounts order what is in memory.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
+
+LEAD: Final = 8
 
 
 class Turns:

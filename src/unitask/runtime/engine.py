@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from unitask.kit.devices import cuda
@@ -64,7 +65,13 @@ class ModelEngine:
         if target is None:
             raise EngineFailure(f"the engine {self.name} cannot make {job.recipe.make!r} of {product.key}")
         make: Callable[[Input, Job, Any], Output] = pkgutil.resolve_name(target)
-        return _runtime(job).attempt(lambda runtime: make(inputs, job, runtime), job)
+        return _runtime(job.models).attempt(lambda runtime: make(inputs, job, runtime), job)
+
+    def loaded(self, models: Path) -> frozenset[str]:
+        """List the model cards whose weights are in memory."""
+        if "unitask.runtime.runtime" not in sys.modules:
+            return frozenset()
+        return _runtime(models).loaded
 
     def batch_key(self, product: Product, inputs: Input, recipe: Recipe) -> Hashable | None:  # noqa: ARG002 - the protocol's signature
         """Say what works that go together have in common; None goes alone."""
@@ -84,7 +91,7 @@ class ModelEngine:
         make: Callable[[Any, Any], list[Output | TaskFailure]] = pkgutil.resolve_name(self.together[job.recipe.make][0])
         orders = [(work.inputs, work.job) for work in works]
         try:
-            return _runtime(job).attempt(lambda runtime: make(orders, runtime), job)
+            return _runtime(job.models).attempt(lambda runtime: make(orders, runtime), job)
         except EngineFailure as error:
             if not is_no_room(error):
                 raise
@@ -105,10 +112,10 @@ def is_no_room(error: EngineFailure) -> bool:
     return isinstance(error, NoRoom)
 
 
-def _runtime(job: Job) -> "Runtime":
+def _runtime(models: Path) -> "Runtime":
     from unitask.runtime.runtime import runtime_of  # noqa: PLC0415 - imports torch
 
-    return runtime_of(job.models)
+    return runtime_of(models)
 
 
 @cache

@@ -3,7 +3,7 @@
 import gc
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -60,6 +60,17 @@ class Runtime:
         self._lock = threading.RLock()
         self._models: dict[str, tuple[tuple[int, ...], Model]] = {}
         self._frugal = False
+        self._largest: dict[str, Part] = {}
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        """The cards that are in memory: those whose largest network is, on the device or streamed to it."""
+        on_device, on_host = self.residency.held("device"), self.residency.held("host")
+        return frozenset(
+            card_id
+            for card_id, part in self._largest.items()
+            if part.key in on_device or _streamed_key(part) in on_host
+        )
 
     @property
     def device(self) -> torch.device:
@@ -185,12 +196,19 @@ class Runtime:
             else:
                 for network in found:
                     forget(network)
+                self._note(parts.values())
                 return dict(zip(ordered, found, strict=True))
         raise EngineFailure(
             f"{' and '.join(sorted({part.card.id for part in parts.values()}))} with its work needs "
             f"{trouble.need_bytes / _GIB:.1f} GiB of memory, {trouble.have_bytes / _GIB:.1f} GiB are there",
             raw_message=str(trouble),
         )
+
+    def _note(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            largest = self._largest.get(part.card.id)
+            if largest is None or part.size_bytes >= largest.size_bytes:
+                self._largest[part.card.id] = part
 
     def _streamed(self, part: Part) -> Wanted:
         """Want a network whose layers come to the device one after another. It stays so: it has a place of its own.
@@ -211,7 +229,7 @@ class Runtime:
             )
             return network
 
-        return Wanted((*part.key, "streamed"), part.size_bytes, load, "host")
+        return Wanted(_streamed_key(part), part.size_bytes, load, "host")
 
     def _move(self, network: Any, place: Place) -> None:
         network.to(self.device if place == "device" else "cpu")
@@ -220,6 +238,10 @@ class Runtime:
         self.residency.drop()
         gc.collect()
         self.hardware.clear()
+
+
+def _streamed_key(part: Part) -> tuple[str, ...]:
+    return (*part.key, "streamed")
 
 
 def _wanted(part: Part) -> Wanted:

@@ -1,6 +1,6 @@
 """What an engine is, what it is given and what it gives back."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -115,6 +115,14 @@ class DeviceEngine(Engine, Protocol):
         helps. The process of each device finds in its environment `UNITASK_DEVICE`, what it calls its device: of
         `cuda:N` it sees no other and calls it `cuda:0`; any other name is as it is here. No memory limit is set.
         """
+
+
+@runtime_checkable
+class ResidentEngine(DeviceEngine, Protocol):
+    """A device engine that knows what it has in memory."""
+
+    def loaded(self, models: Path) -> Collection[str]:
+        """List the model cards whose weights are in memory, ready for the next task; asked in the device's process."""
 
 
 @runtime_checkable

@@ -27,10 +27,14 @@ Text = Annotated[str, AfterValidator(_without_nul)]
 
 
 class ClaimRequest(BaseModel):
-    """Ask for up to `most` tasks that these engines can make; wait up to `wait_s` seconds for one."""
+    """Ask for up to `most` tasks that these engines can make; wait up to `wait_s` seconds for one.
+
+    `loaded`: the model cards whose weights are in memory; tasks for them are preferred, see `unitask.queue.turns`.
+    """
 
     worker_id: WorkerId
     engines: list[Text] = Field(max_length=100)
+    loaded: list[Text] = Field(default_factory=list, max_length=1000)
     most: int = Field(ge=1, le=256)
     wait_s: float = Field(ge=0, le=30)
 
@@ -67,13 +71,28 @@ class AttemptProgress(BaseModel):
     waiting: bool = False
 
 
+class Offer(BaseModel):
+    """A product that a worker can make by one of its engines, and at which level."""
+
+    product: Text = Field(max_length=401)
+    engine: Text = Field(max_length=64)
+    level: Level
+
+
 class BeatRequest(BaseModel):
-    """A sign of life for the worker and all it holds."""
+    """A sign of life for the worker and all it holds.
+
+    `makes`: what it can make; None says nothing new. A worker that never said it makes whatever its engines can.
+    `loaded`: the model cards in memory. `memory`: bytes of each of its devices, where they are known.
+    """
 
     worker_id: WorkerId
     name: Text = Field(max_length=200)
     engines: list[Text] = Field(max_length=100)
     devices: list[Text] = Field(default_factory=list, max_length=100)
+    memory: dict[Text, int] = Field(default_factory=dict, max_length=100)
+    makes: list[Offer] | None = Field(default=None, max_length=10_000)
+    loaded: list[Text] = Field(default_factory=list, max_length=1000)
     progress: list[AttemptProgress] = Field(default_factory=list, max_length=1024)
 
 

@@ -20,7 +20,8 @@ class Bell:
         return self._rung
 
 
-async def heard(event: asyncio.Event, timeout_s: float) -> None:
-    """Wait for a ring, or until the time is over."""
+async def heard(event: asyncio.Event, timeout_s: float) -> bool:
+    """Wait for a ring, or until the time is over; tells which of them it was."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), timeout_s)
+        return await asyncio.wait_for(event.wait(), timeout_s)
+    return False

@@ -88,7 +88,7 @@ class Live:
             event = self._tasks.watch.listen(task_id)
             task = await self._tasks.get(task_id, caller)
             left_s = until - time.monotonic()
-            if task.status.final or left_s <= 0 or self._tasks.closing or await gone():
+            if task.status.final or left_s <= 0 or self._tasks.claims.closing or await gone():
                 return task
             await heard(event, min(_POLL_S, left_s))
 
@@ -96,7 +96,7 @@ class Live:
         self, task_id: str, caller: Caller, after: Moment | None, gone: Callable[[], Awaitable[bool]]
     ) -> AsyncIterator[LiveEvent | None]:
         """Give a task's events after a moment until it has ended; None now and then, when nothing happens."""
-        while not self._tasks.closing and not await gone():
+        while not self._tasks.claims.closing and not await gone():
             bell = self._tasks.watch.listen(task_id)
             task = await self._tasks.get(task_id, caller)
             fresh = [event for event in story(task, self._tasks.eta_s(task)) if after is None or event.moment > after]

@@ -27,8 +27,15 @@ class Months:
             return
         present = Month.of(self._clock.now_us())
         for ahead in range(AHEAD + 1):
-            await repository.open_month(self._database, present.after(ahead))
-        oldest = present.after(-self._keep)
-        if self._keep and await repository.forget_before(self._database, oldest, most=_SWEEP) == _SWEEP:
+            await self._open(present.after(ahead))
+        if self._keep and await self._forget(present.after(-self._keep)):
             return
         self._next_at = self._clock.steady_us() + _EVERY_US
+
+    async def _open(self, month: Month) -> None:
+        await self._database.write(lambda tx: repository.open_month(tx, month))
+
+    async def _forget(self, oldest: Month) -> bool:
+        """Forget what is older; tells whether there may be more."""
+        gone = await self._database.write(lambda tx: repository.forget_before(tx, oldest, most=_SWEEP))
+        return gone == _SWEEP

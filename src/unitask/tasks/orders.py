@@ -17,6 +17,8 @@ from unitask.kit.errors import Forbidden, InvalidInput, InvalidRequest, Unavaila
 from unitask.kit.ids import new_id
 from unitask.kit.media import HEAD_BYTES, BadInline, decode_inline, is_url, sniff
 from unitask.kit.net import Guard, Refused
+from unitask.queue.makers import Makers
+from unitask.queue.model import Offer
 from unitask.spec.media import MediaValue, media_values
 from unitask.spec.product import Input, Product, Recipe
 from unitask.tasks.model import Idempotency, Order
@@ -107,6 +109,7 @@ class Orders:
         clock: Clock,
         shelf: Shelf,
         engines: frozenset[str] | None,
+        makers: Makers,
         deadline_us: int,
     ) -> None:
         self._catalogue = catalogue
@@ -116,10 +119,11 @@ class Orders:
         self._deadline_us = deadline_us
         self._shelf = shelf
         self._engines = engines
+        self._makers = makers
 
     def choice(self, product: Product) -> Choice:
-        """Tell which engine would make a product now."""
-        return choose(product, self._engines, self._shelf)
+        """Tell which engine would make a product now: by what workers say, or by this machine where none has spoken."""
+        return choose(product, self._engines, self._shelf, self._makers.offers)
 
     async def prepare(self, raw: bytes, caller: Caller, idempotency_key: str | None) -> Order:
         """Check and price a request body.
@@ -232,17 +236,23 @@ class Orders:
         return await self._artifacts.store_bytes(content, extension=found.extension)
 
 
-def choose(product: Product, engines: frozenset[str] | None, shelf: Shelf) -> Choice:
-    """Pick the first recipe whose engine is enabled and has all it needs. `engines` None: every installed one."""
+def choose(
+    product: Product, engines: frozenset[str] | None, shelf: Shelf, offers: frozenset[Offer] = frozenset()
+) -> Choice:
+    """Pick the first recipe that a worker offers or, where there are no offers, that has all it needs here.
+
+    `engines` are those in use; None: every one.
+    """
     missing: list[str] = []
     for recipe in product.recipes:
         if engines is not None and recipe.engine not in engines:
             missing.append(f"the engine {recipe.engine} is off (UNITASK_ENGINES)")
             continue
         lacks = lack(recipe.engine) or shelf.lacks(recipe.weights)
-        if lacks is None:
+        is_offered = Offer(product.key, recipe.engine, recipe.level) in offers
+        if is_offered or (lacks is None and not offers):
             return Choice(recipe, "; ".join(missing))
-        missing.append(f"{recipe.engine}: {lacks}")
+        missing.append(f"{recipe.engine}: {lacks or 'no worker of the last minutes makes it'}")
     return Choice(None, "; ".join(missing) or "it has no recipe")
 
 

@@ -162,12 +162,12 @@ from idempotency i join tasks t on t.id = i.task_id left join queue q on q.task_
 where i.account_id = :account_id and i.key = :key
 
 -- name: open_month [sqlite]
-select 0
+select :name, :first, :next
 -- name: open_month [postgres]
 select open_tasks_month(:name, :first, :next)
 
 -- name: drop_months [sqlite]
-select 0
+select :name, :first
 -- name: drop_months [postgres]
 select drop_tasks_months(:name, :first)
 

@@ -196,21 +196,15 @@ async def forget_keys(tx: Transaction, now: int) -> None:
     await tx.execute(SQL.forget_keys, now=now)
 
 
-async def open_month(database: Database, month: Month) -> None:
+async def open_month(tx: Transaction, month: Month) -> None:
     """See that a month's tasks have a place of their own, where tasks lie by months."""
-    await database.write(
-        lambda tx: tx.execute(SQL.open_month, name=month.partition, first=month.first_id, next=month.next.first_id)
-    )
+    await tx.execute(SQL.open_month, name=month.partition, first=month.first_id, next=month.next.first_id)
 
 
-async def forget_before(database: Database, month: Month, *, most: int) -> int:
+async def forget_before(tx: Transaction, month: Month, *, most: int) -> int:
     """Drop the tasks of earlier months: whole months where they lie apart, the others row by row.
 
     Gives the number of rows that went one by one, `most` at a time.
     """
-
-    async def work(tx: Transaction) -> int:
-        await tx.fetch(SQL.drop_months, name=month.partition, first=month.first_id)
-        return len(await tx.fetch(SQL.forget_tasks, first=month.first_id, most=most))
-
-    return await database.write(work)
+    await tx.fetch(SQL.drop_months, name=month.partition, first=month.first_id)
+    return len(await tx.fetch(SQL.forget_tasks, first=month.first_id, most=most))

@@ -1,8 +1,7 @@
 """The use cases of a task. Each method is one transaction, or says which ones it is."""
 
 import logging
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,22 +15,19 @@ from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Conflict, NotFound, UnitaskError, UnknownProduct
 from unitask.kit.ids import is_uuid, uuid7
 from unitask.queue import repository as queue
-from unitask.queue.model import Claimed, Held, Lane, Progress, Ticket
+from unitask.queue.model import Ticket
 from unitask.queue.turns import Turns
 from unitask.tasks import repository
 from unitask.tasks.advance import Step, advance
-from unitask.tasks.announce import PROGRESS, announce, chooses_events
-from unitask.tasks.bell import Bell, heard
+from unitask.tasks.claims import WORK, Claims
 from unitask.tasks.create import create
 from unitask.tasks.lifecycle import CancelRequested, Overdue
-from unitask.tasks.model import Order, Outcome, Status, Task, Work
+from unitask.tasks.model import Order, Outcome, Task
 from unitask.tasks.promote import promotions
 from unitask.tasks.settle import Settled, Settling
 from unitask.tasks.watch import Watch
 from unitask.webhooks.model import DUE
 
-WORK: Final = "unitask_work"
-_POLL_S: Final = 1.0
 _SWEEP: Final = 100
 log = logging.getLogger(__name__)
 
@@ -62,26 +58,25 @@ class Tasks:
         self._artifacts = artifacts
         self._rules = rules
         self._settling = Settling(catalogue, rules.max_attempts)
-        self._bell = Bell()
         self.watch = Watch()
-        self.closing = False
         self.held: Callable[[str], bool] = lambda _: False
         """Tells of a staged task's id whether it has to stay staged even where there is room."""
         self._promoted_up_to = 0
         self._turns = Turns()
+        self.claims = Claims(
+            database=database,
+            clock=clock,
+            catalogue=catalogue,
+            turns=self._turns,
+            watch=self.watch,
+            lease_s=rules.lease_s,
+        )
         self._creates: Group[Order, Task] = Group(database, self._create_many)
         self._settles: Group[Outcome, Settled] = Group(database, self._settle_many)
 
     async def open(self) -> None:
-        """Begin to hear of work that other processes accept."""
-        await self._database.listen(WORK, self._bell.ring)
-        await self.follow_turns()
-
-    async def follow_turns(self) -> None:
-        """Learn which turns other processes serve, and tell them."""
-        ahead = self._turns.follow(await queue.turns(self._database))
-        if ahead:
-            await self._database.write(lambda tx: queue.note_turns(tx, ahead))
+        """Begin to hear of other processes."""
+        await self.claims.open()
 
     async def _create_many(self, tx: Transaction, orders: list[Order]) -> list[Task | UnitaskError]:
         return await create(tx, orders, staged_limit=self._rules.staged_limit, turns=self._turns)
@@ -179,110 +174,9 @@ class Tasks:
         await self.promote(caller.account_id)
         return total
 
-    async def claim(
-        self, *, worker_id: str, engines: Sequence[str], most: int, wait_s: float, gone: Callable[[], Awaitable[bool]]
-    ) -> list[Work]:
-        """Give a worker up to `most` tasks that its engines can make; waits up to `wait_s` seconds for one.
-
-        `gone` tells that the worker hung up: a task claimed for nobody would wait for the end of a lease.
-        """
-        until = time.monotonic() + wait_s
-        while not self.closing and not await gone():
-            ring = self._bell.listen()
-            found = await self._claim_now(worker_id, engines, most)
-            left = until - time.monotonic()
-            if len(found) == most:
-                await self._database.notify(WORK)
-            if found or left <= 0:
-                return found
-            await heard(ring, min(_POLL_S, left))
-        return []
-
-    def stop_waiting(self) -> None:
-        """Send the workers that wait for tasks away: the server is about to end."""
-        self.closing = True
-        self._bell.ring()
-
-    async def _claim_now(self, worker_id: str, engines: Sequence[str], most: int) -> list[Work]:
-        now = self._clock.now_us()
-        lanes = self._lanes(engines)
-
-        async def choose(tx: Transaction) -> list[Claimed]:
-            return await queue.claim(tx, worker_id=worker_id, lanes=lanes, most=most, now=now)
-
-        claimed, works = await self._start(choose, now)
-        self._turns.serve(engines, [(one.engine, one.turn) for one in claimed])
-        return works
-
-    async def claim_named(self, *, worker_id: str, task_ids: Sequence[str]) -> list[Work]:
-        """Give a worker these tasks, whosever turn it is, as far as they are ready."""
-
-        async def choose(tx: Transaction) -> list[Claimed]:
-            return await queue.claim_named(tx, worker_id=worker_id, task_ids=task_ids)
-
-        _, works = await self._start(choose, self._clock.now_us())
-        return works
-
     async def live(self, most: int) -> list[Ticket]:
         """List the oldest tasks of all accounts that have not ended."""
         return await queue.live(self._database, most=most)
-
-    async def _start(
-        self, choose: Callable[[Transaction], Awaitable[list[Claimed]]], now: int
-    ) -> tuple[list[Claimed], list[Work]]:
-        async def work(tx: Transaction) -> tuple[list[Claimed], list[Work]]:
-            claimed = await choose(tx)
-            found = await repository.start(tx, claimed, now)
-            await announce(tx, [(one.task_id, Status.PROCESSING) for one in found if chooses_events(one.config)], now)
-            if found:
-                faults.point("claim.before_commit")
-            return claimed, found
-
-        claimed, found = await self._database.write(work)
-        if found:
-            faults.point("claim.after_commit")
-        self.watch.ring(one.task_id for one in found)
-        return claimed, found
-
-    def _lanes(self, engines: Sequence[str]) -> list[Lane]:
-        """List what these engines make; where one has several recipes for a product, the slowest sets the limit."""
-        limits_s: dict[tuple[str, str], int] = {}
-        for product in self._catalogue:
-            for recipe in product.recipes:
-                if recipe.engine in engines:
-                    lane = product.key, recipe.engine
-                    limits_s[lane] = max(limits_s.get(lane, 0), recipe.limit_s or product.limit_s)
-        return [
-            Lane(product, engine, limit_s * SECOND_US, self._turns.served(engine))
-            for (product, engine), limit_s in limits_s.items()
-        ]
-
-    async def beat(
-        self,
-        *,
-        worker_id: str,
-        name: str,
-        engines: Sequence[str],
-        progress: Sequence[Progress],
-        waiting: Sequence[tuple[str, int]] = (),
-        devices: Sequence[str] = (),
-    ) -> list[Held]:
-        """Renew a worker's lease, note its progress, list what it holds; the time of those `waiting` begins later."""
-        now = self._clock.now_us()
-
-        async def work(tx: Transaction) -> list[Held]:
-            until = now + int(self._rules.lease_s * SECOND_US)
-            await queue.beat(
-                tx, worker_id=worker_id, name=name, engines=engines, devices=devices, now=now, lease_until=until
-            )
-            await queue.put_off(tx, waiting, lanes=self._lanes(engines) if waiting else [], now=now)
-            moved = await queue.note_progress(tx, progress)
-            await announce(tx, [(task_id, PROGRESS) for task_id in moved], now)
-            return await queue.held_by(tx, worker_id)
-
-        held = await self._database.write(work)
-        self.watch.ring(one.task_id for one in progress)
-        return held
 
     async def account_of(self, task_id: str) -> int | None:
         """Tell whose task this is."""

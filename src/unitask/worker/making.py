@@ -9,7 +9,7 @@ from unitask.catalogue import Catalogue
 from unitask.engines import installed
 from unitask.kit import faults
 from unitask.kit.errors import DeviceFailure, EngineFailure, TaskFailure, UnknownProduct
-from unitask.spec.engine import BatchEngine, Engine, Output, Work
+from unitask.spec.engine import BatchEngine, Engine, Output, ResidentEngine, Work
 from unitask.spec.product import Input, Product, Recipe
 from unitask.weights import Shelf
 from unitask.worker import messages
@@ -78,7 +78,16 @@ def make(group: Sequence[tuple[Parent, Prepared]]) -> list[messages.End]:
     except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the failure of its tasks
         results = [error] * len(works)
     results = results or [MemoryError()] * len(works)
-    return [_end(one, job, result) for (_, one), job, result in zip(group, jobs, results, strict=True)]
+    return [
+        _with_loaded(_end(one, job, result), one) for (_, one), job, result in zip(group, jobs, results, strict=True)
+    ]
+
+
+def _with_loaded(end: messages.End, one: Prepared) -> messages.End:
+    """Say what the engine has in memory after its work."""
+    if isinstance(end, messages.Done) and isinstance(one.engine, ResidentEngine):
+        return end.model_copy(update={"loaded": sorted(one.engine.loaded(Path(one.order.models)))})
+    return end
 
 
 def _results(engine: Engine, works: Sequence[Work]) -> Sequence[Output | TaskFailure]:

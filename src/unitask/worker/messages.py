@@ -86,13 +86,14 @@ class Show(_OfAttempt):
 
 
 class Done(_OfAttempt):
-    """The attempt made this."""
+    """The attempt made this. `loaded`: the model cards that the process has in memory now, if it knows."""
 
     say: Literal["done"] = "done"
     output: dict[str, Any]
     level: Level
     measures: dict[str, float]
     warnings: list[str]
+    loaded: list[str] | None = None
 
 
 class Broke(_OfAttempt):

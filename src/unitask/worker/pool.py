@@ -17,6 +17,8 @@ from unitask.worker.report import settle
 
 _CLAIM_WAIT_S: Final = 20.0
 _RETRY_S: Final = 1.0
+IN_A_ROW: Final = 16
+"""After so many tasks that were claimed with a preference for what is in memory, the next are claimed without it."""
 log = logging.getLogger(__name__)
 
 
@@ -50,6 +52,22 @@ class Pool:
         self._held = held
         self._free = asyncio.Semaphore(kind.processes)
         self._idle: list[EngineProcess] = []
+        self._started: list[EngineProcess] = []
+        self._claiming: asyncio.Task[list[protocol.ClaimedTask]] | None = None
+        self._draining = False
+        self._in_a_row = 0
+
+    @property
+    def loaded(self) -> set[str]:
+        """The model cards that its processes have in memory."""
+        self._started = [engine for engine in self._started if engine.alive]
+        return {card for engine in self._started for card in engine.loaded}
+
+    def drain(self) -> None:
+        """Claim nothing more; `work` returns when what runs has ended."""
+        self._draining = True
+        if self._claiming:
+            self._claiming.cancel()
 
     async def open(self) -> None:
         """Start the processes, so that they are warm when the first task comes."""
@@ -62,7 +80,7 @@ class Pool:
             await engine.kill()
 
     async def work(self) -> None:
-        """Claim and run for ever.
+        """Claim and run until drained.
 
         Raises:
             Rejected: the API does not want this worker.
@@ -76,13 +94,13 @@ class Pool:
 
     async def _claim_into(self, running: asyncio.TaskGroup) -> None:
         together = self._kind.together
-        while True:
+        while not self._draining:
             await self._free.acquire()
             free = 1
             while not self._free.locked():
                 await self._free.acquire()
                 free += 1
-            claimed = await self._claim(free * together)
+            claimed = await self._claim_unless_drained(free * together)
             attempts = [Attempt(task) for task in claimed]
             groups = [attempts[first : first + together] for first in range(0, len(attempts), together)]
             for _ in range(free - len(groups)):
@@ -91,16 +109,35 @@ class Pool:
                 self._held.attempts |= {attempt.name: attempt for attempt in group}
                 running.create_task(self._attend(group), name=f"attempts-{group[0].task.task_id}")
 
+    async def _claim_unless_drained(self, most: int) -> list[protocol.ClaimedTask]:
+        """Claim; of a claim that is broken off, the worker gives back what it may have brought."""
+        if self._draining:
+            return []
+        self._claiming = asyncio.create_task(self._claim(most), name=f"claim-{self.name}")
+        try:
+            await asyncio.wait({self._claiming})
+        finally:
+            self._claiming.cancel()
+        return [] if self._claiming.cancelled() else self._claiming.result()
+
     async def _claim(self, most: int) -> list[protocol.ClaimedTask]:
+        loaded = self.loaded if self._in_a_row < IN_A_ROW else ()
         request = protocol.ClaimRequest(
-            worker_id=self._held.worker_id, engines=list(self._kind.engines), most=most, wait_s=_CLAIM_WAIT_S
+            worker_id=self._held.worker_id,
+            engines=list(self._kind.engines),
+            loaded=sorted(loaded),
+            most=most,
+            wait_s=_CLAIM_WAIT_S,
         )
         try:
-            return await self._held.client.claim(request)
+            claimed = await self._held.client.claim(request)
         except Unavailable as error:
             log.warning("cannot claim: %s", error)
             await asyncio.sleep(_RETRY_S)
             return []
+        if claimed:
+            self._in_a_row = self._in_a_row + len(claimed) if loaded else 0
+        return claimed
 
     async def _attend(self, group: Sequence[Attempt]) -> None:
         """Run attempts in one process; those that had not begun when it ended go on in the next."""
@@ -163,7 +200,9 @@ class Pool:
         return await self._start()
 
     async def _start(self) -> EngineProcess:
-        return await EngineProcess.start(self._kind.memory_bytes, self._kind.device)
+        engine = await EngineProcess.start(self._kind.memory_bytes, self._kind.device)
+        self._started.append(engine)
+        return engine
 
 
 def _not_run(attempt: Attempt, error: Exception) -> protocol.SettleRequest:

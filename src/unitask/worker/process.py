@@ -63,6 +63,8 @@ class EngineProcess:
         self._free_since = time.monotonic()
         self.proven = False
         """Whether it has ever begun an attempt."""
+        self.loaded: list[str] = []
+        """The model cards that it said it has in memory."""
         self._listening = asyncio.create_task(self._listen(), name=f"engine-{process.pid}")
 
     @classmethod
@@ -165,6 +167,8 @@ class EngineProcess:
                 if seat:
                     seat.began = max(seat.sent, self._free_since)
             case messages.Done() | messages.Broke() if word.of in self._running:
+                if isinstance(word, messages.Done) and word.loaded is not None:
+                    self.loaded = word.loaded
                 self._running.remove(word.of)
                 if not self._running:
                     self._free_since = time.monotonic()

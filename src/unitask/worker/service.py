@@ -3,21 +3,28 @@
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from unitask.catalogue import Catalogue
 from unitask.kit.errors import Unavailable
 from unitask.spec import protocol
+from unitask.weights import Shelf
 from unitask.worker.attempt import Attempt, Reach, failed
 from unitask.worker.client import ApiClient, Rejected
+from unitask.worker.offers import offers
 from unitask.worker.pool import Held, Kind, Pool
 
 _RETRY_S: Final = 1.0
+_OFFER_EVERY_S: Final = 10.0
+_LAST_BEAT_S: Final = 2.0
 log = logging.getLogger(__name__)
 
 
@@ -26,7 +33,9 @@ class Options:
     """How a worker works.
 
     `slots`: tasks at the same time, each in its own process of at most `memory_bytes`. The engines of `devices` run in
-    one process for each device instead, up to `batch` tasks at a time and without that limit.
+    one process for each device instead, up to `batch` tasks at a time and without that limit. `memory`: bytes of the
+    devices, where known. `products`: patterns of those that it takes; None for all. When it is told to end it finishes
+    what it has for `drain_s` seconds.
     """
 
     api_url: str
@@ -37,6 +46,9 @@ class Options:
     memory_bytes: int
     allow_private: bool
     models: Path
+    products: tuple[str, ...] | None = None
+    drain_s: float = 0.0
+    memory: Mapping[str, int] = field(default_factory=dict)
 
     def kinds(self) -> list[Kind]:
         """List what pools of processes there are to be."""
@@ -49,7 +61,7 @@ class Options:
 
 
 class Worker:
-    """Runs until `stop` is set, then finishes nothing new and gives back what it holds."""
+    """Runs until `stop` is set, then claims nothing more, finishes what it can in time and gives back the rest."""
 
     def __init__(self, client: ApiClient, options: Options) -> None:
         self._client = client
@@ -60,6 +72,9 @@ class Worker:
         self._unknown: set[tuple[str, int]] = set()
         self._held = Held(self._id, client, self._reach)
         self._pools = [Pool(kind, self._held) for kind in options.kinds()]
+        self._catalogue = Catalogue.load()
+        self._offered_at = -math.inf
+        self._draining = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until asked to stop.
@@ -84,6 +99,8 @@ class Worker:
         waiting: asyncio.Task[Any] = asyncio.create_task(stop.wait(), name="stop")
         try:
             await asyncio.wait({*side, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                await self._drain(side)
             for task in side:
                 if task.done():
                     task.result()
@@ -93,6 +110,17 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*side, waiting, return_exceptions=True)
             await self._give_back(unfinished)
+
+    async def _drain(self, side: Sequence[asyncio.Task[Any]]) -> None:
+        """Let what runs end, for a while; heartbeats go on meanwhile."""
+        self._draining = True
+        log.info("told to end", extra={"tasks": len(self._held.attempts), "drain_s": self._options.drain_s})
+        for pool in self._pools:
+            pool.drain()
+        _, *pools = side
+        await asyncio.wait(pools, timeout=self._options.drain_s)
+        with contextlib.suppress(Unavailable, Rejected):
+            await asyncio.wait_for(self._beat(), _LAST_BEAT_S)
 
     async def _first_beat(self, stop: asyncio.Event) -> float:
         """Become known before the first claim: what an unknown worker holds is taken from it."""
@@ -106,15 +134,21 @@ class Worker:
 
     async def _beat(self) -> float:
         known = list(self._held.attempts.values())
+        makes = self._news()
         answer = await self._client.beat(
             protocol.BeatRequest(
                 worker_id=self._id,
                 name=self._name,
                 engines=list(self._options.engines),
                 devices=list(self._options.devices),
+                memory=dict(self._options.memory),
+                makes=makes,
+                loaded=sorted({card for pool in self._pools for card in pool.loaded}),
                 progress=[attempt.report() for attempt in known],
             )
         )
+        if makes is not None:
+            self._offered_at = time.monotonic()
         self._files_url = answer.files_url
         held = {(one.task_id, one.attempt): one for one in answer.held}
         for attempt in known:
@@ -126,17 +160,25 @@ class Worker:
         await self._disown(set(held))
         return answer.next_in_s
 
+    def _news(self) -> list[protocol.Offer] | None:
+        """Say what can be made here, now and then: weights come and go."""
+        if time.monotonic() - self._offered_at < _OFFER_EVERY_S:
+            return None
+        options = self._options
+        return offers(self._catalogue, options.engines, Shelf(options.models), options.products)
+
     async def _disown(self, held: set[tuple[str, int]]) -> None:
         """Report the attempts that the API counts as ours and that do not run here: the answer to a claim was lost.
 
-        At the second sight only, for the answer may still be on its way.
+        At the second sight only, for the answer may still be on its way; unless no claim is under way any more.
         """
         unknown = held - self._held.attempts.keys()
-        for task_id, attempt in unknown & self._unknown:
+        for task_id, attempt in unknown if self._draining else unknown & self._unknown:
             failure = protocol.AttemptFailure(
                 message="the worker lost track of the task",
                 raw_message="the answer to a claim was lost",
                 retryable=True,
+                given_back=self._draining,
             )
             report = protocol.SettleRequest(task_id=task_id, attempt=attempt, failure=failure)
             with contextlib.suppress(Unavailable, Rejected):

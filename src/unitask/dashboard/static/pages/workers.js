@@ -1,7 +1,7 @@
 /** For operators: who makes things, on what, and what each is at. */
 
 import { every, fill, h } from "../kit/dom.js";
-import { ago } from "../kit/format.js";
+import { ago, bytes } from "../kit/format.js";
 import { badge, bar, empty, facts } from "../kit/parts.js";
 
 const POLL_MS = 3000;
@@ -23,6 +23,8 @@ export async function render(root, { api, signal, heading, fail }) {
   });
 }
 
+const device = (name, size) => (size ? `${name}, ${bytes(size)}` : name);
+
 const none = () => empty("No workers", "Start one with: unitask worker. It needs this server's address and UNITASK_WORKER_TOKEN.");
 
 function card(one) {
@@ -30,7 +32,8 @@ function card(one) {
   const badges = (names) => h("div", { class: "row tight" }, ...names.map((name) => badge(name)));
   const about = facts([
     ["Engines", badges(one.engines)],
-    ["Devices", one.devices.length ? badges(one.devices) : "none of its own"],
+    ["Devices", one.devices.length ? badges(one.devices.map((name) => device(name, one.memory_bytes[name]))) : "none of its own"],
+    ["In memory", one.loaded.length ? badges(one.loaded) : "no model"],
     ["Since", ago(one.started_at)],
     ["Seen", one.alive ? "just now" : ago(one.seen_at)],
   ]);

@@ -1,10 +1,9 @@
 """For many machines: what workers announce, tasks by month on PostgreSQL, and which releases a schema still serves."""
 
-from datetime import UTC, datetime
-
 import sqlalchemy as sa
 from alembic import op
 
+from unitask.kit.clock import Clock
 from unitask.kit.ids import made_at_us
 from unitask.kit.months import Month
 
@@ -65,8 +64,7 @@ def upgrade() -> None:
 def _by_month() -> None:
     """Make what there is the first partition: nothing is copied, and releases before this one notice nothing."""
     newest = op.get_bind().execute(sa.text("select id from tasks order by id desc limit 1")).scalar()
-    now = int(datetime.now(UTC).timestamp() * 1_000_000)
-    month = Month.of(max(now, made_at_us(str(newest)) if newest else 0))
+    month = Month.of(max(Clock().now_us(), made_at_us(str(newest)) if newest else 0))
     op.execute(f"alter table tasks rename to {month.partition}")
     op.execute(f"alter index tasks_pkey rename to {month.partition}_pkey")
     op.execute(f"alter index tasks_account rename to {month.partition}_account")
