@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import psutil
-from core import BODY, KEY, Bench, _make_keys, databases, floor, unitask
+from core import BODY, KEY, Bench, _make_keys, announce, databases, floor, unitask
 from load import drive, request
 
 from unitask.db.migrate import upgrade
@@ -78,6 +78,7 @@ def measure(bench: Bench, keys: list[str], *, rounds: int, seconds: float, parts
         store = psutil.Process(int((bench.folder / "data" / "postmaster.pid").read_text().split()[0]))
     first = request("POST", "/api/v1/task", KEY, BODY)
     with unitask(bench) as (url, _, _):
+        announce(url)
         made = drive(url, lambda _: first, seconds=0.1, keep=1)
     task_id = json.loads(made.bodies[0])["data"]["task_id"]
     get, select = request("GET", f"/api/v1/task/{task_id}", KEY), request("GET", "/", KEY)
