@@ -10,9 +10,9 @@ from typing import Any, Final, Self, TypeVar
 import asyncpg
 
 from unitask.db.database import Row, Transaction
-from unitask.db.lookups import LookUps
+from unitask.db.group import Group
 from unitask.db.statements import Statement, bind, joined
-from unitask.kit.errors import Unavailable
+from unitask.kit.errors import Unavailable, UnitaskError
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class PostgresDatabase:
         self._pool = pool
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._listening: asyncio.Task[None] | None = None
-        self._look_ups: dict[str, LookUps] = {}
+        self._look_ups: dict[str, Group[dict[str, Any], Row | None]] = {}
         self._hinted: set[str] = set()
         self._notifying: asyncio.Task[None] | None = None
 
@@ -160,8 +160,13 @@ class PostgresDatabase:
         """Read one row, in one round trip with others that are asked for at the time."""
         look_ups = self._look_ups.get(statement.postgres)
         if look_ups is None:
-            look_ups = self._look_ups[statement.postgres] = LookUps(partial(self.fetch, statement))
-        return await look_ups.find(parameters)
+            look_ups = self._look_ups[statement.postgres] = Group(partial(self._find, statement))
+        return await look_ups.submit(parameters)
+
+    async def _find(self, statement: Statement, asked: list[dict[str, Any]]) -> list[Row | UnitaskError | None]:
+        rows = [{"number": number, **parameters} for number, parameters in enumerate(asked)]
+        found = {row["number"]: row for row in await self.fetch(statement, rows=rows)}
+        return [found.get(number) for number in range(len(asked))]
 
     async def notify(self, channel: str) -> None:
         """Wake this process at once and the others by NOTIFY; hints within five milliseconds are joined into one."""

@@ -71,8 +71,8 @@ class Tasks:
             watch=self.watch,
             lease_s=rules.lease_s,
         )
-        self._creates: Group[Order, Task] = Group(database, self._create_many)
-        self._settles: Group[Outcome, Settled] = Group(database, self._settle_many)
+        self._creates: Group[Order, Task] = Group.of_writes(database, self._create_many)
+        self._settles: Group[Outcome, Settled] = Group.of_writes(database, self._settle_many)
 
     async def open(self) -> None:
         """Begin to hear of other processes."""
