@@ -55,13 +55,6 @@ class Database(Protocol):
     async def fetch(self, statement: Statement, **parameters: Any) -> list[Row]:
         """Read outside of any transaction; sees everything acknowledged before."""
 
-    async def look_up(self, statement: Statement, **parameters: Any) -> Row | None:
-        """Read one row as `fetch` does. Look-ups that come while others are under way share a round trip.
-
-        Where the database is far away the statement gets them all as `rows`, each with its `number`, and gives the
-        number in the last column of a row.
-        """
-
     async def notify(self, channel: str) -> None:
         """Hint to every process that listens that something changed. Never part of a transaction; may be lost."""
 

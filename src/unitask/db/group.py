@@ -6,7 +6,7 @@ locked once for all of them. Ten look-ups in a database that is far away cost on
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Self, TypeVar
 
 from unitask.db.database import Database, Transaction
@@ -23,7 +23,9 @@ class Group(Generic[Item, Result]):
     One group at a time: two would be half as large each, and cost more than the waiting does.
     """
 
-    def __init__(self, run: Callable[[list[Item]], Awaitable[list[Result | UnitaskError]]], *, limit: int = 64) -> None:
+    def __init__(
+        self, run: Callable[[list[Item]], Awaitable[Sequence[Result | UnitaskError]]], *, limit: int = 64
+    ) -> None:
         self._run = run
         self._limit = limit
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
@@ -31,7 +33,7 @@ class Group(Generic[Item, Result]):
 
     @classmethod
     def of_writes(
-        cls, database: Database, work: Callable[[Transaction, list[Item]], Awaitable[list[Result | UnitaskError]]]
+        cls, database: Database, work: Callable[[Transaction, list[Item]], Awaitable[Sequence[Result | UnitaskError]]]
     ) -> Self:
         """Join use cases: those of one group share a transaction, and each is durable when its call returns."""
         return cls(lambda items: database.write(lambda tx: work(tx, items)))

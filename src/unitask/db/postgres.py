@@ -4,15 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 
 from unitask.db.database import Row, Transaction
-from unitask.db.group import Group
 from unitask.db.statements import Statement, bind, joined
-from unitask.kit.errors import Unavailable, UnitaskError
+from unitask.kit.errors import Unavailable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -110,7 +108,6 @@ class PostgresDatabase:
         self._pool = pool
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._listening: asyncio.Task[None] | None = None
-        self._look_ups: dict[str, Group[dict[str, Any], Row | None]] = {}
         self._hinted: set[str] = set()
         self._notifying: asyncio.Task[None] | None = None
 
@@ -157,18 +154,6 @@ class PostgresDatabase:
         except _LOST as error:
             raise Unavailable("the database is not reachable at present; try again in a moment") from error
         return rows
-
-    async def look_up(self, statement: Statement, **parameters: Any) -> Row | None:
-        """Read one row, in one round trip with others that are asked for at the time."""
-        look_ups = self._look_ups.get(statement.postgres)
-        if look_ups is None:
-            look_ups = self._look_ups[statement.postgres] = Group(partial(self._find, statement))
-        return await look_ups.submit(parameters)
-
-    async def _find(self, statement: Statement, asked: list[dict[str, Any]]) -> list[Row | UnitaskError | None]:
-        rows = [{"number": number, **parameters} for number, parameters in enumerate(asked)]
-        found = {row["number"]: row for row in await self.fetch(statement, rows=rows)}
-        return [found.get(number) for number in range(len(asked))]
 
     async def notify(self, channel: str) -> None:
         """Wake this process at once and the others by NOTIFY; hints within five milliseconds are joined into one."""

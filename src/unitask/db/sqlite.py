@@ -117,11 +117,6 @@ class SqliteDatabase:
         self._require_open()
         return _run(self._reader, statement, parameters)
 
-    async def look_up(self, statement: Statement, **parameters: Any) -> Row | None:
-        """Read one row."""
-        rows = await self.fetch(statement, **parameters)
-        return rows[0] if rows else None
-
     def _require_open(self) -> None:
         if self._closed:
             raise Unavailable("the server is shutting down; send the request again")

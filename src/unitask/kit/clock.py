@@ -25,7 +25,7 @@ class Clock:
 
 @lru_cache(maxsize=2**14)
 def rfc3339(time_us: int | None) -> str:
-    """Write a time as the wire does; a time not reached yet is the year 1. Remembered: the same tasks are read often."""
+    """Write a time as the wire does; one not reached yet is the year 1. Remembered: the same tasks are read often."""
     if time_us is None:
         return ZERO_TIME
     return (_EPOCH + timedelta(microseconds=time_us)).isoformat() + "Z"

@@ -29,16 +29,18 @@ t.id, t.account_id, t.api_key_id, t.model, t.task_type, t.status, t.input, t.con
 
 -- How many stand before a waiting task is counted to a hundred and no further.
 -- part: found
-select {shown}, case when q.state = 'ready' then (
+select r.number, {shown}, case when q.state = 'ready' then (
   select count(*) from (
     select 1 from queue b where b.engine = q.engine and b.product = q.product and b.state = 'ready'
       and (b.turn, b.task_id) < (q.turn, q.task_id) limit 100) before) end
 
--- name: find_task [sqlite]
-{found}, 0 as number
-from tasks t left join queue q on q.task_id = t.id where t.id = :id and t.account_id = :account_id
--- name: find_task [postgres]
-{found}, r.number
+-- name: find_tasks [sqlite]
+{found}
+from (select value ->> 'number' as number, value ->> 'id' as id, value ->> 'account_id' as account_id from json_each(:rows)) r
+  cross join tasks t left join queue q on q.task_id = t.id
+where t.id = r.id and t.account_id = r.account_id
+-- name: find_tasks [postgres]
+{found}
 from json_to_recordset(:rows::json) as r(number int, id uuid, account_id bigint)
   join tasks t on t.id = r.id and t.account_id = r.account_id left join queue q on q.task_id = t.id
 

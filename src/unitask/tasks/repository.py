@@ -58,10 +58,13 @@ async def add(tx: Transaction, tasks: Sequence[Task]) -> None:
         await tx.execute(SQL.add_tasks, rows=list(tasks))
 
 
-async def find(database: Database, task_id: str, account_id: int) -> Task | None:
-    """Read a task, if it belongs to this account."""
-    row = await database.look_up(SQL.find_task, id=task_id, account_id=account_id)
-    return _task(list(row)[:-1]) if row else None
+async def find(database: Database, asked: Sequence[tuple[str, int]]) -> list[Task | None]:
+    """Read tasks by id and account, in the order in which they are asked for; None where there is none."""
+    rows = [{"number": number, "id": id_, "account_id": account} for number, (id_, account) in enumerate(asked)]
+    found: list[Task | None] = [None] * len(rows)
+    for number, *row in await database.fetch(SQL.find_tasks, rows=rows):
+        found[number] = _task(row)
+    return found
 
 
 async def account_of(database: Database, task_id: str) -> int | None:
