@@ -1,8 +1,9 @@
-"""Processor time of one request beside its floor's, which a busy machine does not change: `python bench/hot.py`.
+"""Processor time of one request beside its floor's, which a busy machine changes little: `python bench/hot.py`.
 
 A create and a get over HTTP, and the bare ASGI application that does one INSERT or one SELECT, take turns in short
 rounds. What the server's process and the database's processes used, user and system, is divided by the answers; the
-medians of the rounds are printed, in microseconds.
+medians of the rounds are printed, in microseconds. Claims of 64 tasks and settles follow, for which there is no floor;
+with a create they are what a task costs the server from end to end.
 """
 
 import argparse
@@ -17,9 +18,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import orjson
 import psutil
-from core import BODY, KEY, Bench, _make_keys, announce, databases, floor, unitask
-from load import drive, request
+from core import BODY, KEY, OUTPUT, TOKEN, Bench, _make_keys, announce, databases, floor, unitask
+from load import Result, drive, request
 
 from unitask.db.migrate import upgrade
 
@@ -38,10 +40,37 @@ def _cost(server: psutil.Process, store: psutil.Process | None, load: Callable[[
     return (_used_s(server) - server_s) / answers * 1e6, stored / answers * 1e6, answers / took
 
 
-def _load(url: str, make: Callable[[int], bytes], seconds: float) -> int:
-    result = drive(url, make, seconds=seconds)
+def _load(url: str, make: Callable[[int], bytes | None], seconds: float, keep: int = 0) -> Result:
+    result = drive(url, make, seconds=seconds, keep=keep)
     assert not result.errors, result.bodies[-1]
-    return result.answers
+    return result
+
+
+def _post(path: str, message: dict[str, object]) -> bytes:
+    return request("POST", f"/worker/v1/{path}", "", orjson.dumps(message), f"Authorization: Bearer {TOKEN}\r\n")
+
+
+def _end_to_end(url: str, server: psutil.Process, store: psutil.Process | None, rounds: int) -> None:
+    """Claim what was created and settle it."""
+    claims, settles = [], []
+    ask = _post("claim", {"worker_id": "bench", "engines": ["preview"], "most": 64, "wait_s": 0})
+    for _ in range(rounds):
+        announce(url)
+        answers: list[bytes] = []
+
+        def claim() -> int:
+            answers.extend(_load(url, lambda number: ask if number <= 16 else None, 10, keep=16).bodies)  # noqa: B023 - called in this turn
+            return sum(len(orjson.loads(one)["tasks"]) for one in answers)  # noqa: B023 - same
+
+        claims.append(_cost(server, store, claim))
+        ends = iter(
+            _post("settle", {"task_id": task["task_id"], "attempt": task["attempt"], "output": OUTPUT})
+            for one in answers
+            for task in orjson.loads(one)["tasks"]
+        )
+        settles.append(_cost(server, store, lambda: _load(url, lambda _: next(ends, None), 10).answers))  # noqa: B023 - same
+    _show("claim, of 64", claims, claims)
+    _show("settle", settles, settles)
 
 
 def _create(keys: list[str], name: str, number: int) -> bytes:
@@ -72,7 +101,7 @@ def _servers(bench: Bench, known: str) -> Iterator[tuple[str, psutil.Process, st
 
 
 def measure(bench: Bench, keys: list[str], *, rounds: int, seconds: float, parts: list[str]) -> None:
-    """Measure create and get of one database."""
+    """Measure the requests of a task's life on one database."""
     store = None
     if bench.name == "PostgreSQL":
         store = psutil.Process(int((bench.folder / "data" / "postmaster.pid").read_text().split()[0]))
@@ -94,17 +123,19 @@ def measure(bench: Bench, keys: list[str], *, rounds: int, seconds: float, parts
             results, floors = [], []
             _load(url, ours, 0.2), _load(floor_url, base, 0.2)
             for _ in range(rounds):
-                floors.append(_cost(bare, store, lambda: _load(floor_url, base, seconds)))  # noqa: B023 - same
-                results.append(_cost(server, store, lambda: _load(url, ours, seconds)))  # noqa: B023 - same
+                floors.append(_cost(bare, store, lambda: _load(floor_url, base, seconds).answers))  # noqa: B023 - same
+                results.append(_cost(server, store, lambda: _load(url, ours, seconds).answers))  # noqa: B023 - same
             _show(f"floor of {name}", floors, floors)
             _show(name, results, floors)
+        if "settle" in parts:
+            _end_to_end(url, server, store, rounds)
 
 
 def main() -> None:
     """Measure both databases."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--databases", nargs="+", default=["sqlite", "postgres"])
-    options.add_argument("--parts", nargs="+", default=["create", "get"])
+    options.add_argument("--parts", nargs="+", default=["create", "get", "settle"])
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=float, default=1.0)
     chosen = options.parse_args()

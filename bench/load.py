@@ -63,7 +63,7 @@ class _Connection(asyncio.Protocol):
 
 
 class _Run:
-    def __init__(self, make: Callable[[int], bytes], until: float, keep: int) -> None:
+    def __init__(self, make: Callable[[int], bytes | None], until: float, keep: int) -> None:
         self._make = make
         self._until = until
         self._keep = keep
@@ -105,7 +105,7 @@ def request(method: str, path: str, key: str, body: bytes = b"", extra: str = ""
     return head.encode() + body
 
 
-async def _drive(url: str, make: Callable[[int], bytes], connections: int, seconds: float, keep: int) -> Result:
+async def _drive(url: str, make: Callable[[int], bytes | None], connections: int, seconds: float, keep: int) -> Result:
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
@@ -127,7 +127,7 @@ async def _drive(url: str, make: Callable[[int], bytes], connections: int, secon
 
 
 def drive(
-    url: str, make: Callable[[int], bytes], *, connections: int = 32, seconds: float = 3.0, keep: int = 0
+    url: str, make: Callable[[int], bytes | None], *, connections: int = 32, seconds: float = 3.0, keep: int = 0
 ) -> Result:
-    """Load an address for some seconds; `make` gives the n-th request; `keep` bodies are kept, and all bad ones."""
+    """Load an address for some seconds; `make` gives the n-th request, or None; `keep` bodies are kept, and all bad ones."""
     return uvloop.run(_drive(url, make, connections, seconds, keep))
