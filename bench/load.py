@@ -129,5 +129,5 @@ async def _drive(url: str, make: Callable[[int], bytes | None], connections: int
 def drive(
     url: str, make: Callable[[int], bytes | None], *, connections: int = 32, seconds: float = 3.0, keep: int = 0
 ) -> Result:
-    """Load an address for some seconds; `make` gives the n-th request, or None; `keep` bodies are kept, and all bad ones."""
+    """Load an address for some seconds; `make` gives the n-th request or None; `keep` bodies are kept, and bad ones."""
     return uvloop.run(_drive(url, make, connections, seconds, keep))

@@ -90,6 +90,23 @@ async def test_calls_during_a_commit_make_the_next_group(database: CountingDatab
     assert recorder.groups == [[2], [4, 6, 8]]
 
 
+async def test_after_a_group_of_many_the_next_waits_for_those_that_come_again(
+    database: CountingDatabase, recorder: Recorder
+) -> None:
+    """A call that comes a moment after another one joins it, where a lone call before did not wait."""
+    group = group_of(database, recorder, linger_s=0.2)
+    assert await group.submit(0) == 0
+    many = list(range(2, 20, 2))
+    await submit_all(group, many)
+    calls = []
+    for item in (2, 4):
+        calls.append(asyncio.create_task(group.submit(item)))
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert await asyncio.gather(*calls) == [4, 8]
+    assert recorder.groups == [[0], many, [2, 4]]
+
+
 async def test_a_group_has_a_limit(database: CountingDatabase, recorder: Recorder) -> None:
     """More callers than the limit take several transactions."""
     group = group_of(database, recorder, limit=4)

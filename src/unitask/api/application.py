@@ -81,7 +81,8 @@ class Application:
             lifespan=self.lifespan,
             redirect_slashes=False,
         )
-        self._plain = _plain(self._router.routes)
+        self.routes: Sequence[BaseRoute] = self._router.routes
+        self._plain = _plain(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request; a slash at the end of its path changes nothing."""
@@ -89,7 +90,7 @@ class Application:
         if scope.get("path", "").endswith("/"):
             scope["path"] = scope["path"].rstrip("/") or "/"
         if scope["type"] == "http":
-            endpoint = self._found(scope)
+            endpoint = self.found(scope)
             if endpoint:
                 await endpoint(scope, receive, send)
                 return
@@ -100,7 +101,7 @@ class Application:
             answer = errors.answer(Request(scope, receive), refused)
             await answer(scope, receive, send)
 
-    def _found(self, scope: Scope) -> ASGIApp | None:
+    def found(self, scope: Scope) -> ASGIApp | None:
         """Look a route up instead of trying one after the other; the router knows those that are not plain."""
         method, path = scope["method"], scope["path"]
         before, _, last = path.rpartition("/")

@@ -7,7 +7,7 @@ locked once for all of them. Ten look-ups in a database that is far away cost on
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from unitask.db.database import Database, Transaction
 from unitask.kit.errors import Unavailable, UnitaskError
@@ -15,19 +15,28 @@ from unitask.kit.errors import Unavailable, UnitaskError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
+_MANY: Final = 8
+_LINGER_S: Final = 0.001
 
 
 class Group(Generic[Item, Result]):
     """Joins calls. `run` gets all items at once and answers each with a result or with the error for its caller.
 
-    One group at a time: two would be half as large each, and cost more than the waiting does.
+    One group at a time: two would be half as large each, and cost more than the waiting does. After a group of many
+    the next lingers for `linger_s`: those who have just been answered are about to call again.
     """
 
     def __init__(
-        self, run: Callable[[list[Item]], Awaitable[Sequence[Result | UnitaskError]]], *, limit: int = 64
+        self,
+        run: Callable[[list[Item]], Awaitable[Sequence[Result | UnitaskError]]],
+        *,
+        limit: int = 64,
+        linger_s: float = 0.0,
     ) -> None:
         self._run = run
         self._limit = limit
+        self._linger_s = linger_s
+        self._last = 0
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flushing: asyncio.Task[None] | None = None
 
@@ -36,7 +45,7 @@ class Group(Generic[Item, Result]):
         cls, database: Database, work: Callable[[Transaction, list[Item]], Awaitable[Sequence[Result | UnitaskError]]]
     ) -> Self:
         """Join use cases: those of one group share a transaction, and each is durable when its call returns."""
-        return cls(lambda items: database.write(lambda tx: work(tx, items)))
+        return cls(lambda items: database.write(lambda tx: work(tx, items)), linger_s=_LINGER_S)
 
     async def submit(self, item: Item) -> Result:
         """Run the call for this item; returns when its group is through."""
@@ -49,7 +58,10 @@ class Group(Generic[Item, Result]):
     async def _flush(self) -> None:
         try:
             while self._waiting:
+                if self._linger_s and self._last > _MANY:
+                    await asyncio.sleep(self._linger_s)
                 group, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
+                self._last = len(group)
                 await self._answer(group)
         finally:
             self._flushing = None
