@@ -16,7 +16,7 @@ GET = f"GET /api/v1/task HTTP/1.1\r\nHost: unitask\r\nX-API-Key: {API_KEY}\r\n"
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[int]:
     """Start a server."""
-    machine = Machine(tmp_path_factory.mktemp("wire"), sqlite_template, {})
+    machine = Machine(tmp_path_factory.mktemp("wire"), sqlite_template, {"API_KEY": API_KEY, "PORT": "0"})
     api = machine.client(machine.start("up"))
     yield api.http.base_url.port or 0
     machine.clear_away()
