@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test browser test-models check format bench-core bench-webhooks bench-cpu bench-forms bench-gpu gallery clean
+.PHONY: help demo up test browser test-models check format bench-core bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,8 +55,24 @@ bench-forms: .venv/models.stamp ## Measure what smaller, cached and compiled net
 bench-gpu: .venv/models.stamp ## Measure what serving adds to a full-size model on a GPU; says so where there is none
 	$(BIN)/python bench/gpu.py
 
+bench-peers: .venv/dev.stamp ## Measure Unitask beside other servers and queues, each in its own environment: docs/benchmarks.md
+	$(BIN)/python bench/peers.py
+
+bench-backlog: .venv/dev.stamp ## Measure claims with a million waiting tasks: docs/benchmarks.md
+	$(BIN)/python bench/backlog.py
+
+MINUTES ?= 15
+bench-soak: .venv/dev.stamp ## Watch the memory of every process under a steady load for MINUTES: docs/benchmarks.md
+	$(BIN)/python bench/soak.py --minutes $(MINUTES)
+
+bench-scale: .venv/dev.stamp ## Measure what a task, a worker and a connection cost: docs/scale.md
+	$(BIN)/python bench/scale.py
+
+sim-scheduler: .venv/dev.stamp ## Simulate 10,000 workers and the order in which tasks are claimed: docs/scale.md
+	$(BIN)/python bench/sim_scheduler.py
+
 clean: ## Remove the virtual environment and what the tools left behind
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-output docs/gallery
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .bench demo-output docs/gallery
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,6 +1,7 @@
 """The floors: bare ASGI applications that do one INSERT, or one SELECT by primary key, of the same row, durably.
 
-Nothing is checked, priced or held. What Unitask costs above this is what its promises cost.
+Without `FLOOR_ID` the row that is read is one of its own. Nothing is checked, priced or held. What Unitask costs above
+this is what its promises cost.
 """
 
 import asyncio
@@ -18,12 +19,26 @@ INSERT = (
 COLUMNS = 12
 CONFIG = '{"service_mode":"","webhook_config":{"endpoint":"","secret":""}}'
 URL = os.environ["FLOOR_DATABASE"]
-KNOWN = os.environ.get("FLOOR_ID") or str(uuid4())
+GIVEN = os.environ.get("FLOOR_ID")
+KNOWN = GIVEN or str(uuid4())
+INPUT = b'{"prompt": "%s"}' % (b"a little cat sits in the grass and looks at the clouds, " * 5)
 
 
-def _row(body: bytes) -> tuple[Any, ...]:
-    task_id = str(uuid4())
-    return (task_id, 1, 1, "Qubico/flux1-dev", "txt2img", "pending", body.decode(), CONFIG, "[]", "[]", 150_000, 1)
+def _row(body: bytes, task_id: str) -> tuple[Any, ...]:
+    return (
+        task_id or str(uuid4()),
+        1,
+        1,
+        "Qubico/flux1-dev",
+        "txt2img",
+        "pending",
+        body.decode(),
+        CONFIG,
+        "[]",
+        "[]",
+        150_000,
+        1,
+    )
 
 
 class Sqlite:
@@ -51,9 +66,9 @@ class Sqlite:
             connection.execute(statement, row)
             self._loop.call_soon_threadsafe(future.set_result, None)
 
-    async def insert(self, body: bytes) -> None:
+    async def insert(self, body: bytes, task_id: str = "") -> None:
         future = self._loop.create_future()
-        self._orders.put((_row(body), future))
+        self._orders.put((_row(body, task_id), future))
         await future
 
     async def select(self) -> Any:
@@ -72,8 +87,8 @@ class Postgres:
         self._pool = await asyncpg.create_pool(URL, min_size=10, max_size=10, reset=keep)
         self._insert = INSERT.format(marks=", ".join(f"${number + 1}" for number in range(COLUMNS)))
 
-    async def insert(self, body: bytes) -> None:
-        await self._pool.execute(self._insert, *_row(body))
+    async def insert(self, body: bytes, task_id: str = "") -> None:
+        await self._pool.execute(self._insert, *_row(body, task_id))
 
     async def select(self) -> Any:
         return await self._pool.fetchrow("select * from tasks where id = $1", KNOWN)
@@ -87,6 +102,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await receive()
         await STORE.open()
+        if not GIVEN:
+            await STORE.insert(INPUT, KNOWN)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})

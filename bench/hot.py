@@ -16,7 +16,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from math import inf
 from pathlib import Path
+from typing import Any, Final
 
 import orjson
 import psutil
@@ -24,6 +26,8 @@ from core import BODY, KEY, OUTPUT, TOKEN, Bench, _make_keys, announce, database
 from load import Result, drive, request
 
 from unitask.db.migrate import upgrade
+
+_CLAIMS: Final = 16
 
 
 def _used_s(process: psutil.Process, *, whole: bool = False) -> float:
@@ -40,8 +44,8 @@ def _cost(server: psutil.Process, store: psutil.Process | None, load: Callable[[
     return (_used_s(server) - server_s) / answers * 1e6, stored / answers * 1e6, answers / took
 
 
-def _load(url: str, make: Callable[[int], bytes | None], seconds: float, keep: int = 0) -> Result:
-    result = drive(url, make, seconds=seconds, keep=keep)
+def _load(url: str, make: Callable[[int], bytes], seconds: float = 10.0, most: float = inf, keep: int = 0) -> Result:
+    result = drive(url, make, seconds=seconds, most=most, keep=keep)
     assert not result.errors, result.bodies[-1]
     return result
 
@@ -51,26 +55,29 @@ def _post(path: str, message: dict[str, object]) -> bytes:
 
 
 def _end_to_end(url: str, server: psutil.Process, store: psutil.Process | None, rounds: int) -> None:
-    """Claim what was created and settle it."""
+    """Claim what was created, and settle it."""
     claims, settles = [], []
     ask = _post("claim", {"worker_id": "bench", "engines": ["preview"], "most": 64, "wait_s": 0})
     for _ in range(rounds):
         announce(url)
-        answers: list[bytes] = []
+        held: list[dict[str, Any]] = []
 
-        def claim() -> int:
-            answers.extend(_load(url, lambda number: ask if number <= 16 else None, 10, keep=16).bodies)  # noqa: B023 - called in this turn
-            return sum(len(orjson.loads(one)["tasks"]) for one in answers)  # noqa: B023 - same
+        def claim(held: list[dict[str, Any]] = held) -> int:
+            answers = _load(url, lambda _: ask, most=_CLAIMS, keep=_CLAIMS).bodies
+            held += [task for one in answers for task in orjson.loads(one)["tasks"]]
+            return len(held)
+
+        def settle(held: list[dict[str, Any]] = held) -> int:
+            return _load(url, lambda number: _end(held[number - 1]), most=len(held)).answers
 
         claims.append(_cost(server, store, claim))
-        ends = iter(
-            _post("settle", {"task_id": task["task_id"], "attempt": task["attempt"], "output": OUTPUT})
-            for one in answers
-            for task in orjson.loads(one)["tasks"]
-        )
-        settles.append(_cost(server, store, lambda: _load(url, lambda _: next(ends, None), 10).answers))  # noqa: B023 - same
+        settles.append(_cost(server, store, settle))
     _show("claim, of 64", claims, claims)
     _show("settle", settles, settles)
+
+
+def _end(task: dict[str, Any]) -> bytes:
+    return _post("settle", {"task_id": task["task_id"], "attempt": task["attempt"], "output": OUTPUT})
 
 
 def _create(keys: list[str], name: str, number: int) -> bytes:

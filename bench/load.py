@@ -4,9 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from urllib.parse import urlsplit
 
 import uvloop
+
+_HANGS_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,13 @@ class _Connection(asyncio.Protocol):
         if head < 0:
             return
         lower = bytes(self._buffer[:head]).lower()
-        start = lower.index(b"content-length:") + 15
-        length = int(lower[start : lower.find(b"\r", start) if lower.find(b"\r", start) > 0 else None])
+        start = lower.find(b"content-length:") + 15
+        if start < 15:  # in chunks, the last of which is empty
+            length = len(self._buffer) - head - 4
+            if not self._buffer.endswith(b"0\r\n\r\n"):
+                return
+        else:
+            length = int(lower[start : lower.find(b"\r", start) if lower.find(b"\r", start) > 0 else None])
         if len(self._buffer) < head + 4 + length:
             return
         self._run.answered(
@@ -63,9 +71,10 @@ class _Connection(asyncio.Protocol):
 
 
 class _Run:
-    def __init__(self, make: Callable[[int], bytes | None], until: float, keep: int) -> None:
+    def __init__(self, make: Callable[[int], bytes], until: float, most: float, keep: int) -> None:
         self._make = make
         self._until = until
+        self._most = most
         self._keep = keep
         self._number = 0
         self._open = 0
@@ -83,7 +92,7 @@ class _Run:
             self.done.set()
 
     def next_request(self) -> bytes | None:
-        if time.perf_counter() >= self._until:
+        if time.perf_counter() >= self._until or self._number >= self._most:
             return None
         self._number += 1
         return self._make(self._number)
@@ -105,15 +114,17 @@ def request(method: str, path: str, key: str, body: bytes = b"", extra: str = ""
     return head.encode() + body
 
 
-async def _drive(url: str, make: Callable[[int], bytes | None], connections: int, seconds: float, keep: int) -> Result:
+async def _drive(
+    url: str, make: Callable[[int], bytes], *, connections: int, seconds: float, most: float, keep: int
+) -> Result:
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
-    run = _Run(make, began + seconds, keep)
+    run = _Run(make, began + seconds, most, keep)
     for _ in range(connections):
         run.opened()
         await loop.create_connection(lambda: _Connection(run), parts.hostname, parts.port)
-    await run.done.wait()
+    await asyncio.wait_for(run.done.wait(), seconds + _HANGS_S)
     took = time.perf_counter() - began
     ordered = sorted(run.latencies)
     return Result(
@@ -127,7 +138,16 @@ async def _drive(url: str, make: Callable[[int], bytes | None], connections: int
 
 
 def drive(
-    url: str, make: Callable[[int], bytes | None], *, connections: int = 32, seconds: float = 3.0, keep: int = 0
+    url: str,
+    make: Callable[[int], bytes],
+    *,
+    connections: int = 32,
+    seconds: float = 3.0,
+    most: float = inf,
+    keep: int = 0,
 ) -> Result:
-    """Load an address for some seconds; `make` gives the n-th request or None; `keep` bodies are kept, and bad ones."""
-    return uvloop.run(_drive(url, make, connections, seconds, keep))
+    """Load an address for some seconds, or with so many requests at most; `make` gives the n-th.
+
+    `keep` bodies are kept, and all bad ones.
+    """
+    return uvloop.run(_drive(url, make, connections=connections, seconds=seconds, most=most, keep=keep))

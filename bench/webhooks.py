@@ -19,7 +19,7 @@ from pathlib import Path
 
 import orjson
 import uvloop
-from core import OUTPUT, PROMPT, Bench, databases
+from core import KEY, OUTPUT, PROMPT, Bench, beat, claim, databases
 
 from unitask.api.envelope import task_object
 from unitask.api.webhooks import deliverer
@@ -57,13 +57,17 @@ class Receiver(asyncio.Protocol):
             end = head + 4 + int(lower[start : lower.index(b"\r", start)])
             if len(self._buffer) < end:
                 return
+            self.heard(self._buffer[head + 4 : end])
             self._buffer = self._buffer[end:]
             self._transport.write(ANSWER)
 
+    def heard(self, body: bytes) -> None:
+        """Do nothing with a message."""
 
-def receive(listener: socket.socket) -> None:
+
+def receive(listener: socket.socket, receiver: type[Receiver] = Receiver) -> None:
     async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(Receiver, sock=listener)
+        server = await asyncio.get_running_loop().create_server(receiver, sock=listener)
         await server.serve_forever()
 
     with contextlib.suppress(KeyboardInterrupt):
@@ -76,7 +80,7 @@ class Round:
     cpu_us: float
 
 
-async def _owe(services: Services, url: str, number: int) -> None:
+async def owe(services: Services, url: str, number: int) -> None:
     """Let tasks with a webhook end."""
     order = {
         "model": "Qubico/flux1-dev",
@@ -84,12 +88,13 @@ async def _owe(services: Services, url: str, number: int) -> None:
         "input": {"prompt": PROMPT},
         "config": {"webhook_config": {"endpoint": url, "secret": SECRET}},
     }
-    caller = await services.accounts.authenticate(await services.accounts.add_key(account="default", name="bench"))
+    await services.accounts.first_key(KEY)
+    caller = await services.accounts.authenticate(KEY)
     for _ in range(0, number, 500):
         orders = [await services.orders.prepare(orjson.dumps(order), caller, None) for _ in range(500)]
         await asyncio.gather(*[services.tasks.create(order) for order in orders])
-        await services.tasks.beat(worker_id="bench", name="bench", engines=["preview"], progress=[])
-        found = await services.tasks.claim(worker_id="bench", engines=["preview"], most=500, wait_s=0, gone=_never)
+        await beat(services)
+        found = await claim(services, 500)
         outcomes = [Outcome(work.task_id, work.attempt, output=OUTPUT) for work in found]
         assert all(await asyncio.gather(*[services.tasks.settle(outcome) for outcome in outcomes]))
 
@@ -102,11 +107,7 @@ async def _body(services: Services) -> bytes:
     return b'{"timestamp":1800000000,"data":%s}' % data
 
 
-async def _never() -> bool:
-    return False
-
-
-async def _deliver(services: Services, number: int) -> Round:
+async def deliver(services: Services, number: int) -> Round:
     await services.database.write(lambda tx: tx.execute(AGAIN))
     began, cpu = time.perf_counter(), time.process_time()
     async with deliverer(services).running():
@@ -145,12 +146,12 @@ async def _measure(bench: Bench, url: str, number: int, rounds: int) -> None:
         database_url=bench.url, data=bench.folder / "data", secret="a-secret-for-the-bench", allow_private_networks=True
     )
     services = await Services.open(settings)
-    await _owe(services, url, number)
+    await owe(services, url, number)
     body = await _body(services)
     floors, ours = [], []
     for _ in range(rounds):
         floors.append(await _bare(services.guard, url, [body] * number))
-        ours.append(await _deliver(services, number))
+        ours.append(await deliver(services, number))
     print(f"  {number:,} messages of {len(body):,} bytes, {rounds} rounds, load {os.getloadavg()[0]:.1f}")
     _show("floor: the bare poster", floors)
     _show("signed deliveries from owed rows", ours, floors)

@@ -73,6 +73,7 @@ class Services:
             raise Unavailable(wrong)
         clock = clock or Clock()
         database = await open_database(settings.database)
+        await _follow(clock, database)
         guard = Guard(allow_private=settings.allow_private_networks)
         catalogue = catalogue or Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days)
         secret = settings.key_secret()
@@ -116,10 +117,14 @@ class Services:
             self.settings.api_key.get_secret_value() if self.settings.api_key else None
         )
 
+    async def follow_clock(self) -> None:
+        """Take the time from the database: several machines then agree on it, whatever happens to their own clocks."""
+        await _follow(self.clock, self.database)
+
     def chores(self) -> Chores:
         """List what has to happen without anyone asking; see `unitask.tasks.housekeeping`."""
         return Chores(
-            everywhere=(self.tasks.claims.follow, self.accounts.note_use),
+            everywhere=(self.follow_clock, self.tasks.claims.follow, self.accounts.note_use),
             by_one=(
                 self.tasks.reap,
                 self.tasks.promote_all,
@@ -136,6 +141,12 @@ class Services:
         """Let go of the database, and of accounts' own buckets."""
         await self.artifacts.buckets.close()
         await self.database.close()
+
+
+async def _follow(clock: Clock, database: Database) -> None:
+    time_us = await database.now_us()
+    if time_us is not None:
+        clock.follow(time_us)
 
 
 def open_store(settings: Settings) -> Store:

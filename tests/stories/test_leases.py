@@ -226,3 +226,64 @@ async def test_a_result_that_is_there_before_the_cancel_is_heard_counts(customer
     assert (await customer.see(task.id)).status is Status.COMPLETED
     with pytest.raises(Conflict, match="completed already"):
         await customer.cancel(task.id)
+
+
+async def rounds(services: Services, clock: ManualClock, number: int) -> None:
+    """Let a process that keeps house live through so many seconds."""
+    for _ in range(number):
+        clock.pass_s(1)
+        await services.tasks.claims.follow()
+        await services.tasks.reap()
+
+
+async def status(customer: Customer, task: Task) -> tuple[Status, int]:
+    """Tell where a task stands, and its attempt."""
+    seen = await customer.see(task.id)
+    return seen.status, seen.attempt
+
+
+async def test_silence_while_we_were_away_does_not_count(
+    services: Services, clock: ManualClock, customer: Customer, worker: HandWorker
+) -> None:
+    """The API was stopped, or could not reach its database: workers have a lease to speak before they lose a task."""
+    task = await customer.order()
+    await worker.claim()
+    await rounds(services, clock, 3)
+    clock.pass_s(3 * int(LEASE_S))
+    await rounds(services, clock, 2)
+    assert await status(customer, task) == (Status.PROCESSING, 1)
+    await worker.beat()
+    await rounds(services, clock, int(LEASE_S) - 1)
+    assert await status(customer, task) == (Status.PROCESSING, 1)
+    await rounds(services, clock, int(LEASE_S) + 2)
+    assert (await status(customer, task))[0] is Status.PENDING
+
+
+@pytest.mark.parametrize("by_s", [3600, 30 * 24 * 3600, -3600])
+async def test_a_clock_that_jumps_takes_nothing_from_anyone(
+    services: Services, clock: ManualClock, customer: Customer, worker: HandWorker, by_s: int
+) -> None:
+    """Neither from a worker that goes on beating, nor by its deadline from a task, if the clock is put right."""
+    task, waiting = await customer.order(), await customer.order()
+    await worker.claim()
+    await rounds(services, clock, int(LEASE_S))
+    await worker.beat()
+    clock.jump_s(by_s)
+    for _ in range(int(LEASE_S) - 2):
+        await rounds(services, clock, 1)
+        await worker.beat()
+    clock.jump_s(-by_s)
+    for _ in range(2 * int(LEASE_S)):
+        await rounds(services, clock, 1)
+        await worker.beat()
+    assert await status(customer, task) == (Status.PROCESSING, 1)
+    assert await status(customer, waiting) == (Status.PENDING, 0)
+
+
+async def test_a_clock_that_stays_ahead_is_believed(services: Services, clock: ManualClock, customer: Customer) -> None:
+    """It was wrong before."""
+    task = await customer.order()
+    await rounds(services, clock, 2)
+    clock.jump_s(30 * 24 * 3600)
+    await rounds(services, clock, 2 * int(LEASE_S))
+    assert (await status(customer, task))[0] is Status.FAILED

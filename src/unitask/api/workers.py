@@ -97,11 +97,41 @@ def _admit(request: Request) -> str:
     return str(request.path_params["extension"])
 
 
-async def upload(request: Request) -> JsonAnswer:
-    """Take a file that an attempt made."""
+def _admit_output(request: Request) -> str:
     extension = _admit(request)
     if extension not in CONTENT_TYPES:
         raise InvalidRequest(f"invalid request: no content type is known for .{extension}")
+    return extension
+
+
+async def place(request: Request) -> JsonAnswer:
+    """Tell where a file of an attempt is to go, so that it need not come through us."""
+    extension = _admit_output(request)
+    unitask = services(request)
+    account_id = await unitask.tasks.account_of(str(request.path_params["task_id"]))
+    found = await unitask.artifacts.place_output(extension, account_id)
+    if found is None:
+        return _answer(protocol.PlaceAnswer())
+    file, url = found
+    return _answer(protocol.PlaceAnswer(reference=file.reference, url=url, content_type=file.content_type))
+
+
+async def placed(request: Request) -> JsonAnswer:
+    """Hear that a file lies in its place; a second time changes nothing."""
+    _admit_output(request)
+    told = await _read(request, protocol.PlacedRequest)
+    unitask, named = services(request), request.path_params
+    file = await unitask.artifacts.placed(told.reference, size_bytes=told.size_bytes, sha256=told.sha256)
+    if not await unitask.artifacts.is_of(file, str(named["task_id"]), named["attempt"]):
+        faults.point("upload.before_publish")
+        await unitask.tasks.add_output(file, task_id=str(named["task_id"]), attempt=named["attempt"])
+        faults.point("upload.after_publish")
+    return _answer(protocol.UploadAnswer(reference=file.reference))
+
+
+async def upload(request: Request) -> JsonAnswer:
+    """Take a file that an attempt made."""
+    extension = _admit_output(request)
     unitask = services(request)
     file = await unitask.artifacts.store_output(
         request.stream(),
@@ -162,6 +192,8 @@ ROUTES = [
     route("POST", f"{protocol.PREFIX}/claim", claim),
     route("POST", f"{protocol.PREFIX}/beat", beat),
     route("PUT", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}", upload),
+    route("POST", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}/place", place),
+    route("POST", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}/placed", placed),
     route("PUT", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/preview/{{extension}}", show),
     route("POST", f"{protocol.PREFIX}/settle", settle),
 ]

@@ -23,6 +23,7 @@ GONE: Final = "no such file; it may have expired"
 _UNPUBLISHED_KEEP_US: Final = DAY_US
 _AFTER_PIN_US: Final = DAY_US
 _SIGNED_S: Final = 300
+PLACE_S: Final = 3600
 _READ_BYTES: Final = 4 * 2**20
 # A text that is a reference from its first quote to its last; one that only mentions some is a client's own.
 _REFERENCE: Final = re.compile(rf'(?<!\\)"{PREFIX}(?=[0-9A-Za-z./]+")')
@@ -94,6 +95,49 @@ class Artifacts:
                 raise
             raise Unavailable(f"the own bucket of the account does not take the result: {error}") from error
         return replace(file, bucket_id=bucket_id)
+
+    async def place_output(self, extension: str, account_id: int | None) -> tuple[StoredFile, str] | None:
+        """Name a file that is to come, and sign an address that takes it by PUT; None where it has to come through us.
+
+        That is where files lie in a folder, and where they go to a stranger's bucket, which is reached under guard.
+        """
+        if account_id is not None and (await self.buckets.of_account(account_id))[0] is not None:
+            return None
+        name = new_name(extension, self._clock.now_us())
+        address = await self.buckets.own.upload_address(name, seconds=PLACE_S)
+        return None if address is None else (StoredFile(name, CONTENT_TYPES[extension], 0, ""), address)
+
+    async def placed(self, reference: str, *, size_bytes: int, sha256: str) -> StoredFile:
+        """Look at a file that was put in the place that it was given.
+
+        Raises:
+            InvalidRequest: the reference is none of ours, or something else lies there.
+            NotFound: nothing does.
+
+        """
+        name = self.own_path(reference)
+        content_type = CONTENT_TYPES.get(name.rpartition(".")[2]) if name else None
+        if name is None or content_type is None:
+            raise InvalidRequest("invalid request: reference is not a place for a file")
+        facts = await self.buckets.own.facts(name)
+        if facts.size_bytes != size_bytes or facts.content_type not in {"", content_type}:
+            raise InvalidRequest(
+                f"invalid request: {size_bytes} bytes of {content_type} were announced, {facts.size_bytes} bytes of "
+                f"{facts.content_type} lie there"
+            )
+        return StoredFile(name, content_type, size_bytes, sha256)
+
+    async def is_of(self, file: StoredFile, task_id: str, attempt: int) -> bool:
+        """Whether a file is written down already, as one of this attempt.
+
+        Raises:
+            Conflict: as something else.
+
+        """
+        known = await repository.find(self._database, file.path, self._clock.now_us())
+        if known and (known.task_id, known.attempt, known.kind) != (task_id, attempt, ArtifactKind.OUTPUT):
+            raise Conflict("this place is taken")
+        return known is not None
 
     async def _save(self, store: Store, chunks: AsyncIterator[bytes], extension: str, limit_bytes: int) -> StoredFile:
         name = new_name(extension, self._clock.now_us())

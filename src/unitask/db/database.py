@@ -55,6 +55,9 @@ class Database(Protocol):
     async def fetch(self, statement: Statement, **parameters: Any) -> list[Row]:
         """Read outside of any transaction; sees everything acknowledged before."""
 
+    async def now_us(self) -> int | None:
+        """Read the database's own clock, in microseconds since the epoch; None where it is this machine's."""
+
     async def notify(self, channel: str) -> None:
         """Hint to every process that listens that something changed. Never part of a transaction; may be lost."""
 

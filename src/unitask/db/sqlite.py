@@ -121,6 +121,9 @@ class SqliteDatabase:
         if self._closed:
             raise Unavailable("the server is shutting down; send the request again")
 
+    async def now_us(self) -> None:
+        """Have no clock but this machine's."""
+
     async def notify(self, channel: str) -> None:
         """Wake the listeners of this process; another process polls."""
         for heard in self._listeners.get(channel, []):

@@ -7,16 +7,17 @@ class VirtualClock(Clock):
     """Time only goes forward: what has ended must not be about to begin."""
 
     def __init__(self) -> None:
-        self._ahead_us = 0
+        super().__init__()
+        self._moved_us = 0
 
     def now_us(self) -> int:
         """Microseconds since the epoch."""
-        return super().now_us() + self._ahead_us
+        return super().now_us() + self._moved_us
 
     def steady_us(self) -> int:
         """Microseconds since some moment: what is moved on has passed, it is no clock that was set anew."""
-        return super().steady_us() + self._ahead_us
+        return super().steady_us() + self._moved_us
 
     def move_to(self, time_us: int) -> None:
         """Go on to a moment, unless it has passed."""
-        self._ahead_us += max(0, time_us - self.now_us())
+        self._moved_us += max(0, time_us - self.now_us())

@@ -12,11 +12,18 @@ ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 
 
 class Clock:
-    """The system's clock; tests subclass it to move time by hand."""
+    """The system's clock, or another that it is told to follow; tests subclass it to move time by hand."""
+
+    def __init__(self) -> None:
+        self._ahead_us: int | None = None
+
+    def follow(self, time_us: int) -> None:
+        """Tell the time that another clock shows now; this one goes on evenly from there."""
+        self._ahead_us = time_us - Clock.steady_us(self)
 
     def now_us(self) -> int:
         """Microseconds since the epoch."""
-        return time.time_ns() // 1000
+        return time.time_ns() // 1000 if self._ahead_us is None else Clock.steady_us(self) + self._ahead_us
 
     def steady_us(self) -> int:
         """Microseconds since some moment: goes on evenly when the time of day is set anew."""

@@ -27,6 +27,7 @@ class Makers:
 
     def __init__(self) -> None:
         self._workers: dict[str, Makes] = {}
+        self._pairs: dict[str, frozenset[tuple[str, str]]] = {}
         self._offers: frozenset[Offer] = frozenset()
 
     def knows(self, worker_id: str) -> bool:
@@ -35,10 +36,7 @@ class Makers:
 
     def pairs(self, worker_id: str) -> frozenset[tuple[str, str]] | None:
         """List product and engine of what a worker makes; None where it has not said."""
-        makes = self._workers.get(worker_id)
-        if makes is None or makes.offers is None:
-            return None
-        return frozenset((offer.product, offer.engine) for offer in makes.offers)
+        return self._pairs.get(worker_id)
 
     @property
     def offers(self) -> frozenset[Offer]:
@@ -61,4 +59,6 @@ class Makers:
         self._count()
 
     def _count(self) -> None:
-        self._offers = frozenset().union(*(one.offers or () for one in self._workers.values()))
+        offers = {name: one.offers for name, one in self._workers.items() if one.offers is not None}
+        self._pairs = {name: frozenset((one.product, one.engine) for one in made) for name, made in offers.items()}
+        self._offers = frozenset().union(*offers.values())

@@ -153,6 +153,22 @@ class SettleAnswer(BaseModel):
     accepted: bool
 
 
+class PlaceAnswer(BaseModel):
+    """Where a file goes: by PUT to `url`, with this content type; without one it is sent to the API."""
+
+    reference: str = ""
+    url: str = ""
+    content_type: str = ""
+
+
+class PlacedRequest(BaseModel):
+    """A file has been put in its place."""
+
+    reference: str = Field(max_length=400)
+    size_bytes: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class UploadAnswer(BaseModel):
     """The reference under which the output may name the uploaded file."""
 

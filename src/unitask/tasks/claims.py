@@ -18,6 +18,7 @@ from unitask.tasks import repository
 from unitask.tasks.announce import PROGRESS, announce, chooses_events
 from unitask.tasks.bell import Bell, heard
 from unitask.tasks.model import Status, Work
+from unitask.tasks.vigil import Vigil
 from unitask.tasks.watch import Watch
 
 WORK: Final = "unitask_work"
@@ -49,15 +50,20 @@ class Claims:
         self._bell = Bell()
         self._waiting: set[Ask] = set()
         self.makers = Makers()
+        self.vigil = Vigil(clock, self._lease_us)
         self.closing = False
 
     async def open(self) -> None:
         """Begin to hear of work that other processes accept, and of the workers that they know."""
         await self._database.listen(WORK, self._bell.ring)
-        await self.follow()
+        await self._learn()
 
     async def follow(self) -> None:
-        """Learn what workers make, and which turns other processes serve; tell them ours."""
+        """Learn what workers make, and which turns other processes serve; tell them ours. Once a second."""
+        await self._learn()
+        self.vigil.keep()
+
+    async def _learn(self) -> None:
         announced = await queue.announced(self._database, since=self._clock.now_us() - REMEMBERED_US)
         if news := self.makers.news(announced):
             self.makers.learn(await queue.makes(self._database, news))

@@ -32,8 +32,14 @@ class Housekeeper:
 
     async def round(self) -> None:
         """Do one bounded round."""
+        await self._round_of_all()
+        await self._round_of_one()
+
+    async def _round_of_all(self) -> None:
         for chore in self._chores.everywhere:
             await chore()
+
+    async def _round_of_one(self) -> None:
         if not await self._lead():
             return
         for chore in self._chores.by_one:
@@ -41,19 +47,20 @@ class Housekeeper:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Go round every second until left."""
-        task = asyncio.create_task(self._forever(), name="housekeeping")
+        """Go round every second until left: what every process does is not kept waiting by what one does for all."""
+        rounds = {"chores of all": self._round_of_all, "housekeeping": self._round_of_one}
+        tasks = [asyncio.create_task(self._forever(chores), name=name) for name, chores in rounds.items()]
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _forever(self) -> None:
+    async def _forever(self, chores: Chore) -> None:
         while True:
             try:
-                await self.round()
+                await chores()
             except Unavailable as error:
                 log.warning("housekeeping waits: %s", error)
             except Exception:

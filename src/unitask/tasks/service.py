@@ -240,14 +240,22 @@ class Tasks:
         return sum([await self.promote(account_id) for account_id in found])
 
     async def reap(self) -> int:
-        """Take tasks from workers that went silent and end those past their deadline; returns how many."""
+        """Take tasks from workers that went silent and end those past their deadline; returns how many.
+
+        Nobody loses anything for a reason of ours, see `unitask.tasks.vigil`.
+        """
+        vigil = self.claims.vigil
+        if not vigil.is_even:
+            return 0
         now = self._clock.now_us()
         grace_us = int(self._rules.attempt_grace_s * SECOND_US)
 
         async def work(tx: Transaction) -> list[int]:
             overdue = await queue.lock_overdue(tx, now=now, most=_SWEEP)
             late = {ticket.task_id for ticket in overdue}
-            abandoned = await queue.lock_abandoned(tx, now=now, grace_us=grace_us, most=_SWEEP)
+            abandoned = (
+                await queue.lock_abandoned(tx, now=now, grace_us=grace_us, most=_SWEEP) if vigil.is_awake else []
+            )
             steps = [Step(ticket, Overdue(self._rules.deadline_s)) for ticket in overdue]
             steps += [
                 self._settling.abandon(ticket, _why_abandoned(ticket, now - grace_us))
