@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test browser test-models check format bench-core bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
+.PHONY: help demo up test browser test-models check format bench-core bench-hot bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ format: .venv/dev.stamp ## Put the code into the house format and mend what can 
 
 bench-core: .venv/dev.stamp ## Measure the core against its floors, on SQLite and PostgreSQL
 	$(BIN)/python bench/core.py
+
+bench-hot: .venv/dev.stamp ## Measure the processor time of create, get, claim and settle, beside the floors
+	$(BIN)/python bench/hot.py
 
 bench-webhooks: .venv/dev.stamp ## Measure webhooks against the bare poster, on SQLite and PostgreSQL
 	$(BIN)/python bench/webhooks.py
