@@ -138,7 +138,7 @@ def test_a_worker_that_is_stopped_gives_its_task_back(machine: Machine) -> None:
     api.reaches(task_id, "processing", within_s=10)
     other = machine.work()
     worker.end()
-    assert api.said(task_id, within_s=6)
+    assert api.said(task_id, within_s=14)
     assert task_id in other.err
     assert api.task(task_id)["logs"] == ["attempt 1: the worker was stopped"]
 

@@ -1,7 +1,7 @@
 """An API that a test writes, for a worker in its own process: what no real API can be made to do when wanted."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,10 @@ class WrittenApi:
         self.reports.append(report)
         self.given = [one for one in self.given if one.task_id != report.task_id]
         return True
+
+    async def settle_many(self, reports: Sequence[protocol.SettleRequest]) -> list[bool]:
+        """Take several reports."""
+        return [await self.settle(report) for report in reports]
 
     def report_of(self, task: protocol.ClaimedTask) -> protocol.SettleRequest | None:
         """Find what was reported of a task, which was reported once at most."""

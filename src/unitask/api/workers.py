@@ -1,5 +1,6 @@
 """The door of the workers; see `unitask.spec.protocol`."""
 
+import asyncio
 from typing import TypeVar
 
 import orjson
@@ -166,26 +167,36 @@ async def _published(request: Request, file: StoredFile, kind: ArtifactKind) -> 
     return _answer(protocol.UploadAnswer(reference=file.reference))
 
 
+def _outcome(end: protocol.SettleRequest) -> Outcome:
+    failure = end.failure
+    return Outcome(
+        task_id=end.task_id,
+        attempt=end.attempt,
+        output=end.output,
+        failure=Failure(failure.message, failure.raw_message, failure.number) if failure else None,
+        retryable=bool(failure and failure.retryable),
+        given_back=bool(failure and failure.given_back),
+        level=end.level,
+        measures=end.measures,
+        timings=end.timings.model_dump() if end.timings else None,
+        warnings=end.warnings,
+        logs=end.logs,
+    )
+
+
 async def settle(request: Request) -> JsonAnswer:
     """Hear how an attempt ended."""
     end = await _read(request, protocol.SettleRequest)
-    failure = end.failure
-    accepted = await services(request).tasks.settle(
-        Outcome(
-            task_id=end.task_id,
-            attempt=end.attempt,
-            output=end.output,
-            failure=Failure(failure.message, failure.raw_message, failure.number) if failure else None,
-            retryable=bool(failure and failure.retryable),
-            given_back=bool(failure and failure.given_back),
-            level=end.level,
-            measures=end.measures,
-            timings=end.timings.model_dump() if end.timings else None,
-            warnings=end.warnings,
-            logs=end.logs,
-        )
-    )
+    accepted = await services(request).tasks.settle(_outcome(end))
     return _answer(protocol.SettleAnswer(accepted=accepted))
+
+
+async def settle_many(request: Request) -> JsonAnswer:
+    """Hear how several attempts ended; they share what transactions they can, and no end waits for another's."""
+    told = await _read(request, protocol.SettleManyRequest)
+    tasks = services(request).tasks
+    accepted = await asyncio.gather(*(tasks.settle(_outcome(end)) for end in told.ends))
+    return _answer(protocol.SettleManyAnswer(accepted=accepted))
 
 
 ROUTES = [
@@ -196,4 +207,5 @@ ROUTES = [
     route("POST", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}/placed", placed),
     route("PUT", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/preview/{{extension}}", show),
     route("POST", f"{protocol.PREFIX}/settle", settle),
+    route("POST", f"{protocol.PREFIX}/settle-many", settle_many),
 ]

@@ -13,6 +13,7 @@ from unitask.spec.product import Level
 PREFIX: Final = "/worker/v1"
 PREVIEW_LIMIT_BYTES: Final = 2**20
 LAST_ATTEMPT: Final = 2**31 - 1
+MOST_ENDS: Final = 64
 
 
 def _without_nul(text: str) -> str:
@@ -145,6 +146,18 @@ class SettleRequest(BaseModel):
     timings: Timings | None = None
     warnings: list[Text] = Field(default_factory=list, max_length=100)
     logs: list[Text] = Field(default_factory=list, max_length=1000)
+
+
+class SettleManyRequest(BaseModel):
+    """How several attempts ended."""
+
+    ends: list[SettleRequest] = Field(max_length=MOST_ENDS)
+
+
+class SettleManyAnswer(BaseModel):
+    """Of each attempt, in their order, whether it was still the worker's."""
+
+    accepted: list[bool]
 
 
 class SettleAnswer(BaseModel):

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -57,6 +57,11 @@ class ApiClient:
     async def settle(self, request: protocol.SettleRequest) -> bool:
         """Report the end of an attempt; False if it was lost."""
         return (await self._send("settle", request, protocol.SettleAnswer)).accepted
+
+    async def settle_many(self, reports: Sequence[protocol.SettleRequest]) -> list[bool]:
+        """Report the ends of several attempts; an API of the release before refuses."""
+        request = protocol.SettleManyRequest(ends=list(reports))
+        return (await self._send("settle-many", request, protocol.SettleManyAnswer)).accepted
 
     async def upload(self, task_id: str, attempt: int, path: Path, extension: str) -> str:
         """Store a file that an attempt made: straight where files lie if that can be, else through the API.

@@ -13,7 +13,7 @@ from unitask.worker.attempt import Attempt, Reach, failed, run
 from unitask.worker.client import ApiClient
 from unitask.worker.messages import Name
 from unitask.worker.process import EngineProcess
-from unitask.worker.report import settle
+from unitask.worker.report import Reports
 
 _CLAIM_WAIT_S: Final = 20.0
 _RETRY_S: Final = 1.0
@@ -39,6 +39,7 @@ class Held:
 
     worker_id: str
     client: ApiClient
+    reports: Reports
     reach: Callable[[], Reach]
     attempts: dict[Name, Attempt] = field(default_factory=dict)
 
@@ -185,7 +186,7 @@ class Pool:
             if attempt.lost:
                 log.warning("lost to another worker", extra=attempt.extra)
                 return
-            accepted = await settle(self._held.client, report)
+            accepted = await self._held.reports.settle(report)
             ended = report.failure.message if report.failure else "done"
             log.info(ended, extra={**attempt.extra, "accepted": accepted})
         finally:

@@ -21,6 +21,7 @@ from unitask.worker.attempt import Attempt, Reach, failed
 from unitask.worker.client import ApiClient, Rejected
 from unitask.worker.offers import offers
 from unitask.worker.pool import Held, Kind, Pool
+from unitask.worker.report import Reports
 
 _RETRY_S: Final = 1.0
 _OFFER_EVERY_S: Final = 10.0
@@ -70,7 +71,8 @@ class Worker:
         self._id = uuid4().hex
         self._name = f"{platform.node()}:{os.getpid()}"
         self._unknown: set[tuple[str, int]] = set()
-        self._held = Held(self._id, client, self._reach)
+        self._reports = Reports(client)
+        self._held = Held(self._id, client, self._reports, self._reach)
         self._pools = [Pool(kind, self._held) for kind in options.kinds()]
         self._catalogue = Catalogue.load()
         self._offered_at = -math.inf
@@ -109,6 +111,7 @@ class Worker:
             for task in (*side, waiting):
                 task.cancel()
             await asyncio.gather(*side, waiting, return_exceptions=True)
+            await self._reports.close()
             await self._give_back(unfinished)
 
     async def _drain(self, side: Sequence[asyncio.Task[Any]]) -> None:
