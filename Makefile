@@ -2,7 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
+=======
+.PHONY: help demo up test browser test-models check format bench-core bench-hot bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
+>>>>>>> speed
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +60,9 @@ chaos: .venv/dev.stamp ## Let everything fail at random under 10,000 orders on e
 
 bench-core: .venv/dev.stamp ## Measure the core against its floors, on SQLite and PostgreSQL
 	$(BIN)/python bench/core.py
+
+bench-hot: .venv/dev.stamp ## Measure the processor time of create, get, claim and settle, beside the floors
+	$(BIN)/python bench/hot.py
 
 bench-webhooks: .venv/dev.stamp ## Measure webhooks against the bare poster, on SQLite and PostgreSQL
 	$(BIN)/python bench/webhooks.py

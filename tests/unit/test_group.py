@@ -59,7 +59,7 @@ async def database() -> CountingDatabase:
 
 def group_of(database: CountingDatabase, recorder: Recorder, **options: Any) -> Group[int, int]:
     """Group the recorder's work."""
-    return Group(database, recorder, **options)  # type: ignore[arg-type]
+    return Group(lambda items: database.write(lambda tx: recorder(tx, items)), **options)
 
 
 async def submit_all(group: Group[int, int], items: list[int]) -> list[int | BaseException]:
@@ -69,7 +69,7 @@ async def submit_all(group: Group[int, int], items: list[int]) -> list[int | Bas
 
 async def test_calls_of_the_same_moment_share_one_transaction(database: CountingDatabase, recorder: Recorder) -> None:
     """Each caller gets the answer to its own item."""
-    group = group_of(database, recorder, side_by_side=1)
+    group = group_of(database, recorder)
     assert await submit_all(group, [2, 4, 6]) == [4, 8, 12]
     assert recorder.groups == [[2, 4, 6]]
     assert database.transactions == 1
@@ -77,7 +77,7 @@ async def test_calls_of_the_same_moment_share_one_transaction(database: Counting
 
 async def test_calls_during_a_commit_make_the_next_group(database: CountingDatabase, recorder: Recorder) -> None:
     """Whatever arrives while a commit is under way costs one more commit, in the order of arrival."""
-    group = group_of(database, recorder, side_by_side=1)
+    group = group_of(database, recorder)
     database.gate.clear()
     first = asyncio.create_task(group.submit(2))
     await asyncio.sleep(0)
@@ -90,26 +90,26 @@ async def test_calls_during_a_commit_make_the_next_group(database: CountingDatab
     assert recorder.groups == [[2], [4, 6, 8]]
 
 
-async def test_no_more_groups_than_allowed_commit_at_the_same_time(
+async def test_after_a_group_of_many_the_next_waits_for_those_that_come_again(
     database: CountingDatabase, recorder: Recorder
 ) -> None:
-    """Two side by side, the third waits."""
-    group = group_of(database, recorder, side_by_side=2)
-    database.gate.clear()
+    """A call that comes a moment after another one joins it, where a lone call before did not wait."""
+    group = group_of(database, recorder, linger_s=0.2)
+    assert await group.submit(0) == 0
+    many = list(range(2, 20, 2))
+    await submit_all(group, many)
     calls = []
-    for item in (2, 4, 6, 8):
+    for item in (2, 4):
         calls.append(asyncio.create_task(group.submit(item)))
         for _ in range(3):
             await asyncio.sleep(0)
-    assert database.transactions == 2
-    database.gate.set()
-    assert await asyncio.gather(*calls) == [4, 8, 12, 16]
-    assert sorted(recorder.groups) == [[2], [4], [6, 8]]
+    assert await asyncio.gather(*calls) == [4, 8]
+    assert recorder.groups == [[0], many, [2, 4]]
 
 
 async def test_a_group_has_a_limit(database: CountingDatabase, recorder: Recorder) -> None:
     """More callers than the limit take several transactions."""
-    group = group_of(database, recorder, limit=4, side_by_side=1)
+    group = group_of(database, recorder, limit=4)
     assert await submit_all(group, list(range(0, 20, 2))) == list(range(0, 40, 4))
     assert [len(items) for items in recorder.groups] == [4, 4, 2]
 
@@ -134,7 +134,7 @@ async def test_a_group_that_breaks_is_run_one_by_one(
 ) -> None:
     """An item on which the work itself breaks takes no other with it, whatever kind of error it raises."""
     with caplog.at_level(logging.CRITICAL):
-        answers = await submit_all(group_of(database, recorder, side_by_side=1), [2, poison, 4])
+        answers = await submit_all(group_of(database, recorder), [2, poison, 4])
     assert (answers[0], answers[2]) == (4, 8)
     assert isinstance(answers[1], error)
     assert recorder.groups == [[2, poison, 4], [2], [poison], [4]]
@@ -145,7 +145,7 @@ async def test_a_database_that_is_away_is_not_asked_again_for_each_item(
 ) -> None:
     """All callers hear at once that it is unavailable."""
     database.error = Unavailable("gone")
-    answers = await submit_all(group_of(database, recorder, side_by_side=1), [2, 4, 6])
+    answers = await submit_all(group_of(database, recorder), [2, 4, 6])
     assert [type(answer) for answer in answers] == [Unavailable] * 3
     assert database.transactions == 1
 
@@ -162,7 +162,7 @@ async def test_a_group_works_on_after_an_error(database: CountingDatabase, recor
 
 async def test_a_caller_that_gives_up_takes_no_other_with_it(database: CountingDatabase, recorder: Recorder) -> None:
     """Its item is run all the same: it may have been under way already."""
-    group = group_of(database, recorder, side_by_side=1)
+    group = group_of(database, recorder)
     database.gate.clear()
     calls = [asyncio.create_task(group.submit(item)) for item in (2, 4)]
     await asyncio.sleep(0)

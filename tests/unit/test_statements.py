@@ -108,7 +108,7 @@ def test_every_file_of_statements_is_understood_whole(package: str) -> None:
 def test_statements_are_attributes_of_their_package() -> None:
     """A use case reads `SQL.find_task`; a misspelt name says so."""
     queries = Queries("unitask.tasks")
-    assert queries.find_task.parameters == ("id", "account_id")
+    assert queries.task_account.parameters == ("id",)
     with pytest.raises(AttributeError, match="no statement named find_taks"):
         _ = queries.find_taks
 

@@ -7,12 +7,15 @@ it is done this way.
 
 import socket
 import struct
-from asyncio import Transport
+from asyncio import Event, Transport
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
+from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from unitask.api.cycle import Cycle
 from unitask.api.envelope import failure
 
 HEAD_BYTES: Final = 64 * 2**10
@@ -47,6 +50,7 @@ class Connection(HttpToolsProtocol):
         self._waited_s = 0.0
         self._unread_s = 0.0
         self._unread_most = 0
+        self._idle_s = 0.0
         self._refusal = (400, "the request is not valid HTTP")
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -83,7 +87,36 @@ class Connection(HttpToolsProtocol):
             raise ValueError(self._refusal)
         self._await(_BODY)
         self._body = 0
-        super().on_headers_complete()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Let the application answer, after the requests before this one; uvicorn's way with a cycle of ours."""
+        version, method, url = self.parser.get_http_version(), self.parser.get_method(), parse_url(self.url)
+        path = url.path.decode("ascii")
+        self.scope["method"] = method.decode("ascii")
+        self.scope["http_version"] = version
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = url.path
+        self.scope["query_string"] = url.query or b""
+        before: RequestResponseCycle | None = self.cycle
+        self.cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """Count the body."""
@@ -94,6 +127,16 @@ class Connection(HttpToolsProtocol):
         """Wait for nothing."""
         self._await(_NOTHING)
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request that is there already; `tick` counts how long there is none."""
+        self._idle_s = 0.0
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def resume_writing(self) -> None:
         """Note that the client has read."""
@@ -107,8 +150,12 @@ class Connection(HttpToolsProtocol):
 
     def tick(self, seconds: float) -> None:
         """Count a time in which the client may have kept us waiting."""
+        if self._awaited == _NOTHING and not self._at_work:
+            self._idle_s += seconds
         if not self._reads_enough(seconds):
             self._cut()
+        elif self._idle_s > self.timeout_keep_alive:
+            self.transport.close()
         elif not self.transport.is_closing() and not self._sends_enough(seconds):
             given = f"{self._limits.wait_s:g} seconds, and one more for every {LEAST_BYTES_PER_S} bytes of a body"
             self._refuse(408, f"the request came too slowly: it is given {given}")

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from unitask.accounts.model import Caller, Scope
 from unitask.api.envelope import task_object
-from unitask.api.requests import caller, route, services
+from unitask.api.requests import caller, header, route, services
 from unitask.app import Services
 from unitask.kit.errors import InvalidRequest
 from unitask.tasks.live import LiveEvent, Moment
@@ -22,7 +22,7 @@ _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 def preferred_wait_s(request: Request) -> float:
     """Read how long the client wants to wait: `?wait=N` or `Prefer: wait=N`, in seconds, at most a minute."""
     text = request.query_params.get("wait", "") if request.scope["query_string"] else ""
-    for preference in request.headers.get("prefer", "").split(","):
+    for preference in header(request, b"prefer").split(","):
         name, _, value = preference.strip().partition("=")
         text = text or (value.strip() if name.strip().lower() == "wait" else "")
     if not text:
@@ -59,7 +59,7 @@ async def events(request: Request) -> Response:
     who = await caller(request, Scope.TASKS)
     unitask = services(request)
     task = await unitask.tasks.get(request.path_params["task_id"].strip(), who)
-    after = Moment.parse(request.headers.get("last-event-id", ""))
+    after = Moment.parse(header(request, b"last-event-id"))
 
     async def stream() -> AsyncIterator[bytes]:
         async for event in unitask.live.events(task.id, who, after, request.is_disconnected):

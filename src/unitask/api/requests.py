@@ -11,7 +11,9 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from unitask.accounts.model import Caller, Scope
+from unitask.api.envelope import JsonAnswer
 from unitask.api.errors import answer
+from unitask.api.headers import protected
 from unitask.app import Services
 from unitask.kit.errors import BodyTooLarge, Forbidden, InvalidRequest, NotFound, Unauthorized
 
@@ -41,7 +43,7 @@ class Endpoint:
             response = await self._handler(request)
         except Exception as error:  # noqa: BLE001 - answered, and logged where nobody foresaw it
             response = answer(request, error, self._route)
-        await response(scope, receive, send)
+        await response(scope, receive, send if isinstance(response, JsonAnswer) else protected(scope, send))
 
 
 def route(method: str, path: str, handler: Handler) -> Route:
@@ -87,12 +89,21 @@ async def operator(request: Request) -> str:
 
 def api_key(request: Request) -> str:
     """Read the key that came with a request, or an empty text."""
-    return request.headers.get("x-api-key", "").strip() or bearer(request)
+    return header(request, b"x-api-key").strip() or bearer(request)
+
+
+def header(request: Request, name: bytes, default: str = "") -> str:
+    """Read a field of the head by its name in lower case; the first one, if there are several."""
+    for field, value in request.scope["headers"]:
+        if field == name:
+            text: str = value.decode("latin-1")
+            return text
+    return default
 
 
 def bearer(request: Request) -> str:
     """Read the token of an Authorization header, or an empty text."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    scheme, _, token = header(request, b"authorization").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
@@ -220,7 +231,7 @@ async def chunks(request: Request) -> AsyncGenerator[bytes, None]:
     """
     limit = services(request).settings.body_limit_bytes
     sentence = f"the request body is larger than {limit} bytes; send large media by URL"
-    announced = request.headers.get("content-length", "0")
+    announced = header(request, b"content-length", "0")
     if announced.isdigit() and int(announced) > limit:
         raise BodyTooLarge(sentence)
     size = 0

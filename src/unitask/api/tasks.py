@@ -5,7 +5,7 @@ from starlette.requests import Request
 from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success, task_object
 from unitask.api.live import preferred_wait_s, waited
-from unitask.api.requests import SECONDS_LIMIT, caller, document, number, route, services, text
+from unitask.api.requests import SECONDS_LIMIT, caller, document, header, number, route, services, text
 from unitask.kit.errors import InvalidRequest
 from unitask.tasks.place import place
 
@@ -16,7 +16,7 @@ async def create(request: Request) -> JsonAnswer:
     wait_s = preferred_wait_s(request)
     raw = await document(request)
     unitask = services(request)
-    task = await place(unitask.orders, unitask.tasks, raw, who, request.headers.get("idempotency-key"))
+    task = await place(unitask.orders, unitask.tasks, raw, who, header(request, b"idempotency-key"))
     task = await waited(request, task, who, wait_s)
     return success(task_object(task, unitask.artifacts, unitask.tasks.eta_s(task)))
 

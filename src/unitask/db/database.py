@@ -1,6 +1,6 @@
 """What a database offers to the layers above, whichever of the two it is."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -10,10 +10,13 @@ T = TypeVar("T")
 
 
 class Row(Protocol):
-    """A row: its columns by name."""
+    """A row: its columns by name, and one after another."""
 
     def __getitem__(self, name: str, /) -> Any:
         """Read one column."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Read all columns."""
 
 
 class Transaction(Protocol):

@@ -1,13 +1,13 @@
-"""Group commit: concurrent calls of one use case share a transaction.
+"""Groups: calls of one kind that come while another is under way are made together.
 
 Ten creates that arrive while a commit is under way cost one commit more, not ten, and the balance of a busy account is
-locked once for all of them.
+locked once for all of them. Ten look-ups in a database that is far away cost one round trip.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, Self, TypeVar
 
 from unitask.db.database import Database, Transaction
 from unitask.kit.errors import Unavailable, UnitaskError
@@ -15,58 +15,67 @@ from unitask.kit.errors import Unavailable, UnitaskError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
+_MANY: Final = 8
+_LINGER_S: Final = 0.001
 
 
 class Group(Generic[Item, Result]):
-    """Joins calls. `work` gets all items at once and answers each with a result or with the error for its caller.
+    """Joins calls. `run` gets all items at once and answers each with a result or with the error for its caller.
 
-    Two groups at a time: while the database commits one, the other is made ready.
+    One group at a time: two would be half as large each, and cost more than the waiting does. After a group of many
+    the next lingers for `linger_s`: those who have just been answered are about to call again.
     """
 
     def __init__(
         self,
-        database: Database,
-        work: Callable[[Transaction, list[Item]], Awaitable[list[Result | UnitaskError]]],
+        run: Callable[[list[Item]], Awaitable[Sequence[Result | UnitaskError]]],
         *,
         limit: int = 64,
-        side_by_side: int = 2,
+        linger_s: float = 0.0,
     ) -> None:
-        self._database = database
-        self._work = work
+        self._run = run
         self._limit = limit
+        self._linger_s = linger_s
+        self._last = 0
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
-        self._free = side_by_side
-        self._flushing: set[asyncio.Task[None]] = set()
+        self._flushing: asyncio.Task[None] | None = None
+
+    @classmethod
+    def of_writes(
+        cls, database: Database, work: Callable[[Transaction, list[Item]], Awaitable[Sequence[Result | UnitaskError]]]
+    ) -> Self:
+        """Join use cases: those of one group share a transaction, and each is durable when its call returns."""
+        return cls(lambda items: database.write(lambda tx: work(tx, items)), linger_s=_LINGER_S)
 
     async def submit(self, item: Item) -> Result:
-        """Run the use case for this item; returns when it is durable."""
+        """Run the call for this item; returns when its group is through."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._free:
-            self._free -= 1
-            flushing = asyncio.create_task(self._flush(), name="group-commit")
-            self._flushing.add(flushing)
-            flushing.add_done_callback(self._flushing.discard)
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush(), name="group")
         return await future
 
     async def _flush(self) -> None:
         try:
             while self._waiting:
+                if self._linger_s and self._last > _MANY:
+                    await asyncio.sleep(self._linger_s)
                 group, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
-                await self._commit(group)
+                self._last = len(group)
+                await self._answer(group)
         finally:
-            self._free += 1
+            self._flushing = None
 
-    async def _commit(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+    async def _answer(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
-            answers = await self._database.write(lambda tx: self._work(tx, [item for item, _ in group]))
+            answers = await self._run([item for item, _ in group])
         except Exception as error:
             if len(group) == 1 or isinstance(error, Unavailable):
                 _refuse(group, error)
                 return
             log.exception("a group failed and is run one by one", extra={"size": len(group)})
             for one in group:
-                await self._commit([one])
+                await self._answer([one])
             return
         for (_, future), answer in zip(group, answers, strict=True):
             if future.done():

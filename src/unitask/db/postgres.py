@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 5
 _NOTIFY_GAP_S: Final = 0.005
+# A hint may be lost, so it does not wait for the disk as what it is about did.
+_NOTIFY: Final = "select set_config('synchronous_commit', 'off', true), pg_notify($1, '')"
 _RELISTEN_S: Final = 1.0
 _POOL_SIZE: Final = 10
 _STATEMENTS: Final = 100
@@ -185,7 +187,7 @@ class PostgresDatabase:
             while self._hinted:
                 channels, self._hinted = self._hinted, set()
                 for channel in channels:
-                    await self._pool.execute("select pg_notify($1, '')", channel)
+                    await self._pool.execute(_NOTIFY, channel)
                 await asyncio.sleep(_NOTIFY_GAP_S)
         except (*_LOST, TimeoutError):
             log.warning("a hint was lost; the other processes poll")

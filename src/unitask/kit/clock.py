@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 SECOND_US: Final = 1_000_000
@@ -29,8 +30,9 @@ class Clock:
         return time.monotonic_ns() // 1000
 
 
+@lru_cache(maxsize=2**14)
 def rfc3339(time_us: int | None) -> str:
-    """Write a time as the wire does; a time not reached yet is the year 1."""
+    """Write a time as the wire does; one not reached yet is the year 1. Remembered: the same tasks are read often."""
     if time_us is None:
         return ZERO_TIME
     return (_EPOCH + timedelta(microseconds=time_us)).isoformat() + "Z"

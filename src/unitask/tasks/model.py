@@ -84,8 +84,8 @@ class Order:
 class Task:
     """A task as it is stored. `input`, `config`, `output`, `error`, `warnings` and `logs` are JSON text.
 
-    `progress`, `queue_position`, `expires_at`, the end of the first of its files, and `preview`, the newest preview's
-    path in the store, are known where it is shown.
+    `progress`, `expires_at`, the end of the first of its files, `preview`, the newest preview's path in the store, and
+    `queue_position` are known where it is shown.
     """
 
     id: str
@@ -109,9 +109,9 @@ class Task:
     started_at: int | None = None
     ended_at: int | None = None
     progress: float | None = None
-    queue_position: int | None = None
     expires_at: int | None = None
     preview: str | None = None
+    queue_position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,10 @@ class Orders:
             await self._artifacts.discard(artifact.file)
 
     def _recipe(self, product: Product) -> Recipe:
+        for recipe in product.recipes:
+            is_on = self._engines is None or recipe.engine in self._engines
+            if is_on and Offer(product.key, recipe.engine, recipe.level) in self._makers.offers:
+                return recipe  # said by a worker: no look at the disk for what is missing of better ones
         choice = self.choice(product)
         if choice.recipe is None:
             raise Unavailable(f"{product.model} {product.task_type} cannot be made here: {choice.missing}")
@@ -248,9 +252,10 @@ def choose(
         if engines is not None and recipe.engine not in engines:
             missing.append(f"the engine {recipe.engine} is off (UNITASK_ENGINES)")
             continue
+        if Offer(product.key, recipe.engine, recipe.level) in offers:
+            return Choice(recipe, "; ".join(missing))
         lacks = lack(recipe.engine) or shelf.lacks(recipe.weights)
-        is_offered = Offer(product.key, recipe.engine, recipe.level) in offers
-        if is_offered or (lacks is None and not offers):
+        if lacks is None and not offers:
             return Choice(recipe, "; ".join(missing))
         missing.append(f"{recipe.engine}: {lacks or 'no worker of the last minutes makes it'}")
     return Choice(None, "; ".join(missing) or "it has no recipe")

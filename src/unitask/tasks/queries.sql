@@ -12,32 +12,47 @@ from json_to_recordset(:rows::json) as r(
   id uuid, account_id bigint, api_key_id bigint, model text, task_type text, status text, input text, config text,
   warnings text, price_points bigint, created_at bigint)
 
--- `files_expire_at`: when the first file of its output goes.
+-- In the order of the fields of `unitask.tasks.model.Task`.
+-- part: stored
+t.id, t.account_id, t.api_key_id, t.model, t.task_type, t.status, t.input, t.config, t.warnings, t.price_points, t.created_at,
+  t.output, t.error, t.logs, t.engine, t.engine_level, t.attempt, t.charged_points, t.started_at, t.ended_at
+
+-- When the first file of its output goes, and where the newest preview lies.
 -- part: shown
-select t.*, q.progress,
-  (select min(a.expires_at) from artifacts a
-    where a.task_id = t.id and a.published_at is not null and a.remove_at is null and not a.pinned) as files_expire_at,
+{stored}, q.progress,
+  case when t.ended_at is not null then (
+    select min(a.expires_at) from artifacts a
+    where a.task_id = t.id and a.published_at is not null and a.remove_at is null and not a.pinned) end,
   case when q.state = 'processing' then (
     select a.path from artifacts a where a.task_id = t.id and a.kind = 'preview' and a.remove_at is null
-    order by a.id desc limit 1) end as preview
+    order by a.id desc limit 1) end
 
 -- How many stand before a waiting task is counted to a hundred and no further.
--- name: find_task
-{shown}, case when q.state = 'ready' then (
+-- part: found
+select r.number, {shown}, case when q.state = 'ready' then (
   select count(*) from (
     select 1 from queue b where b.engine = q.engine and b.product = q.product and b.state = 'ready'
-      and (b.turn, b.task_id) < (q.turn, q.task_id) limit 100) before) end as queue_position
-from tasks t left join queue q on q.task_id = t.id where t.id = :id and t.account_id = :account_id
+      and (b.turn, b.task_id) < (q.turn, q.task_id) limit 100) before) end
+
+-- name: find_tasks [sqlite]
+{found}
+from (select value ->> 'number' as number, value ->> 'id' as id, value ->> 'account_id' as account_id from json_each(:rows)) r
+  cross join tasks t left join queue q on q.task_id = t.id
+where t.id = r.id and t.account_id = r.account_id
+-- name: find_tasks [postgres]
+{found}
+from json_to_recordset(:rows::json) as r(number int, id uuid, account_id bigint)
+  join tasks t on t.id = r.id and t.account_id = r.account_id left join queue q on q.task_id = t.id
 
 -- name: task_account
 select account_id from tasks where id = :id
 
 -- name: show_many [sqlite]
-{shown}
+select {shown}
 from tasks t left join queue q on q.task_id = t.id
 where t.id in (select value from json_each(:rows))
 -- name: show_many [postgres]
-{shown}
+select {shown}
 from tasks t left join queue q on q.task_id = t.id
 where t.id in (select value::uuid from json_array_elements_text(:rows::json))
 
@@ -117,13 +132,13 @@ delete from idempotency where expires_at <= :now
 
 -- The page is found on the index alone; only its rows are read whole.
 -- name: history_page [sqlite]
-select * from tasks where id in (
+select {stored} from tasks t where t.id in (
   select id from tasks where account_id = :account_id and created_at >= :since and created_at < :until
     and (:all_models or model in (select value from json_each(:rows)))
   order by id desc limit :size offset :skip)
 order by id desc
 -- name: history_page [postgres]
-select * from tasks where id in (
+select {stored} from tasks t where t.id in (
   select id from tasks where account_id = :account_id and created_at >= :since and created_at < :until
     and (:all_models or model in (select value from json_array_elements_text(:rows::json)))
   order by id desc limit :size offset :skip)
@@ -137,14 +152,14 @@ select count(*) as number from tasks where account_id = :account_id and created_
   and (:all_models or model in (select value from json_array_elements_text(:rows::json)))
 
 -- name: list_tasks
-{shown}
+select {shown}
 from tasks t left join queue q on q.task_id = t.id
 where t.account_id = :account_id and t.id < :before and t.id >= :since and (:status = '' or t.status = :status)
   and (:model = '' or t.model = :model) and (:task_type = '' or t.task_type = :task_type)
 order by t.id desc limit :size
 
 -- name: find_by_key
-{shown}
+select {shown}
 from idempotency i join tasks t on t.id = i.task_id left join queue q on q.task_id = t.id
 where i.account_id = :account_id and i.key = :key
 

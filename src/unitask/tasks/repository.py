@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from unitask.db import Database, Queries, Row, Transaction
 from unitask.kit.months import Month
@@ -45,50 +46,10 @@ class KeptKey:
     task_id: str
 
 
-def _task(
-    row: Row,
-    *,
-    progress: float | None = None,
-    queue_position: int | None = None,
-    expires_at: int | None = None,
-    preview: str | None = None,
-) -> Task:
-    return Task(
-        id=row["id"],
-        account_id=row["account_id"],
-        api_key_id=row["api_key_id"],
-        model=row["model"],
-        task_type=row["task_type"],
-        status=Status(row["status"]),
-        input=row["input"],
-        config=row["config"],
-        warnings=row["warnings"],
-        price_points=row["price_points"],
-        created_at=row["created_at"],
-        output=row["output"],
-        error=row["error"],
-        logs=row["logs"],
-        engine=row["engine"],
-        engine_level=row["engine_level"],
-        attempt=row["attempt"],
-        charged_points=row["charged_points"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        progress=progress,
-        queue_position=queue_position,
-        expires_at=expires_at,
-        preview=preview,
-    )
-
-
-def _shown(row: Row, queue_position: int | None = None) -> Task:
-    return _task(
-        row,
-        progress=row["progress"],
-        queue_position=queue_position,
-        expires_at=row["files_expire_at"],
-        preview=row["preview"],
-    )
+def _task(row: Iterable[Any]) -> Task:
+    """Read a row of `stored` or `shown` columns: they come in the order of the fields."""
+    id_, account_id, api_key_id, model, task_type, status, *others = row
+    return Task(id_, account_id, api_key_id, model, task_type, Status(status), *others)
 
 
 async def add(tx: Transaction, tasks: Sequence[Task]) -> None:
@@ -97,10 +58,13 @@ async def add(tx: Transaction, tasks: Sequence[Task]) -> None:
         await tx.execute(SQL.add_tasks, rows=list(tasks))
 
 
-async def find(database: Database, task_id: str, account_id: int) -> Task | None:
-    """Read a task, if it belongs to this account."""
-    rows = await database.fetch(SQL.find_task, id=task_id, account_id=account_id)
-    return _shown(rows[0], rows[0]["queue_position"]) if rows else None
+async def find(database: Database, asked: Sequence[tuple[str, int]]) -> list[Task | None]:
+    """Read tasks by id and account, in the order in which they are asked for; None where there is none."""
+    rows = [{"number": number, "id": id_, "account_id": account} for number, (id_, account) in enumerate(asked)]
+    found: list[Task | None] = [None] * len(rows)
+    for number, *row in await database.fetch(SQL.find_tasks, rows=rows):
+        found[number] = _task(row)
+    return found
 
 
 async def account_of(database: Database, task_id: str) -> int | None:
@@ -111,13 +75,13 @@ async def account_of(database: Database, task_id: str) -> int | None:
 
 async def find_many(tx: Transaction, task_ids: Iterable[str]) -> dict[str, Task]:
     """Read tasks by id within a transaction, as they are shown."""
-    return {row["id"]: _shown(row) for row in await tx.fetch(SQL.show_many, rows=list(task_ids))}
+    return {row["id"]: _task(row) for row in await tx.fetch(SQL.show_many, rows=list(task_ids))}
 
 
 async def show_many(database: Database, task_ids: Iterable[str]) -> list[Task]:
     """Read tasks by id as they are shown, with the progress of those that run."""
     rows = await database.fetch(SQL.show_many, rows=list(task_ids))
-    return [_shown(row) for row in rows]
+    return [_task(row) for row in rows]
 
 
 async def configs(tx: Transaction, task_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
@@ -151,13 +115,13 @@ async def newest(
         task_type=task_type,
         size=size,
     )
-    return [_shown(row) for row in rows]
+    return [_task(row) for row in rows]
 
 
 async def ordered_as(database: Database, account_id: int, key: str) -> list[Task]:
     """Read the task that an account ordered under an idempotency key, if that is still remembered."""
     rows = await database.fetch(SQL.find_by_key, account_id=account_id, key=key)
-    return [_shown(row) for row in rows]
+    return [_task(row) for row in rows]
 
 
 async def start(tx: Transaction, claimed: Sequence[Claimed], now: int) -> list[Work]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from unitask.accounts.model import Caller
@@ -71,8 +72,9 @@ class Tasks:
             watch=self.watch,
             lease_s=rules.lease_s,
         )
-        self._creates: Group[Order, Task] = Group(database, self._create_many)
-        self._settles: Group[Outcome, Settled] = Group(database, self._settle_many)
+        self._reads: Group[tuple[str, int], Task | None] = Group(partial(repository.find, database))
+        self._creates: Group[Order, Task] = Group.of_writes(database, self._create_many)
+        self._settles: Group[Outcome, Settled] = Group.of_writes(database, self._settle_many)
 
     async def open(self) -> None:
         """Begin to hear of other processes."""
@@ -105,7 +107,7 @@ class Tasks:
             NotFound: there is none with this id in this account.
 
         """
-        task = await repository.find(self._database, task_id, caller.account_id) if is_uuid(task_id) else None
+        task = await self._reads.submit((task_id, caller.account_id)) if is_uuid(task_id) else None
         if task is None:
             raise NotFound("task not found")
         return task

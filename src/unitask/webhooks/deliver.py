@@ -46,7 +46,7 @@ class Deliverer:
         self._sending: set[asyncio.Task[None]] = set()
         self._taking = False
         self._wake = asyncio.Event()
-        self._reports: Group[Report, bool] = Group(database, self._report_many)
+        self._reports: Group[Report, bool] = Group.of_writes(database, self._report_many)
 
     async def round(self) -> int:
         """Send what is due and wait for the end of it; returns how many."""
