@@ -2,11 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
-=======
-.PHONY: help demo up test browser test-models check format bench-core bench-hot bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
->>>>>>> speed
+.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

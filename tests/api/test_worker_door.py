@@ -392,21 +392,3 @@ async def test_a_report_counts_once(client: httpx.AsyncClient, services: Service
     assert not await settle(client, task, output=IMAGE)
     assert (await see(client, task_id))["meta"]["usage"]["consume"] == CAT_POINTS
     assert [entry["kind"] for entry in await rows(services, "ledger")] == ["hold", "capture"]
-
-
-async def test_several_ends_are_told_at_once(client: httpx.AsyncClient) -> None:
-    """Each counts or not by itself, and a failure beside a success; more than there may be are refused whole."""
-    for _ in range(3):
-        accepted(await client.post("/api/v1/task", json=CAT))
-    one, two, three = await claim(client, most=3)
-    ends = [
-        {"task_id": one["task_id"], "attempt": 1, "output": IMAGE},
-        {"task_id": two["task_id"], "attempt": 2, "output": IMAGE},
-        ATTEMPT,
-        {"task_id": three["task_id"], "attempt": 1, "failure": {"message": "it broke"}},
-    ]
-    answer = await say(client, "settle-many", ends=ends)
-    assert answer.json() == {"accepted": [True, False, False, True]}
-    statuses = [accepted(await client.get(f"/api/v1/task/{task['task_id']}"))["status"] for task in (one, two, three)]
-    assert statuses == ["completed", "processing", "failed"]
-    refused(await say(client, "settle-many", ends=[ATTEMPT] * 65), 400)
