@@ -23,6 +23,7 @@ from unitask.api.serving import Server, listen
 from unitask.app import Services
 from unitask.cli.catalogue import levels
 from unitask.cli.engines import check_engines
+from unitask.cli.loop import run
 from unitask.db.migrate import upgrade
 from unitask.kit import log
 from unitask.settings import Settings
@@ -165,12 +166,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 def _run(settings: Settings, serving: Coroutine[Any, Any, None]) -> None:
     log.configure(settings.log_level, as_json=settings.log_json)
     with contextlib.suppress(KeyboardInterrupt):
-        if sys.platform == "win32":
-            asyncio.run(serving)
-        else:
-            import uvloop  # noqa: PLC0415 - not on every platform
-
-            uvloop.run(serving)
+        run(serving)
 
 
 _host = click.option("--host", help="Address to listen on.")

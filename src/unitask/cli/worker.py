@@ -8,6 +8,7 @@ import sys
 import click
 
 from unitask.cli.engines import check_engines
+from unitask.cli.loop import run
 from unitask.kit import log
 from unitask.kit.devices import memory
 from unitask.kit.errors import Unavailable
@@ -49,7 +50,7 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
         drain_s=settings.drain_s,
         memory=memory(),
     )
-    asyncio.run(_work(settings.api_url, settings.worker_token.get_secret_value(), options, embedded=embedded))
+    run(_work(settings.api_url, settings.worker_token.get_secret_value(), options, embedded=embedded))
 
 
 async def _work(api_url: str, token: str, options: Options, *, embedded: bool) -> None:

@@ -28,8 +28,8 @@ _NOTIFY: Final = "select set_config('synchronous_commit', 'off', true), pg_notif
 _RELISTEN_S: Final = 1.0
 _POOL_SIZE: Final = 10
 _STATEMENTS: Final = 100
-# Statements are few and always find their rows in the same way. Planned anew for each call, as PostgreSQL likes to do where a
-# table has partitions, a get takes four times as long.
+# Statements are few and always find their rows in the same way. Planned anew for each call, as PostgreSQL likes to do
+# where a table has partitions, a get takes four times as long.
 _PLANS: Final = {"plan_cache_mode": "force_generic_plan"}
 _NOW: Final = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint"
 _LOST: Final = (
