@@ -70,7 +70,7 @@ def test_clusters_are_shown_with_their_pools_and_actors(operator: Visitor, serve
     """As their controllers report them, beside the workers; what waits, what is wanted and what is there."""
     actor = {"id": "a1b2c3d4", "node": "10.0.0.7", "worker": "box:77", "tasks": 1, "restarts": 2}
     failing = {"id": "e5f6a7b8", "state": "failing", "note": "the worker ended with status 1"}
-    pool = {"name": "flux", "products": ["Qubico/flux1-*"], "engines": ["diffusers"], "wanted": 3, "most": 8}
+    pool = {"name": "flux", "products": ["boxes/*"], "engines": ["boxes"], "wanted": 3, "most": 8}
     full = {
         **pool,
         "waiting": 12,

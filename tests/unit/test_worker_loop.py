@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.chaos.machines import Disk, NotAllowed
 from support.plugin import install_plugin
 from support.wait import seen
 from support.written_api import WrittenApi, task
@@ -67,6 +68,30 @@ async def test_what_the_worker_cannot_do_costs_one_attempt(tmp_path: Path, monke
     assert first.failure.message == "the worker could not run the task"
     assert first.failure.raw_message.startswith("FileNotFoundError: ")
     assert first.failure.retryable
+
+
+async def test_a_full_disk_costs_no_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker says so and claims nothing; when there is room, it goes on by itself."""
+    try:
+        disk = Disk.mount(tmp_path / "small", 4)
+    except NotAllowed as why:
+        pytest.skip(str(why))
+    monkeypatch.setattr(tempfile, "tempdir", str(disk.folder))
+    try:
+        disk.fill()
+        api = WrittenApi([task(1)])
+        stop = asyncio.Event()
+        working = asyncio.create_task(Worker(api, OPTIONS).run(stop))
+        await seen(lambda: len(api.beats) > 5, within_s=10, what="heartbeats")
+        assert api.claims == []
+        disk.free()
+        await seen(lambda: api.reports, within_s=10, what="a report")
+        stop.set()
+        await working
+    finally:
+        disk.unmount()
+    (report,) = api.reports
+    assert report.output is not None
 
 
 async def test_a_result_that_waits_for_the_api_is_reported_at_the_end() -> None:

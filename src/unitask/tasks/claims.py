@@ -1,8 +1,7 @@
 """Giving tasks to workers: who may have which, who waits, who said what of itself."""
 
-import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,27 +85,25 @@ class Claims:
         until = time.monotonic() + wait_s
         if not self.makers.knows(ask.worker_id):
             self.makers.learn(await queue.makes(self._database, [ask.worker_id]))
+        self._waiting.add(ask)
+        try:
+            found = await self._wait(ask, until, gone)
+        finally:
+            self._waiting.discard(ask)
+        if len(found) == ask.most:
+            await self._database.notify(WORK)
+        return found
+
+    async def _wait(self, ask: Ask, until: float, gone: Callable[[], Awaitable[bool]]) -> list[Work]:
         leaves = True
         while not self.closing and not await gone():
             ring = self._bell.listen()
-            found = await self._claim_now(ask, list(self._waiting) if leaves else ())
+            found = await self._claim_now(ask, list(self._waiting - {ask}) if leaves else ())
             left = until - time.monotonic()
-            if len(found) == ask.most:
-                await self._database.notify(WORK)
             if found or left <= 0:
                 return found
-            with self._standing(ask):
-                leaves = await heard(ring, min(_POLL_S, left))
+            leaves = await heard(ring, min(_POLL_S, left))
         return []
-
-    @contextlib.contextmanager
-    def _standing(self, ask: Ask) -> Iterator[None]:
-        """Count a worker among those that wait."""
-        self._waiting.add(ask)
-        try:
-            yield
-        finally:
-            self._waiting.discard(ask)
 
     async def _claim_now(self, ask: Ask, others: Sequence[Ask]) -> list[Work]:
         now = self._clock.now_us()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +18,7 @@ from unitask.worker.report import Reports
 
 _CLAIM_WAIT_S: Final = 20.0
 _RETRY_S: Final = 1.0
+_LEAST_FREE_BYTES: Final = 2**20
 IN_A_ROW: Final = 16
 """After so many tasks that were claimed with a preference for what is in memory, the next are claimed without it."""
 log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class Pool:
         self._claiming: asyncio.Task[list[protocol.ClaimedTask]] | None = None
         self._draining = False
         self._in_a_row = 0
+        self._is_full = False
 
     @property
     def loaded(self) -> set[str]:
@@ -122,6 +125,9 @@ class Pool:
         return [] if self._claiming.cancelled() else self._claiming.result()
 
     async def _claim(self, most: int) -> list[protocol.ClaimedTask]:
+        if not self._has_room():
+            await asyncio.sleep(_RETRY_S)
+            return []
         loaded = self.loaded if self._in_a_row < IN_A_ROW else ()
         request = protocol.ClaimRequest(
             worker_id=self._held.worker_id,
@@ -139,6 +145,14 @@ class Pool:
         if claimed:
             self._in_a_row = self._in_a_row + len(claimed) if loaded else 0
         return claimed
+
+    def _has_room(self) -> bool:
+        """Whether an attempt can begin: on a full disk each would fail in no time, and the next task be claimed."""
+        is_full = _free_bytes() < _LEAST_FREE_BYTES
+        if is_full and not self._is_full:
+            log.warning("the disk is full: no task is claimed until there is room in %s", tempfile.gettempdir())
+        self._is_full = is_full
+        return not is_full
 
     async def _attend(self, group: Sequence[Attempt]) -> None:
         """Run attempts in one process; those that had not begun when it ended go on in the next."""
@@ -204,6 +218,14 @@ class Pool:
         engine = await EngineProcess.start(self._kind.memory_bytes, self._kind.device)
         self._started.append(engine)
         return engine
+
+
+def _free_bytes() -> int:
+    """Tell how much room attempts have for their files; whatever is wrong with the folder, they will say."""
+    try:
+        return shutil.disk_usage(tempfile.gettempdir()).free
+    except OSError:
+        return _LEAST_FREE_BYTES
 
 
 def _not_run(attempt: Attempt, error: Exception) -> protocol.SettleRequest:
