@@ -262,18 +262,25 @@ def test_progress_is_seen_while_it_is_made_and_a_cancel_is_heard(api: Api) -> No
 
 
 def test_weights_that_are_taken_away_are_missed_with_the_command_that_brings_them(api: Api, models: Path) -> None:
-    """Without a restart: on the order itself."""
+    """Without a restart, as soon as the worker has said so; and they are used again when they are back."""
     product = PRODUCTS["tiny/flux1-dev-advanced/kontext"]
     manifest = models / "flux1-kontext-dev/unitask.json"
     text = manifest.read_bytes()
+    body = {"model": product.model, "task_type": product.task_type, "input": order(product)}
+
+    def engine() -> str | None:
+        answer: str | None = api.http.post("/api/v1/quote", json=body).json()["data"]["engine"]
+        return answer
+
     manifest.unlink()
     try:
-        body = {"model": product.model, "task_type": product.task_type, "input": order(product)}
+        until(lambda: engine() is None, within_s=WITHIN_S, what="a worker that misses its weights")
         refused = api.http.post("/api/v1/task", json=body)
     finally:
         manifest.write_bytes(text)
     assert refused.status_code == 503
     assert "unitask models pull flux1-kontext-dev" in refused.json()["message"]
+    until(lambda: engine() == "diffusers", within_s=WITHIN_S, what="a worker that has its weights again")
 
 
 def test_who_asks_sees_the_picture_before_it_is_done_and_gets_the_same_file(api: Api) -> None:
