@@ -27,6 +27,7 @@ _NOTIFY_GAP_S: Final = 0.005
 _NOTIFY: Final = "select set_config('synchronous_commit', 'off', true), pg_notify($1, '')"
 _RELISTEN_S: Final = 1.0
 _POOL_SIZE: Final = 10
+_CLOSE_S: Final = 3.0
 _STATEMENTS: Final = 100
 # Statements are few and always find their rows in the same way. Planned anew for each call, as PostgreSQL likes to do
 # where a table has partitions, a get takes four times as long.
@@ -229,4 +230,7 @@ class PostgresDatabase:
         for task in (self._listening, self._notifying):
             if task is not None:
                 task.cancel()
-        await self._pool.close()
+        try:
+            await asyncio.wait_for(self._pool.close(), _CLOSE_S)
+        except TimeoutError:  # a connection on which no answer comes any more
+            self._pool.terminate()
