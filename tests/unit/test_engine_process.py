@@ -50,7 +50,13 @@ class Bench:
     engine: EngineProcess
     store: Store
     reach: Reach = field(
-        default_factory=lambda: Reach(Path("models"), "http://unitask.test/files/", "http://127.0.0.1:9/files/", False)
+        default_factory=lambda: Reach(
+            Path("models"),
+            Path(tempfile.gettempdir()),
+            "http://unitask.test/files/",
+            "http://127.0.0.1:9/files/",
+            False,
+        )
     )
 
     async def run(self, task: ClaimedTask | Attempt, within_s: float = 30) -> SettleRequest:
@@ -144,7 +150,8 @@ async def test_a_result_comes_through(bench: Bench) -> None:
 
 async def test_attempts_share_a_process_that_behaves(bench: Bench) -> None:
     """A process is warm for the next attempt."""
-    first, second = said(await bench.run(task("ok"))), said(await bench.run(task("ok")))
+    again = task("ok").model_copy(update={"attempt": 2})
+    first, second = said(await bench.run(task("ok"))), said(await bench.run(again))
     assert first["pid"] == second["pid"]
     assert first["scratch"] != second["scratch"]
 

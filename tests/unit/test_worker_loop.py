@@ -107,6 +107,21 @@ async def test_a_result_that_waits_for_the_api_is_reported_at_the_end() -> None:
     assert report.output is not None
 
 
+async def test_a_process_goes_on_while_a_result_waits_for_the_api() -> None:
+    """With the next task, but not with a third: what cannot be reported must not pile up."""
+    api = WrittenApi([task(1), task(2), task(3)], on_settle=away)
+    stop = asyncio.Event()
+    working = asyncio.create_task(Worker(api, OPTIONS).run(stop))
+    await seen(lambda: api.tries > 3, within_s=10, what="tries to report both")
+    assert [one.task_id for one in api.tasks] == [task(3).task_id]
+    assert {one.task_id for one in api.given} == {task(1).task_id, task(2).task_id}
+    api.on_settle = lambda: None
+    await seen(lambda: len(api.reports) == 3, within_s=10, what="all three reports")
+    stop.set()
+    await working
+    assert all(report.output for report in api.reports)
+
+
 async def test_what_is_not_finished_is_given_back() -> None:
     """The API may give it to another worker at once, and it does not count as an attempt that failed."""
     api = WrittenApi([task(1, "hang")])

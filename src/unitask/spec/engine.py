@@ -17,10 +17,12 @@ class Job(Protocol):
     recipe: Recipe
     seed: int
     """The client's seed, or one derived from the task id: a second attempt makes the same result."""
-    scratch: Path
-    """An empty folder, deleted after the attempt."""
     models: Path
     """The folder of the weights: see `unitask.weights.Shelf`."""
+
+    @property
+    def scratch(self) -> Path:
+        """An empty folder, deleted after the attempt."""
 
     @property
     def cancelled(self) -> bool:

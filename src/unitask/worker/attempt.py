@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 class Reach:
     """How an engine process reaches files: clients name stored ones by `files_url`, we read them by `own_files_url`.
 
-    `models` is the folder of the weights.
+    `models` is the folder of the weights, `scratch` the one in which attempts get theirs.
     """
 
     models: Path
-
+    scratch: Path
     files_url: str
     own_files_url: str
     allow_private: bool
@@ -72,10 +72,14 @@ class Stopwatch:
 class Attempt:
     """A claimed task while it is this worker's. `end`: what has to be reported of it, as soon as that is known.
 
-    `scratch` is its folder: removed when it ends, or by whoever runs attempts together when the last has ended.
+    `together`: so many are given to a process at once, this among them.
+
+    `scratch` is its folder, made by its engine process when it is first needed: removed when the attempt ends, or by
+    whoever runs attempts together when the last has ended.
     """
 
     task: protocol.ClaimedTask
+    together: int = 1
     seat: Seat | None = None
     scratch: Path | None = None
     fraction: float = 0.0
@@ -107,6 +111,12 @@ class Attempt:
         )
 
 
+async def clear(scratch: Path) -> None:
+    """Remove the folder of an attempt; most have none by now, or never had."""
+    if os.path.exists(scratch):  # noqa: PTH110, ASYNC240 - a look at /tmp takes microseconds, a thread a hundred
+        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+
 def failed(task: protocol.ClaimedTask, message: str, **details: object) -> protocol.SettleRequest:
     """Build the report of a failure."""
     failure = protocol.AttemptFailure.model_validate({"message": message, **details})
@@ -120,7 +130,7 @@ async def run(
 
     Others may run in the process, and those that began with this one share its end if the process dies or is killed.
     """
-    attempt.scratch = scratch = Path(tempfile.mkdtemp(prefix="unitask-"))
+    attempt.scratch = scratch = reach.scratch / f"{attempt.task.task_id}-{attempt.task.attempt}"
     try:
         with engine.seat(attempt.name) as attempt.seat:
             try:
@@ -133,7 +143,7 @@ async def run(
     finally:
         # The engine may write into it as long as it makes others together with this one.
         if not (engine.alive and engine.runs_others(attempt.name)):
-            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+            await clear(scratch)
 
 
 def _order(attempt: Attempt, scratch: Path, reach: Reach) -> messages.Run:
@@ -151,6 +161,7 @@ def _order(attempt: Attempt, scratch: Path, reach: Reach) -> messages.Run:
         own_files_url=reach.own_files_url,
         allow_private=reach.allow_private,
         preview=task.preview,
+        together=attempt.together,
     )
 
 

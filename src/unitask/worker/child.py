@@ -18,7 +18,7 @@ from unitask.worker.making import Prepared, make, prepare
 from unitask.worker.parent import Desk, Socket
 
 _WINDOW_S: Final = 0.02
-"""How long an attempt that may go with others waits for them; the parent sends all it has at once."""
+"""How long an attempt waits at most for those that the parent said it sends with it."""
 
 
 class Rounds:
@@ -28,6 +28,7 @@ class Rounds:
         self._parent = parent
         self._catalogue = catalogue
         self._waiting: list[tuple[Desk, Prepared]] = []
+        self._coming = 0
 
     def run(self) -> None:
         """Run the next attempts to their end."""
@@ -43,11 +44,11 @@ class Rounds:
     def _choose(self) -> list[tuple[Desk, Prepared]]:
         while not self._waiting:
             self._hear(None)
-        first = self._waiting[0][1]
         until = time.monotonic() + _WINDOW_S
-        while len(self._fellows(first)) < first.most and self._hear(max(0.0, until - time.monotonic())):
+        while self._coming and self._hear(max(0.0, until - time.monotonic())):
             pass
-        chosen = self._fellows(first)
+        self._coming = 0
+        chosen = self._fellows(self._waiting[0][1])
         self._waiting = [one for one in self._waiting if one not in chosen]
         return chosen
 
@@ -62,6 +63,7 @@ class Rounds:
             desk = self._parent.orders.get(timeout=timeout_s)
         except queue.Empty:
             return False
+        self._coming = (self._coming or desk.order.together) - 1
         prepared = prepare(self._catalogue, desk.order)
         if isinstance(prepared, messages.Broke):
             self._parent.end(desk, prepared)

@@ -46,7 +46,7 @@ class ChildJob:
     def __init__(self, *, parent: Parent, order: messages.Run, recipe: Recipe) -> None:
         self.task_id = order.of.task_id
         self.recipe = recipe
-        self.scratch = Path(order.scratch)
+        self._scratch = Path(order.scratch)
         self.models = Path(order.models)
         self.warnings: list[str] = []
         self.seed = drawn_seed(self.task_id)
@@ -55,8 +55,17 @@ class ChildJob:
         self._guard = Guard(allow_private=order.allow_private)
         self._until = time.monotonic() + order.seconds_left
         self._files = 0
+        self._has_scratch = False
         self._fraction = 0.0
         self._shown = (-inf, 0.0)
+
+    @property
+    def scratch(self) -> Path:
+        """The attempt's folder; it is there as soon as somebody asks."""
+        if not self._has_scratch:
+            self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._has_scratch = True
+        return self._scratch
 
     @property
     def cancelled(self) -> bool:

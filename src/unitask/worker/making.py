@@ -73,7 +73,6 @@ def make(group: Sequence[tuple[Parent, Prepared]]) -> list[messages.End]:
     try:
         faults.point("run.started")
         for work, job in zip(works, jobs, strict=True):
-            job.scratch.mkdir(parents=True, exist_ok=True)
             job.choose_seed(work.inputs)
         results = _results(group[0][1].engine, works)
         faults.point("run.finished")

@@ -24,7 +24,8 @@ class _OfAttempt(BaseModel):
 class Run(_OfAttempt):
     """Run one attempt. `seconds_left` counts from its start.
 
-    `files_url` is how clients name stored files, `own_files_url` where they can be read from here.
+    `together` are sent at once, this among them. `files_url` is how clients name stored files, `own_files_url` where
+    they can be read from here.
     """
 
     do: Literal["run"] = "run"
@@ -39,6 +40,7 @@ class Run(_OfAttempt):
     own_files_url: str
     allow_private: bool
     preview: bool = False
+    together: int = 1
 
 
 class Cancel(_OfAttempt):

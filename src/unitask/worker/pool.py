@@ -10,7 +10,7 @@ from typing import Final
 
 from unitask.kit.errors import Unavailable
 from unitask.spec import protocol
-from unitask.worker.attempt import Attempt, Reach, failed, run
+from unitask.worker.attempt import Attempt, Reach, clear, failed, run
 from unitask.worker.client import ApiClient
 from unitask.worker.messages import Name
 from unitask.worker.process import EngineProcess
@@ -54,6 +54,8 @@ class Pool:
         self._kind = kind
         self._held = held
         self._free = asyncio.Semaphore(kind.processes)
+        # While what one group made is being reported, its process has the next; further ones wait for the API.
+        self._open = asyncio.Semaphore(2 * kind.processes)
         self._idle: list[EngineProcess] = []
         self._started: list[EngineProcess] = []
         self._claiming: asyncio.Task[list[protocol.ClaimedTask]] | None = None
@@ -99,19 +101,23 @@ class Pool:
     async def _claim_into(self, running: asyncio.TaskGroup) -> None:
         together = self._kind.together
         while not self._draining:
-            await self._free.acquire()
-            free = 1
-            while not self._free.locked():
-                await self._free.acquire()
-                free += 1
+            free = await self._acquire()
+            while not self._free.locked() and not self._open.locked():
+                free += await self._acquire()
             claimed = await self._claim_unless_drained(free * together)
             attempts = [Attempt(task) for task in claimed]
             groups = [attempts[first : first + together] for first in range(0, len(attempts), together)]
             for _ in range(free - len(groups)):
                 self._free.release()
+                self._open.release()
             for group in groups:
                 self._held.attempts |= {attempt.name: attempt for attempt in group}
                 running.create_task(self._attend(group), name=f"attempts-{group[0].task.task_id}")
+
+    async def _acquire(self) -> int:
+        await self._open.acquire()
+        await self._free.acquire()
+        return 1
 
     async def _claim_unless_drained(self, most: int) -> list[protocol.ClaimedTask]:
         """Claim; of a claim that is broken off, the worker gives back what it may have brought."""
@@ -155,34 +161,41 @@ class Pool:
         return not is_full
 
     async def _attend(self, group: Sequence[Attempt]) -> None:
-        """Run attempts in one process; those that had not begun when it ended go on in the next."""
+        """Run attempts in one process and report them; those that had not begun when it ended go on in the next."""
         left = group
         try:
-            while left:
-                left = await self._serve(left)
+            async with asyncio.TaskGroup() as reporting:
+                try:
+                    while left:
+                        left = await self._serve(left, reporting)
+                    for attempt in group:
+                        if attempt.scratch:
+                            await clear(attempt.scratch)
+                finally:
+                    self._free.release()
         finally:
             for attempt in group:
                 self._held.attempts.pop(attempt.name, None)
-                if attempt.scratch:
-                    await asyncio.to_thread(shutil.rmtree, attempt.scratch, ignore_errors=True)
-            self._free.release()
+            self._open.release()
 
-    async def _serve(self, group: Sequence[Attempt]) -> list[Attempt]:
+    async def _serve(self, group: Sequence[Attempt], reporting: asyncio.TaskGroup) -> list[Attempt]:
         try:
             engine = await self._engine()
         except OSError as error:
             for attempt in group:
-                await self._conclude(attempt, _not_run(attempt, error))
+                reporting.create_task(self._conclude(attempt, _not_run(attempt, error)))
             return []
+        for attempt in group:
+            attempt.together = len(group)
         try:
-            reports = await asyncio.gather(*(self._run(attempt, engine) for attempt in group))
+            begun = await asyncio.gather(*(self._run(attempt, engine, reporting) for attempt in group))
         except BaseException:
             await engine.kill()
             raise
         self._idle.append(engine)
-        return [attempt for attempt, ended in zip(group, reports, strict=True) if not ended]
+        return [attempt for attempt, has_begun in zip(group, begun, strict=True) if not has_begun]
 
-    async def _run(self, attempt: Attempt, engine: EngineProcess) -> bool:
+    async def _run(self, attempt: Attempt, engine: EngineProcess, reporting: asyncio.TaskGroup) -> bool:
         """Run an attempt; whatever is wrong with it or here costs this one attempt. False: it has not begun."""
         try:
             report = await run(attempt, engine, self._held.client, self._held.reach())
@@ -191,7 +204,7 @@ class Pool:
             report = _not_run(attempt, error)
         if report is None:
             return False
-        await self._conclude(attempt, report)
+        reporting.create_task(self._conclude(attempt, report), name=f"report-{attempt.task.task_id}")
         return True
 
     async def _conclude(self, attempt: Attempt, report: protocol.SettleRequest) -> None:

@@ -6,6 +6,8 @@ import logging
 import math
 import os
 import platform
+import shutil
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +78,7 @@ class Worker:
         self._pools = [Pool(kind, self._held) for kind in options.kinds()]
         self._catalogue = Catalogue.load()
         self._offered_at = -math.inf
+        self._scratch: Path | None = None
         self._draining = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -92,6 +95,8 @@ class Worker:
         finally:
             for pool in self._pools:
                 await pool.close()
+            if self._scratch:
+                await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
     async def _work(self, stop: asyncio.Event, pause_s: float) -> None:
         side: list[asyncio.Task[Any]] = [
@@ -198,8 +203,12 @@ class Worker:
                 pause_s = _RETRY_S
 
     def _reach(self) -> Reach:
+        """Tell how files are reached; the first call makes the folder, for a disk may be full when a worker starts."""
         options = self._options
-        return Reach(options.models, self._files_url, f"{options.api_url}/files/", options.allow_private)
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="unitask-"))
+        own_files_url = f"{options.api_url}/files/"
+        return Reach(options.models, self._scratch, self._files_url, own_files_url, options.allow_private)
 
     async def _give_back(self, unfinished: list[Attempt]) -> None:
         """Report what has ended here but for its report, and tell the API that the rest is free for others."""
