@@ -35,6 +35,15 @@ def test_a_new_host_gets_a_few_places_and_more_while_it_answers_fast() -> None:
     assert shares(lanes, ["a"]) == {"a": HOST_LIMIT - FIRST}
 
 
+def test_a_host_that_answers_fast_keeps_its_places_while_nothing_is_under_way() -> None:
+    """What comes in small groups would otherwise be sent in groups of the first size for ever."""
+    lanes = Lanes()
+    for _ in range(100):
+        lanes.enter("a")
+        lanes.answered("a", 5)
+    assert shares(lanes, ["a"]) == {"a": HOST_LIMIT}
+
+
 def test_room_is_divided_evenly() -> None:
     """The first host does not take it all."""
     assert shares(Lanes(), ["a", "b", "c"], 6) == {"a": 2, "b": 2, "c": 2}

@@ -45,6 +45,7 @@ class Deliverer:
         self._after = ""
         self._sending: set[asyncio.Task[None]] = set()
         self._taking = False
+        self._crowded = False
         self._wake = asyncio.Event()
         self._reports: Group[Report, bool] = Group.of_writes(database, self._report_many)
 
@@ -111,18 +112,22 @@ class Deliverer:
 
     async def _claim(self) -> list[Delivery]:
         """Take what is due, for as many places as are free; looks at hosts in turn, a stretch at a time."""
+        self._crowded = bool(self._after)
         while (room := PLACES - len(self._sending)) > 0:
             now = self._clock.now_us()
             hosts = await repository.owed_hosts(self._database, after=self._after, most=_HOSTS)
             self._after = hosts[-1][0] if len(hosts) == _HOSTS else ""
-            shares = self._lanes.shares([host for host, next_at in hosts if next_at <= now], room, now)
+            due = [host for host, next_at in hosts if next_at <= now]
+            shares = self._lanes.shares(due, room, now)
+            self._crowded |= bool(due) and not shares
             if shares:
                 until = now + _CLAIM_US
                 return await self._database.write(
                     lambda tx: repository.claim(tx, shares, now=now, until=until)  # noqa: B023 - awaited in this turn
                 )
             if not self._after:
-                break
+                return []
+        self._crowded = True
         return []
 
     async def _send(self, found: list[Delivery], poster: Poster) -> None:
@@ -150,7 +155,12 @@ class Deliverer:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
-        self._wake.set()
+        self._wake_if_crowded()
+
+    def _wake_if_crowded(self) -> None:
+        """Look again where something that is due had no lane or no place."""
+        if self._crowded:
+            self._wake.set()
 
     async def _finish(self, sending: Awaitable[bool]) -> None:
         try:
@@ -177,7 +187,7 @@ class Deliverer:
             self._lanes.missed(one.host, began, now)
         else:
             self._lanes.answered(one.host, attempt.took_ms)
-        self._wake.set()
+        self._wake_if_crowded()
         written = await self._reports.submit(_report(one, attempt, now, failed_before=failed_before))
         faults.point("deliver.after_commit")
         return written

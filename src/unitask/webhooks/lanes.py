@@ -11,10 +11,10 @@ from typing import Final
 
 from unitask.kit.clock import SECOND_US
 
-HOST_LIMIT: Final = 32
+HOST_LIMIT: Final = 64
 _FIRST_LIMIT: Final = 8
 _SLOW_MS: Final = 1000
-_PART: Final = 4
+_PART: Final = 2
 _LONGEST_PAUSE_S: Final = 60
 _KNOWN: Final = 10_000
 
@@ -65,7 +65,7 @@ class Lanes:
         """Count a post that was none: nothing was learnt of its host."""
         lane = self._lanes[host]
         lane.busy -= 1
-        if not lane.busy and not lane.misses and lane.limit >= _FIRST_LIMIT:
+        if not lane.busy and not lane.misses and lane.limit == _FIRST_LIMIT:
             del self._lanes[host]
 
     def answered(self, host: str, took_ms: int) -> None:
