@@ -120,6 +120,73 @@ def test_webhook_with_a_slow_resolver_meets_the_deadline():
     answered.set()
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+LONG = b"x: " + b"y" * 1000 + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "body"),
+    [
+        (OK + b"content-length: 2\r\n\r\nok", 200, b"ok"),
+        (OK + b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 200, b"ok"),
+        (OK + b"\r\nuntil the end", 200, b"until the end"),
+        (b"HTTP/1.0 200 OK\r\n\r\nold", 200, b"old"),
+        (b"HTTP/1.1 103 Early Hints\r\nretry-after: 9\r\n\r\n" * 3 + OK + b"content-length: 2\r\n\r\nok", 200, b"ok"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+        (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\nx", 101, b""),
+        (OK + b"content-length: 2\r\n\r\nok" + OK + b"content-length: 4\r\n\r\nevil", 200, b"ok"),
+        (OK + b"content-length: 2\r\nconnection: close\r\n\r\nok and more", 200, b"ok"),
+    ],
+)
+def test_answers_of_all_kinds_are_understood(said: bytes, status: int, body: bytes):
+    """What comes before the answer or after it is not taken for it."""
+    with serving(raw(said)) as server:
+        assert post(LOCAL, server.url()) == Answer(status, body)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"hello",
+        OK,
+        OK + b"content-length: 9\r\n\r\nshort",
+        OK + b"content-length: 2\r\ncontent-length: 3\r\n\r\nok",
+        OK + b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n",
+        OK + b"transfer-encoding: chunked\r\n\r\nzz\r\nok\r\n",
+        OK + LONG * 1000,
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000,
+    ],
+)
+def test_what_is_no_answer_is_reported_as_such(said: bytes):
+    """Whatever it is, and however long."""
+    with serving(raw(said)) as server, pytest.raises(Unreachable, match="no complete and valid answer"):
+        post(LOCAL, server.url())
+
+
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next():
+    """A second answer behind the first ends the connection."""
+    twice = b"".join(OK + b"content-length: 3\r\n\r\n" + body for body in (b"one", b"bad"))
+    with serving(raw(twice), raw(OK + b"content-length: 3\r\n\r\ntwo")) as server:
+
+        async def run() -> list[bytes]:
+            async with LOCAL.poster() as poster:
+                return [
+                    (await poster.post(server.url(), content=b"{}", headers={}, timeout_s=5, limit_bytes=100)).body
+                    for _ in range(2)
+                ]
+
+        assert asyncio.run(run()) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("value", ["a\r\nx: y", "a\nb", "a\0b"])
+def test_a_header_cannot_end_before_its_end(value: str):
+    """The client chose the secret that goes with its messages."""
+    with serving(answer(b"")) as server, pytest.raises(Unreachable):
+        post(LOCAL, server.url(), x_webhook_secret=value)
+    assert server.heads == []
+
+
 def test_a_connection_is_kept_for_the_next_webhook():
     """Ten messages to one receiver need one connection; another receiver needs its own."""
     with receiving(says(204, b"")) as sink, receiving() as other:
@@ -145,7 +212,7 @@ def test_a_connection_that_its_server_has_closed_is_not_used_again():
                     answered = await poster.post(server.url(), content=b"{}", headers={}, timeout_s=5, limit_bytes=100)
                     bodies.append(answered.body)
                     ((*_, kept),) = poster._connections._idle.values()
-                    await seen(kept.has_expired, within_s=5, what="the end of the connection")
+                    await seen(lambda kept=kept: not kept.usable, within_s=5, what="the end of the connection")
             return bodies
 
         assert asyncio.run(run()) == [b"one", b"two"]

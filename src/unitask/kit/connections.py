@@ -1,24 +1,26 @@
-"""Connections that go to checked addresses only: the network backends under `unitask.kit.net`.
+"""Connections that go to checked addresses only, under `unitask.kit.net`.
 
-httpcore hands a backend the name and the port; what comes back was resolved, checked and connected in one
-step, so that nothing can change in between.
+Who connects hands over the name and the port; what comes back was resolved, checked and connected in one step, so that
+nothing can change in between.
 """
 
 import asyncio
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 import httpcore
+
+from unitask.kit.exchange import Answered, Exchange
 
 CONNECT_TIMEOUT_S: Final = 10.0
 _LOOK_S: Final = 1.0
 
 Resolver = Callable[[str, int], list[str]]
+Connected = TypeVar("Connected")
 
 
 class Deadline:
@@ -110,100 +112,100 @@ class _Stream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-class CheckedAsyncBackend(httpcore.AsyncNetworkBackend):
-    """Connects to checked addresses only; the deadline is the caller's `asyncio.timeout`."""
+async def reach(addresses: Resolver, host: str, port: int, connect: Callable[[str], Awaitable[Connected]]) -> Connected:
+    """Resolve, check and connect to the first address that answers, within the caller's `asyncio.timeout`.
 
-    def __init__(self, addresses: Resolver) -> None:
-        self._addresses = addresses
-        self._inner = httpcore.AnyIOBackend()
+    Raises:
+        httpcore.ConnectError: none did; carries the last failure.
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - the signature of httpcore
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Resolve, check and connect; the `ConnectError` carries the last failure."""
-        addresses = await asyncio.wrap_future(_in_thread(self._addresses, host, port))
-        failure: Exception | None = None
-        for address in addresses:
-            share_s = CONNECT_TIMEOUT_S / len(addresses)
-            try:
-                return await self._inner.connect_tcp(address, port, share_s, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise httpcore.ConnectError(failure)
+    """
+    found = await asyncio.wrap_future(_in_thread(addresses, host, port))
+    failure: Exception | None = None
+    for address in found:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S / len(found)):
+                return await connect(address)
+        except (OSError, httpcore.ConnectError, httpcore.ConnectTimeout) as error:  # TimeoutError is an OSError
+            failure = error
+    raise httpcore.ConnectError(failure)
+
+
+class Server(NamedTuple):
+    """Where a request goes."""
+
+    host: str
+    port: int
+    has_tls: bool
 
 
 class KeptConnections:
-    """Open connections, kept by server for the next request.
+    """Open connections, kept by server for the next request; a request looks at the one that it takes."""
 
-    httpcore's own pool looks at every connection several times for every request, which costs milliseconds when there
-    are a hundred; here a request looks at the one that it takes.
-    """
-
-    def __init__(
-        self, backend: httpcore.AsyncNetworkBackend, tls: Callable[[], ssl.SSLContext], *, limit: int, keep_s: float
-    ) -> None:
-        self._backend = backend
+    def __init__(self, addresses: Resolver, tls: Callable[[], ssl.SSLContext], *, limit: int, keep_s: float) -> None:
+        self._addresses = addresses
         self._tls = tls
         self._places = asyncio.Semaphore(limit)
         self._keep_s = keep_s
-        self._idle: dict[tuple[bytes, bytes, int | None], list[httpcore.AsyncHTTPConnection]] = {}
+        self._idle: dict[Server, list[Exchange]] = {}
         self._looked_s = 0.0
 
-    @asynccontextmanager
-    async def stream(self, request: httpcore.Request) -> AsyncIterator[httpcore.Response]:
-        """Send a request; its connection is kept if the answer was read to its end."""
+    async def ask(self, server: Server, request: bytes, limit_bytes: int) -> Answered:
+        """Send a request; its connection is kept if the answer was read to its end.
+
+        Raises:
+            httpcore.ConnectError: no connection.
+            httpcore.NetworkError, httpcore.ProtocolError: see `Exchange.ask`.
+
+        """
         async with self._places:
-            await self._drop_expired()
-            connection = self._take(request.url)
-            try:
-                response = await connection.handle_async_request(request)
-                try:
-                    yield response
-                finally:
-                    await response.aclose()
-            finally:
-                if connection.is_closed() or not connection.is_idle():
-                    await connection.aclose()
-                else:
-                    self._idle.setdefault(_key(request.url), []).append(connection)
+            self._drop_expired()
+            connection = self._take(server) or await self._connect(server)
+            answered = await connection.ask(request, limit_bytes)
+            if connection.usable:
+                connection.since_s = time.monotonic()
+                self._idle.setdefault(server, []).append(connection)
+            return answered
 
     async def aclose(self) -> None:
         """Close those that wait."""
         kept, self._idle = self._idle, {}
         for connection in (one for those in kept.values() for one in those):
-            await connection.aclose()
+            connection.close()
+        await asyncio.sleep(0)
 
-    def _take(self, url: httpcore.URL) -> httpcore.AsyncHTTPConnection:
-        kept = self._idle.get(_key(url), [])
-        if kept and not kept[-1].has_expired():
-            return kept.pop()
-        return httpcore.AsyncHTTPConnection(
-            url.origin,
-            ssl_context=self._tls() if url.scheme == b"https" else None,
-            keepalive_expiry=self._keep_s,
-            network_backend=self._backend,
-        )
+    def _take(self, server: Server) -> Exchange | None:
+        kept = self._idle.get(server, [])
+        while kept:
+            connection = kept.pop()
+            if connection.usable:
+                return connection
+        return None
 
-    async def _drop_expired(self) -> None:
+    async def _connect(self, server: Server) -> Exchange:
+        async def connect(address: str) -> Exchange:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                Exchange,
+                address,
+                server.port,
+                ssl=self._tls() if server.has_tls else None,
+                server_hostname=server.host if server.has_tls else None,
+            )
+            return connection
+
+        return await reach(self._addresses, server.host, server.port, connect)
+
+    def _drop_expired(self) -> None:
         """Close what nobody took in time; looking once a second is often enough."""
         now_s = time.monotonic()
         if now_s - self._looked_s < _LOOK_S:
             return
         self._looked_s = now_s
-        expired = []
-        for key, kept in list(self._idle.items()):
-            expired += [one for one in kept if one.has_expired()]
-            self._idle[key] = [one for one in kept if one not in expired]
-            if not self._idle[key]:
-                del self._idle[key]
-        for connection in expired:
-            await connection.aclose()
-
-
-def _key(url: httpcore.URL) -> tuple[bytes, bytes, int | None]:
-    return url.scheme, url.host, url.port
+        for server, kept in list(self._idle.items()):
+            fresh = [one for one in kept if one.usable and now_s - one.since_s <= self._keep_s]
+            for connection in kept:
+                if connection not in fresh:
+                    connection.close()
+            if fresh:
+                self._idle[server] = fresh
+            else:
+                del self._idle[server]

@@ -18,7 +18,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -29,11 +29,12 @@ import httpx
 from unitask.kit.addresses import is_allowed, is_allowed_name, is_allowed_port, literal
 from unitask.kit.connections import (
     CONNECT_TIMEOUT_S,
-    CheckedAsyncBackend,
     CheckedBackend,
     Deadline,
     KeptConnections,
     Resolver,
+    Server,
+    reach,
 )
 
 LIMIT_URL_CHARACTERS: Final = 8192
@@ -42,10 +43,12 @@ LIMIT_REDIRECTS: Final = 5
 _ADDRESSES_TRIED: Final = 4
 _HOST_NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _KEEP_S: Final = 15.0
+_REMEMBERED: Final = 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PACKED: Final = frozenset({"br", "compress", "deflate", "gzip", "x-gzip", "zstd"})
 _HEADERS: Final = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", "unitask"))
 _PORTS: Final = {"http": 80, "https": 443}
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_ALLOWED: Final = "the address is not allowed"
 
 
@@ -117,6 +120,8 @@ class Guard:
         self.allow_private = allow_private
         self._resolve = resolve
         self._backend = backend or httpcore.SyncBackend()
+        # An endpoint is checked with each order and each message: what its text says does not change.
+        self._target = lru_cache(maxsize=_REMEMBERED)(self._check)
 
     def check_url(self, url: str) -> None:
         """Check what can be told from the text alone; no name is resolved.
@@ -139,7 +144,12 @@ class Guard:
         port = target.port or _PORTS[target.scheme]
         with _reported(CONNECT_TIMEOUT_S):
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                return await CheckedAsyncBackend(self._addresses).connect_tcp(target.raw_host.decode("ascii"), port)
+                return await reach(
+                    self._addresses,
+                    target.raw_host.decode("ascii"),
+                    port,
+                    lambda address: httpcore.AnyIOBackend().connect_tcp(address, port),
+                )
 
     def download(self, url: str, into: Path, *, limit_bytes: int, timeout_s: float) -> Downloaded:
         """Write what `url` answers to the file `into`, following up to five redirects.
@@ -163,14 +173,13 @@ class Guard:
                     location = _header(response, b"location")
                     if response.status not in _REDIRECTS or not location:
                         return _save(response, into, limit_bytes, str(target))
-                target = self._target(location, target)
+                target = self._check(location, target)
         raise Unreachable(f"the address redirects more than {LIMIT_REDIRECTS} times")
 
     @asynccontextmanager
     async def poster(self, *, limit_connections: int = 100) -> AsyncIterator["Poster"]:
         """Open a client for webhooks; idle connections live 15 seconds, all are closed at the end."""
-        backend = CheckedAsyncBackend(self._addresses)
-        connections = KeptConnections(backend, lambda: self._tls, limit=limit_connections, keep_s=_KEEP_S)
+        connections = KeptConnections(self._addresses, lambda: self._tls, limit=limit_connections, keep_s=_KEEP_S)
         try:
             yield Poster(self._target, connections)
         finally:
@@ -189,7 +198,7 @@ class Guard:
             raise Refused(_NOT_ALLOWED)
         return found[:_ADDRESSES_TRIED]
 
-    def _target(self, url: str, base: httpx.URL | None = None) -> httpx.URL:
+    def _check(self, url: str, base: httpx.URL | None = None) -> httpx.URL:
         """Parse and check an address. What was checked is what is requested: two parsers could disagree."""
         if len(url) > LIMIT_URL_CHARACTERS:
             raise Refused(f"the address is longer than {LIMIT_URL_CHARACTERS} characters")
@@ -242,22 +251,23 @@ class Poster:
 
         """
         target = self._target(url)
-        sent = httpx.Headers(list(_HEADERS))
-        # Bytes: a value may hold any characters, and httpx would take ASCII only.
-        sent.update([(name.encode(), value.encode()) for name, value in headers.items()])
-        sent.update([_host(target), ("Content-Length", str(len(content)))])
-        request = httpcore.Request("POST", _core_url(target), headers=sent.raw, content=content)
-        body = bytearray()
+        port = target.port or _PORTS[target.scheme]
+        server = Server(target.raw_host.decode("ascii"), port, target.scheme == "https")
         with _reported(timeout_s):
-            async with (
-                asyncio.timeout(timeout_s),
-                self._connections.stream(request) as response,
-            ):
-                async for chunk in response.aiter_stream():
-                    body += chunk[: limit_bytes - len(body)]
-                    if len(body) == limit_bytes:
-                        break
-        return Answer(response.status, bytes(body), _header(response, b"retry-after"))
+            request = _request(target, content, headers)
+            async with asyncio.timeout(timeout_s):
+                answered = await self._connections.ask(server, request, limit_bytes)
+        return Answer(answered.status, answered.body, answered.header(b"retry-after"))
+
+
+def _request(target: httpx.URL, content: bytes, headers: Mapping[str, str]) -> bytes:
+    """Write a request; a value may hold any characters but those that would end it."""
+    ours = (_host(target), ("Content-Length", str(len(content))))
+    sent = {name.lower(): (name, value) for name, value in (*_HEADERS, *headers.items(), *ours)}
+    lines = [b"%s: %s" % (name.encode(), value.encode()) for name, value in sent.values()]
+    if any(_CONTROL.search(line) for line in lines):
+        raise httpcore.LocalProtocolError("a header holds a control character")
+    return b"POST %s HTTP/1.1\r\n%s\r\n\r\n%s" % (target.raw_path, b"\r\n".join(lines), content)
 
 
 def _core_url(target: httpx.URL) -> httpcore.URL:
