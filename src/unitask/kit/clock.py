@@ -30,7 +30,7 @@ class Clock:
         return time.monotonic_ns() // 1000
 
 
-@lru_cache(maxsize=2**14)
+@lru_cache(maxsize=2**10)
 def rfc3339(time_us: int | None) -> str:
     """Write a time as the wire does; one not reached yet is the year 1. Remembered: the same tasks are read often."""
     if time_us is None:

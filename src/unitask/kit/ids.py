@@ -38,7 +38,7 @@ def first_id(moment_us: int) -> str:
     return uuid7(moment_us, bytes(8))
 
 
-@lru_cache(maxsize=2**14)
+@lru_cache(maxsize=2**10)
 def drawn_seed(task_id: str) -> int:
     """Draw the seed, 0 to 2^32 - 1, of a task whose client named none: each of its attempts makes the same result."""
     return int.from_bytes(hashlib.sha256(task_id.encode()).digest()[:4], "big")
