@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["celery[redis]==5.7.0", "fastapi==0.165.0", "uvicorn[standard]==0.54.0"]
+# dependencies = ["celery[redis]==5.7.0", "fastapi==0.165.0", "httpx==0.28.1", "uvicorn[standard]==0.54.0"]
 #
 # [tool.bench]
 # title = "FastAPI + Celery (Redis)"
@@ -16,15 +16,17 @@
 # id = "task_id"
 # get = "/task/{id}"
 # durable = true
-# lacks = "no price, no balance, no webhook; nothing of the order but its result can be read"
+# ends = "BENCH_HOOKS"
+# lacks = "no price, no balance; its handler posts the webhook, once; nothing of the order but its result can be read"
 # ///
 """FastAPI in front of Celery, broker and results in Redis."""
 
 import os
 from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from fastapi import FastAPI
+from hook import tell
 from marks import mark
 from pydantic import BaseModel
 
@@ -42,9 +44,10 @@ class Order(BaseModel):
     config: dict[str, Any]
 
 
-@queue.task
-def make(order: dict[str, Any]) -> dict[str, str]:
+@queue.task(bind=True)
+def make(self: Task, order: dict[str, Any]) -> dict[str, str]:
     mark(order["input"]["prompt"])
+    tell(order, self.request.id)
     return {"image_url": "none"}
 
 

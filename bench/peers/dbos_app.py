@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["dbos==3.4.0", "fastapi==0.165.0", "uvicorn[standard]==0.54.0"]
+# dependencies = ["dbos==3.4.0", "fastapi==0.165.0", "httpx==0.28.1", "uvicorn[standard]==0.54.0"]
 #
 # [tool.bench]
 # title = "FastAPI + DBOS"
@@ -14,7 +14,8 @@
 # id = "task_id"
 # get = "/task/{id}"
 # durable = true
-# lacks = "no price, no balance, no webhook"
+# ends = "BENCH_HOOKS"
+# lacks = "no price, no balance; the webhook is a step of the workflow, posted once"
 # ///
 """FastAPI that enqueues workflows of DBOS."""
 
@@ -26,6 +27,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSClient
 from fastapi import FastAPI
+from hook import tell
 from marks import mark
 from pydantic import BaseModel
 
@@ -73,9 +75,14 @@ def work() -> None:
         }
     )
 
+    @DBOS.step()
+    def notify(order: dict[str, Any], task_id: str) -> None:
+        tell(order, task_id)
+
     @DBOS.workflow(name="make")
     def make(order: dict[str, Any]) -> dict[str, str]:
         mark(order["input"]["prompt"])
+        notify(order, DBOS.workflow_id)
         return {"image_url": "none"}
 
     DBOS.launch()

@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["pgqueuer[asyncpg]==1.6.0", "fastapi==0.165.0", "uvicorn[standard]==0.54.0"]
+# dependencies = ["pgqueuer[asyncpg]==1.6.0", "fastapi==0.165.0", "aiohttp==3.14.5", "uvicorn[standard]==0.54.0"]
 #
 # [tool.bench]
 # title = "FastAPI + PgQueuer"
@@ -14,7 +14,8 @@
 # id = "task_id"
 # get = "/task/{id}"
 # durable = true
-# lacks = "no price, no balance, no webhook; its result is not kept, only its status"
+# ends = "BENCH_HOOKS"
+# lacks = "no price, no balance; its handler posts the webhook, once; its result is not kept, only its status"
 # ///
 """FastAPI that enqueues jobs of PgQueuer, and its worker."""
 
@@ -27,6 +28,7 @@ from typing import Any
 
 import asyncpg
 from fastapi import FastAPI
+from hook import tell_async
 from marks import mark
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgPoolDriver
@@ -61,7 +63,9 @@ async def work() -> None:
 
     @queue.entrypoint("make")
     async def make(job: Job) -> None:
-        mark(json.loads(job.payload)["input"]["prompt"])
+        order = json.loads(job.payload)
+        mark(order["input"]["prompt"])
+        await tell_async(order, str(job.id))
 
     await queue.run(batch_size=32)
 

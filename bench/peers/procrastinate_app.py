@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["procrastinate==3.10.0", "fastapi==0.165.0", "uvicorn[standard]==0.54.0"]
+# dependencies = ["procrastinate==3.10.0", "fastapi==0.165.0", "aiohttp==3.14.5", "uvicorn[standard]==0.54.0"]
 #
 # [tool.bench]
 # title = "FastAPI + Procrastinate"
@@ -17,7 +17,8 @@
 # id = "task_id"
 # get = "/task/{id}"
 # durable = true
-# lacks = "no price, no balance, no webhook; its result is not kept, only its status"
+# ends = "BENCH_HOOKS"
+# lacks = "no price, no balance; its handler posts the webhook, once; its result is not kept, only its status"
 # ///
 """FastAPI that defers jobs of Procrastinate."""
 
@@ -28,8 +29,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from hook import tell_async
 from marks import mark
-from procrastinate import App, PsycopgConnector
+from procrastinate import App, JobContext, PsycopgConnector
 from pydantic import BaseModel
 
 logging.getLogger("procrastinate").setLevel(logging.WARNING)
@@ -52,9 +54,10 @@ class Order(BaseModel):
     config: dict[str, Any]
 
 
-@queue.task(name="make")
-async def make(order: dict[str, Any]) -> None:
+@queue.task(name="make", pass_context=True)
+async def make(context: JobContext, order: dict[str, Any]) -> None:
     mark(order["input"]["prompt"])
+    await tell_async(order, str(context.job.id))
 
 
 @app.post("/task")

@@ -60,7 +60,7 @@ def test_figures_of_a_peer_that_does_less_stand_in_parentheses(bench: Any) -> No
     """And nothing is compared with them."""
     figures = {"create": {"per_s": 10_000.0}, "idle_mib": 1.0}
     ours = row("Ours", create={"per_s": 5_000.0}, get={"per_s": 1.0}, ended_per_s=1.0, idle_mib=10.0)
-    page = bench("page").render(measured(unitask_postgres=ours, other=row("Memory", durable=False, **figures)))
+    page = bench("page").render(measured(unitask_postgres_together=ours, other=row("Memory", durable=False, **figures)))
     assert "| Memory | (10,000) |" in page
     assert "| ahead of every peer wherever it does the same work | everywhere | reached |" in page
 
@@ -68,7 +68,9 @@ def test_figures_of_a_peer_that_does_less_stand_in_parentheses(bench: Any) -> No
 def test_a_peer_that_is_ahead_is_named_among_the_aims(bench: Any) -> None:
     """Where it does the same work."""
     ours = row("Ours", create={"per_s": 5_000.0}, get={"per_s": 1.0}, ended_per_s=1.0)
-    page = bench("page").render(measured(unitask_postgres=ours, other=row("Faster", create={"per_s": 9_000.0})))
+    page = bench("page").render(
+        measured(unitask_postgres_together=ours, other=row("Faster", create={"per_s": 9_000.0}))
+    )
     assert "| Faster, create/s: 9,000 against 5,000 | **not reached** |" in page
 
 
