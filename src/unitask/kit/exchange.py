@@ -23,7 +23,7 @@ class Answered:
 
     status: int = 0
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    body: bytes = b""
+    body: bytearray = field(default_factory=bytearray)
 
     def header(self, name: bytes) -> str:
         """Read a header by its lower-case name, "" where there is none."""

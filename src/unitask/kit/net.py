@@ -257,7 +257,7 @@ class Poster:
             request = _request(target, content, headers)
             async with asyncio.timeout(timeout_s):
                 answered = await self._connections.ask(server, request, limit_bytes)
-        return Answer(answered.status, answered.body, answered.header(b"retry-after"))
+        return Answer(answered.status, bytes(answered.body), answered.header(b"retry-after"))
 
 
 def _request(target: httpx.URL, content: bytes, headers: Mapping[str, str]) -> bytes:

@@ -1,17 +1,21 @@
 """The worker's side of the protocol with the API."""
 
 import hashlib
+import json
 import logging
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from unitask.kit.connections import KeptConnections
 from unitask.kit.errors import Unavailable, UnitaskError
+from unitask.kit.net import Poster, Unreachable, system_resolver
 from unitask.spec import protocol
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -20,6 +24,9 @@ _UPLOAD_TIMEOUT_S = 600.0
 _SHOW_TIMEOUT_S = 3.0
 _CONNECT_S = 5.0
 _AROUND_S = 300.0
+_CALLS = 256
+_KEEP_S = 4.0
+_ANSWER_BYTES = 2**28
 _JSON = {"Content-Type": "application/json"}
 _CHUNK = 1 << 18
 log = logging.getLogger(__name__)
@@ -34,15 +41,19 @@ class ApiClient:
     """Speaks to one API. Every method raises `Unavailable` when it cannot be reached and `Rejected` when it refuses."""
 
     def __init__(self, api_url: str, token: str) -> None:
+        tls = httpx.create_ssl_context()
+        self._url = api_url
+        self._headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(
-            base_url=api_url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=_TIMEOUT_S,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+            base_url=api_url, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False, verify=tls
         )
         # The store is another server: it must not see the token.
-        self._store = httpx.AsyncClient(timeout=httpx.Timeout(_UPLOAD_TIMEOUT_S, connect=_CONNECT_S), trust_env=False)
+        self._store = httpx.AsyncClient(
+            timeout=httpx.Timeout(_UPLOAD_TIMEOUT_S, connect=_CONNECT_S), trust_env=False, verify=tls
+        )
+        # What is said for every task goes by the client of our webhooks, which costs a fourth.
+        self._kept = KeptConnections(system_resolver, lambda: tls, limit=_CALLS, keep_s=_KEEP_S)
+        self._poster = Poster(lru_cache(httpx.URL), self._kept)
         self._around_until = 0.0
 
     async def claim(self, request: protocol.ClaimRequest) -> list[protocol.ClaimedTask]:
@@ -99,8 +110,8 @@ class ApiClient:
             log.warning("the store does not take files from here, they go through the API: %s", type(error).__name__)
             return None
         told = protocol.PlacedRequest(reference=place.reference, size_bytes=size_bytes, sha256=digest.hexdigest())
-        answer = await self._request("POST", f"{url}/placed", content=told.model_dump_json().encode(), headers=_JSON)
-        return _understood(answer, protocol.UploadAnswer).reference
+        heard = await self._request("POST", f"{url}/placed", content=told.model_dump_json().encode(), headers=_JSON)
+        return _understood(heard, protocol.UploadAnswer).reference
 
     async def show(self, task_id: str, attempt: int, path: Path, extension: str) -> None:
         """Send a preview of what an attempt makes."""
@@ -110,31 +121,40 @@ class ApiClient:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._kept.aclose()
         await self._http.aclose()
         await self._store.aclose()
 
     async def _send(
         self, name: str, message: BaseModel, kind: type[Answer], *, timeout_s: float = _TIMEOUT_S
     ) -> Answer:
-        answer = await self._request(
-            "POST",
-            f"{protocol.PREFIX}/{name}",
-            content=message.model_dump_json().encode(),
-            headers=_JSON,
-            timeout=timeout_s,
-        )
-        return _understood(answer, kind)
+        try:
+            answer = await self._poster.post(
+                f"{self._url}{protocol.PREFIX}/{name}",
+                content=message.model_dump_json().encode(),
+                headers=self._headers | _JSON,
+                timeout_s=timeout_s,
+                limit_bytes=_ANSWER_BYTES,
+            )
+        except Unreachable as error:
+            raise Unavailable(f"the API does not answer: {error.raw_message}") from error
+        return _understood(_taken(answer.status, answer.body), kind)
 
-    async def _request(self, method: str, url: str, **options: object) -> httpx.Response:
+    async def _request(self, method: str, url: str, **options: object) -> bytes:
         try:
             answer = await self._http.request(method, url, **options)  # type: ignore[arg-type]
         except httpx.HTTPError as error:
             raise Unavailable(f"the API does not answer: {type(error).__name__} {error}") from error
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code in _LATER:
-            raise Unavailable(f"the API answered {answer.status_code}: {_sentence(answer)}")
-        if answer.is_error:
-            raise Rejected(f"the API answered {answer.status_code}: {_sentence(answer)}")
-        return answer
+        return _taken(answer.status_code, answer.content)
+
+
+def _taken(status: int, content: bytes) -> bytes:
+    """Give what an API answered that took what it was sent."""
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _LATER:
+        raise Unavailable(f"the API answered {status}: {_sentence(content)}")
+    if not httpx.codes.is_success(status):
+        raise Rejected(f"the API answered {status}: {_sentence(content)}")
+    return content
 
 
 async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
@@ -148,16 +168,20 @@ async def _hashed(chunks: AsyncIterator[bytes], digest: "hashlib._Hash") -> Asyn
         yield chunk
 
 
-def _sentence(answer: httpx.Response) -> str:
+def _sentence(content: bytes) -> str:
     """Read why the API refuses; a proxy before it may answer with anything."""
     try:
-        return str(answer.json()["message"])
+        return str(json.loads(content)["message"])
     except (ValueError, LookupError, TypeError):
-        return answer.text[:300]
+        return _beginning(content)
 
 
-def _understood(answer: httpx.Response, kind: type[Answer]) -> Answer:
+def _understood(content: bytes, kind: type[Answer]) -> Answer:
     try:
-        return kind.model_validate_json(answer.content)
+        return kind.model_validate_json(content)
     except ValidationError as error:
-        raise Unavailable(f"the answer is not from a Unitask API: {answer.text[:300]}") from error
+        raise Unavailable(f"the answer is not from a Unitask API: {_beginning(content)}") from error
+
+
+def _beginning(content: bytes) -> str:
+    return content[:300].decode("utf-8", "replace")
