@@ -168,6 +168,12 @@ def aims(document: dict[str, Any]) -> str:
     return "## Aims\n\n" + table(["aim", "measured", ""], rows)
 
 
+def _of_floor(ours: float, floor: dict[str, Any], path: str) -> str:
+    """Compare with what a bare application can do on this machine."""
+    least = figure(floor, path)
+    return f", {ours / least:.0%} of the floor" if least else ""
+
+
 def _aims(document: dict[str, Any]) -> Iterable[tuple[str, str, bool | None]]:
     rows = document.get("peers", {}).get("rows", {})
     for key, name in NAMES.items():
@@ -178,11 +184,15 @@ def _aims(document: dict[str, Any]) -> Iterable[tuple[str, str, bool | None]]:
         created = max(figure(row, "create.per_s") or 0 for row in ours)
         yield (
             f"durable create, {name}: {AIMS['create_per_s']:,}/s",
-            f"{created:,.0f}/s",
+            f"{created:,.0f}/s{_of_floor(created, floor, 'create.per_s')}",
             created >= AIMS["create_per_s"],
         )
         ended = max(figure(row, "ended_per_s") or 0 for row in ours)
-        yield f"order to webhook, {name}: {AIMS['ended_per_s']:,}/s", f"{ended:,.0f}/s", ended >= AIMS["ended_per_s"]
+        yield (
+            f"order to webhook, {name}: {AIMS['ended_per_s']:,}/s",
+            f"{ended:,.0f}/s{_of_floor(ended, floor, 'ended_per_s')}",
+            ended >= AIMS["ended_per_s"],
+        )
         least = figure(floor, "get.per_s")
         if least:
             share = max(figure(row, "get.per_s") or 0 for row in ours) / least

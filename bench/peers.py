@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,6 @@ FLOOR = Peer(
 
 
 def _ours() -> list[Peer]:
-    from dataclasses import replace  # noqa: PLC0415 - used here alone
-
     together = {**UNITASK.environment, "UNITASK_ENGINES": "together", "UNITASK_BATCH": "64"}
     return [
         found
@@ -108,9 +107,17 @@ def _ours() -> list[Peer]:
                 settings="the same, but its one engine process is given up to 64 tasks at a time (`UNITASK_BATCH`)",
                 environment=together,
             ),
-            replace(FLOOR, name=f"floor_{database}", title=f"floor, {_NAMES[database]}", needs=database),
+            _floor(database),
         )
     ]
+
+
+def _floor(database: str) -> Peer:
+    floor = replace(FLOOR, name=f"floor_{database}", title=f"floor, {_NAMES[database]}", needs=database)
+    if database == "sqlite":
+        return floor
+    works = "; its worker completes up to 64 tasks with two statements and posts a webhook each (`bench/floor_work.py`)"
+    return replace(floor, worker=("python", "../floor_work.py"), settings=floor.settings + works, ends="BENCH_HOOKS")
 
 
 _NAMES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
@@ -205,10 +212,11 @@ class Round:
 
     def run(self, began: float) -> dict[str, Any]:
         peer, found = self._peer, dict[str, Any](ready_s=self._running.ready_s)
-        has_handler = peer.name != "litellm" and not peer.name.startswith("floor")
+        is_floor = peer.name.startswith("floor")
+        has_handler = peer.name != "litellm" and (bool(peer.worker) or not is_floor)
         if has_handler:
             found |= self._first(began) | self._starts()
-        elif not peer.name.startswith("floor"):
+        elif not is_floor:
             self._create()
         found["idle_mib"] = self._running.memory_mib()
         if has_handler or not peer.get:

@@ -107,6 +107,20 @@ async def test_hosts_take_turns_when_there_are_many(
     assert len(set(sink.ids)) == 10
 
 
+@pytest.mark.parametrize("places", [4, deliver.PLACES])
+async def test_the_next_goes_as_soon_as_there_is_room(
+    customer: Customer, worker: HandWorker, deliverer: Deliverer, monkeypatch: pytest.MonkeyPatch, places: int
+) -> None:
+    """Where the process has no place left, and where the receiver's lane is full: nobody waits for the next look."""
+    monkeypatch.setattr(deliver, "_POLL_S", 600.0)
+    monkeypatch.setattr(deliver, "PLACES", places)
+    with receiving() as sink:
+        await ended(customer, worker, sink.url(), 40)
+        async with deliverer.running():
+            await seen(lambda: len(sink.received) == 40, within_s=20, what="forty messages")
+    assert len(set(sink.ids)) == 40
+
+
 async def test_an_endpoint_that_fails_for_five_days_is_disabled(
     services: Services, clock: ManualClock, deliverer: Deliverer, customer: Customer, worker: HandWorker
 ) -> None:

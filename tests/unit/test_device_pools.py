@@ -203,6 +203,7 @@ async def test_a_cancel_ends_one_of_a_batch_at_once_and_leaves_the_others(gate: 
         assert work.api.files == {}
         work.api.add(after := task(4))
         assert (await work.said(after))["pid"] == said["pid"]
+        await seen(lambda: not [*scratch_root.glob("*/*")], within_s=5, what="no folder of an attempt")
     assert len(work.api.reports) == 4
     assert await asyncio.to_thread(os.listdir, scratch_root) == []
 

@@ -73,7 +73,8 @@ def test_one_that_was_announced_and_does_not_come_is_not_waited_for_long(tmp_pat
     rounds.run()
     (waited,) = parent.orders.waits
     assert 0 < waited <= 0.02
-    parent.orders.sent = orders(tmp_path, [1])
+    parent.orders.sent = orders(tmp_path, [2, 2])
     rounds.run()
+    assert parent.orders.sent == [], "the next group is whole again"
     assert len(parent.orders.waits) == 1
     assert len(parent.begun) == 2
