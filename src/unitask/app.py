@@ -107,7 +107,7 @@ class Services:
             tasks=tasks,
             history=History(database, catalogue),
             live=Live(tasks),
-            months=Months(database, clock, settings.history_months),
+            months=Months(database, clock, settings.history_months, tasks.claims.vigil),
             guard=guard,
             webhooks=Webhooks(database, clock, guard, Rate().take),
         )

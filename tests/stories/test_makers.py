@@ -197,6 +197,54 @@ async def test_a_worker_waits_for_another_no_longer_than_a_second(services: Serv
     assert work.task_id == task.id
 
 
+async def test_a_worker_does_not_wait_for_one_that_does_not_make_the_product(
+    services: Services, customer: Customer
+) -> None:
+    """Though that has the model in memory, for another product of it; and however often the bell rings."""
+    cold = painter(services, "cold", DEV)
+    claims = services.tasks.claims
+    for worker in (cold, painter(services, "other", SCHNELL)):
+        await worker.beat()
+    await claims.follow()
+    task = await customer.order()
+    other = Ask("other", ("diffusers",), 1, frozenset(CARDS[DEV]))
+    assert {lane.product for lane in claims.lanes(Ask(cold.id, ("diffusers",)), [other])} == {DEV}
+    claims._waiting.add(other)
+    async with asyncio.timeout(10):
+        (work,) = await claims.claim(Ask(cold.id, ("diffusers",)), wait_s=0, gone=never)
+    assert work.task_id == task.id
+
+
+async def test_a_bell_that_rings_all_the_time_does_not_keep_a_worker_waiting(
+    services: Services, customer: Customer
+) -> None:
+    """Every ring is a chance for the one that has the model; but not for ever."""
+    cold = painter(services, "cold", DEV)
+    await cold.beat()
+    claims = services.tasks.claims
+    claims._waiting.add(Ask("stuck", ("diffusers",), 1, frozenset(CARDS[DEV])))
+    await claims.follow()
+    task = await customer.order()
+    looks = 0
+
+    async def ring() -> None:
+        while True:
+            claims._bell.ring()
+            await asyncio.sleep(0)
+
+    async def count() -> bool:
+        nonlocal looks
+        looks += 1
+        return False
+
+    ringing = asyncio.create_task(ring())
+    async with asyncio.timeout(10):
+        (work,) = await claims.claim(Ask(cold.id, ("diffusers",)), wait_s=3, gone=count)
+    ringing.cancel()
+    assert work.task_id == task.id
+    assert looks > 2, "it was left to the other first"
+
+
 def test_engines_of_real_models_say_what_they_have_in_memory() -> None:
     """Where none of them has been used in this process, that is nothing; and asking loads nothing."""
     found = [engine for engine in installed().values() if hasattr(engine, "loaded")]

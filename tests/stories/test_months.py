@@ -20,7 +20,7 @@ MONTH_S = 31 * 24 * 3600
 
 def kept_by(services: Services, months: int) -> Months:
     """Tend the history of an operator who keeps so many months."""
-    return Months(services.database, services.clock, months)
+    return Months(services.database, services.clock, months, services.tasks.claims.vigil)
 
 
 async def partitions(services: Services) -> list[str]:

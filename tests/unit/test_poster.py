@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 import time
 
+import httpx
 import pytest
 
 from support.loopback import (
@@ -155,6 +157,7 @@ def test_answers_of_all_kinds_are_understood(said: bytes, status: int, body: byt
         OK + b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n",
         OK + b"transfer-encoding: chunked\r\n\r\nzz\r\nok\r\n",
         OK + LONG * 1000 + b"content-length: 2\r\n\r\nok",
+        OK + b"transfer-encoding: chunked\r\n\r\n0\r\n" + LONG * 1000 + b"\r\n",
         b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000 + OK + b"content-length: 2\r\n\r\nok",
     ],
 )
@@ -249,15 +252,47 @@ def test_posts_beyond_the_limit_of_connections_wait():
 
 
 def test_connections_that_nobody_takes_are_closed_in_time(monkeypatch: pytest.MonkeyPatch):
-    """With the next message to anyone."""
-    monkeypatch.setattr(net, "_KEEP_S", 0.0)
-    monkeypatch.setattr(connections, "_LOOK_S", 0.0)
+    """Also where nothing is posted any more."""
+    monkeypatch.setattr(net, "_KEEP_S", 0.05)
     with receiving() as sink, receiving() as other:
 
-        async def run() -> int:
+        async def run() -> None:
             async with LOCAL.poster() as poster:
-                await poster.post(sink.url(), content=b"{}", headers={}, timeout_s=5, limit_bytes=100)
-                await poster.post(other.url(), content=b"{}", headers={}, timeout_s=5, limit_bytes=100)
-                return len(poster._connections._idle)
+                for url in (sink.url(), other.url()):
+                    await poster.post(url, content=b"{}", headers={}, timeout_s=5, limit_bytes=100)
+                kept = [one for those in poster._connections._idle.values() for one in those]
+                assert kept
+                await seen(lambda: not poster._connections._idle, within_s=5, what="no connection kept")
+                assert not any(one.usable for one in kept)
 
-        assert asyncio.run(run()) == 1
+        asyncio.run(run())
+
+
+def test_no_more_connections_are_kept_than_may_be_in_use():
+    """A client can name another host in each order, and each of them would keep a socket."""
+    guard = Guard(allow_private=True, resolve=lambda *_: ["127.0.0.1"])
+    with receiving() as sink:
+
+        async def run() -> int:
+            async with guard.poster(limit_connections=3) as poster:
+                for number in range(9):
+                    url = sink.url(host=f"host-{number}.example")
+                    await poster.post(url, content=b"{}", headers={}, timeout_s=5, limit_bytes=100)
+                return sum(map(len, poster._connections._idle.values()))
+
+        assert asyncio.run(run()) == 3
+
+
+def test_a_name_that_cannot_be_looked_up_is_unreachable():
+    """Whatever the resolver raises, and whoever asks."""
+
+    def away(*_: object) -> list[str]:
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    async def run() -> None:
+        kept = connections.KeptConnections(away, ssl.create_default_context, limit=1, keep_s=1)
+        poster = net.Poster(httpx.URL, kept)
+        await poster.post("http://api.example/", content=b"", headers={}, timeout_s=5, limit_bytes=1)
+
+    with pytest.raises(Unreachable, match="no connection"):
+        asyncio.run(run())

@@ -96,3 +96,41 @@ async def test_who_stops_waiting_disturbs_nobody(api: SlowApi) -> None:
     api.gate.set()
     assert await second
     await reports.close()
+
+
+class PartlyAway(WrittenApi):
+    """Takes no report of the first task, whatever is wrong with it."""
+
+    trouble: Exception = Unavailable("503")
+
+    async def settle(self, report: protocol.SettleRequest) -> bool:
+        """Take the others."""
+        if report.task_id == task(1).task_id:
+            raise self.trouble
+        return await super().settle(report)
+
+
+async def test_a_report_that_is_not_taken_holds_up_no_other() -> None:
+    """It is tried again apart, while others come and go."""
+    api = PartlyAway()
+    reports = Reports(api)
+    stuck = asyncio.create_task(reports.settle(end(1)))
+    async with asyncio.timeout(5):
+        for number in (2, 3):
+            assert await reports.settle(end(number))
+    assert not stuck.done()
+    api.trouble = Rejected("409")
+    async with asyncio.timeout(10):
+        assert not await stuck
+    await reports.close()
+
+
+async def test_an_error_that_nobody_thought_of_ends_the_report_and_nothing_else() -> None:
+    """Its attempt is given up, as if its worker had lost it."""
+    api = PartlyAway()
+    api.trouble = RuntimeError("a surprise")
+    reports = Reports(api)
+    async with asyncio.timeout(5):
+        assert not await reports.settle(end(1))
+        assert await reports.settle(end(2))
+    await reports.close()

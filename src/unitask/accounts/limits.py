@@ -1,11 +1,12 @@
 """What an account or a key may do: a document on the plan, the account and the key, all of the same form."""
 
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork
+
+from unitask.spec.product import is_named
 
 _Count = Annotated[int, Field(ge=0, le=10**9)]
 _Name = Annotated[str, Field(max_length=200)]
@@ -46,10 +47,7 @@ class Limits(BaseModel):
 
     def allow_product(self, model: str, task_type: str) -> bool:
         """Whether a product may be ordered."""
-        name = f"{model}/{task_type}".lower()
-        return self.models is None or any(
-            fnmatchcase(name, pattern.lower()) or fnmatchcase(name, f"{pattern.lower()}/*") for pattern in self.models
-        )
+        return self.models is None or any(is_named(f"{model}/{task_type}", pattern) for pattern in self.models)
 
     def allow_address(self, address: str) -> bool:
         """Whether a request may come from this address."""

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import click
 
+from unitask.cli.door import api_and_token
 from unitask.cluster.controller import Controller, Plan
 from unitask.cluster.door import Door
 from unitask.cluster.fleet import Fleet
 from unitask.cluster.pools import read
 from unitask.kit import log
 from unitask.kit.errors import Conflict
-from unitask.settings import Settings, WrongSetting
+from unitask.settings import Settings
 from unitask.spec.cluster import ClusterReport, ReportSeen
 
 _HEADS: Final = ("POOL", "WANTED", "ACTOR", "STATE", "TASKS", "NODE", "WORKER", "")
@@ -36,17 +37,12 @@ _name = click.option(
 def _settings(api_url: str | None) -> Settings:
     settings = Settings.load(api_url=api_url)
     log.configure(settings.log_level, as_json=settings.log_json)
-    if not settings.api_url:
-        raise WrongSetting("UNITASK_API_URL is not set: where is the API? For example http://127.0.0.1:8000")
-    if settings.worker_token is None:
-        raise WrongSetting("UNITASK_WORKER_TOKEN is not set: it must be the one that the API has")
     return settings
 
 
 @contextlib.contextmanager
 def _door(settings: Settings) -> Iterator[Door]:
-    token = settings.worker_token.get_secret_value() if settings.worker_token else ""
-    door = Door(settings.api_url, token)
+    door = Door(*api_and_token(settings))
     try:
         yield door
     finally:
@@ -111,8 +107,8 @@ def run(address: str, api_url: str | None, name: str, pools_file: Path | None, e
 
 
 def _plan(settings: Settings, name: str, pools: Any, every_s: float) -> Plan:
-    token = settings.worker_token.get_secret_value() if settings.worker_token else ""
-    worker = {"UNITASK_API_URL": settings.api_url, "UNITASK_WORKER_TOKEN": token}
+    api, token = api_and_token(settings)
+    worker = {"UNITASK_API_URL": api, "UNITASK_WORKER_TOKEN": token}
     return Plan(name, pools, settings.engines or (), worker, every_s)
 
 

@@ -7,13 +7,14 @@ import sys
 
 import click
 
+from unitask.cli.door import api_and_token
 from unitask.cli.engines import check_engines
 from unitask.cli.loop import run
 from unitask.kit import log
 from unitask.kit.devices import memory
 from unitask.kit.errors import Unavailable
 from unitask.kit.process import die_with_parent
-from unitask.settings import Settings, WrongSetting
+from unitask.settings import Settings
 from unitask.worker.client import ApiClient
 from unitask.worker.installed import devices_of, usable_engines
 from unitask.worker.service import Options, Worker
@@ -29,16 +30,13 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
     log.configure(settings.log_level, as_json=settings.log_json)
     if embedded:
         die_with_parent()
-    if not settings.api_url:
-        raise WrongSetting("UNITASK_API_URL is not set: where is the API? For example http://127.0.0.1:8000")
-    if settings.worker_token is None:
-        raise WrongSetting("UNITASK_WORKER_TOKEN is not set: it must be the one that the API has")
+    api, token = api_and_token(settings)
     check_engines(settings)
     engines = usable_engines(settings.engines)
     if not engines:
         raise Unavailable("no engine can run here; `unitask doctor` says what is missing")
     options = Options(
-        api_url=settings.api_url,
+        api_url=api,
         slots=settings.slots,
         engines=engines,
         devices=devices_of(engines, settings.devices),
@@ -50,7 +48,7 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
         drain_s=settings.drain_s,
         memory=memory(),
     )
-    run(_work(settings.api_url, settings.worker_token.get_secret_value(), options, embedded=embedded))
+    run(_work(api, token, options, embedded=embedded))
 
 
 async def _work(api_url: str, token: str, options: Options, *, embedded: bool) -> None:

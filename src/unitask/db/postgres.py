@@ -172,12 +172,14 @@ class PostgresDatabase:
 
     async def now_us(self) -> int:
         """Read the server's clock, less half of the way there and back."""
-        began = time.monotonic_ns()
         try:
-            now: int = await self._pool.fetchval(_NOW)
+            async with self._pool.acquire() as connection:
+                # From here: the wait for a connection is not a part of the way.
+                began = time.monotonic_ns()
+                now: int = await connection.fetchval(_NOW)
+                return now + (time.monotonic_ns() - began) // 2000
         except _LOST as error:
             raise Unavailable("the database is not reachable at present; try again in a moment") from error
-        return now + (time.monotonic_ns() - began) // 2000
 
     async def notify(self, channel: str) -> None:
         """Wake this process at once and the others by NOTIFY; hints within five milliseconds are joined into one."""

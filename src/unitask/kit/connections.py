@@ -17,7 +17,6 @@ import httpcore
 from unitask.kit.exchange import Answered, Exchange
 
 CONNECT_TIMEOUT_S: Final = 10.0
-_LOOK_S: Final = 1.0
 
 Resolver = Callable[[str, int], list[str]]
 Connected = TypeVar("Connected")
@@ -116,10 +115,13 @@ async def reach(addresses: Resolver, host: str, port: int, connect: Callable[[st
     """Resolve, check and connect to the first address that answers, within the caller's `asyncio.timeout`.
 
     Raises:
-        httpcore.ConnectError: none did; carries the last failure.
+        httpcore.ConnectError: none did, or the name has none; carries the last failure.
 
     """
-    found = await asyncio.wrap_future(_in_thread(addresses, host, port))
+    try:
+        found = await asyncio.wrap_future(_in_thread(addresses, host, port))
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(error) from error
     failure: Exception | None = None
     for address in found:
         try:
@@ -139,15 +141,17 @@ class Server(NamedTuple):
 
 
 class KeptConnections:
-    """Open connections, kept by server for the next request; a request looks at the one that it takes."""
+    """Open connections, as many kept by server for the next request as may be in use; they live `keep_s` seconds."""
 
     def __init__(self, addresses: Resolver, tls: Callable[[], ssl.SSLContext], *, limit: int, keep_s: float) -> None:
         self._addresses = addresses
         self._tls = tls
         self._places = asyncio.Semaphore(limit)
+        self._limit = limit
         self._keep_s = keep_s
         self._idle: dict[Server, list[Exchange]] = {}
-        self._looked_s = 0.0
+        self._kept = 0
+        self._looking: asyncio.TimerHandle | None = None
 
     async def ask(self, server: Server, request: bytes, limit_bytes: int) -> Answered:
         """Send a request; its connection is kept if the answer was read to its end.
@@ -158,25 +162,36 @@ class KeptConnections:
 
         """
         async with self._places:
-            self._drop_expired()
             connection = self._take(server) or await self._connect(server)
             answered = await connection.ask(request, limit_bytes)
             if connection.usable:
-                connection.since_s = time.monotonic()
-                self._idle.setdefault(server, []).append(connection)
+                self._keep(server, connection)
             return answered
 
     async def aclose(self) -> None:
         """Close those that wait."""
-        kept, self._idle = self._idle, {}
-        for connection in (one for those in kept.values() for one in those):
+        if self._looking:
+            self._looking.cancel()
+        for connection in (one for kept in self._idle.values() for one in kept):
             connection.close()
+        self._idle = {}
         await asyncio.sleep(0)
+
+    def _keep(self, server: Server, connection: Exchange) -> None:
+        if self._kept >= self._limit:
+            connection.close()
+            return
+        connection.since_s = time.monotonic()
+        self._idle.setdefault(server, []).append(connection)
+        self._kept += 1
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(self._keep_s, self._drop_expired)
 
     def _take(self, server: Server) -> Exchange | None:
         kept = self._idle.get(server, [])
         while kept:
             connection = kept.pop()
+            self._kept -= 1
             if connection.usable:
                 return connection
         return None
@@ -195,17 +210,16 @@ class KeptConnections:
         return await reach(self._addresses, server.host, server.port, connect)
 
     def _drop_expired(self) -> None:
-        """Close what nobody took in time; looking once a second is often enough."""
-        now_s = time.monotonic()
-        if now_s - self._looked_s < _LOOK_S:
-            return
-        self._looked_s = now_s
-        for server, kept in list(self._idle.items()):
-            fresh = [one for one in kept if one.usable and now_s - one.since_s <= self._keep_s]
+        """Close what nobody took in time; looks again while there is something left."""
+        oldest_s = time.monotonic() - self._keep_s
+        idle, self._idle = self._idle, {}
+        for server, kept in idle.items():
             for connection in kept:
-                if connection not in fresh:
+                if connection.usable and connection.since_s > oldest_s:
+                    self._idle.setdefault(server, []).append(connection)
+                else:
                     connection.close()
-            if fresh:
-                self._idle[server] = fresh
-            else:
-                del self._idle[server]
+        self._kept = sum(map(len, self._idle.values()))
+        self._looking = None
+        if self._kept:
+            self._looking = asyncio.get_running_loop().call_later(self._keep_s, self._drop_expired)

@@ -5,6 +5,7 @@ webhook, most of it in the layers between.
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -12,9 +13,17 @@ import httpcore
 import httptools
 
 _HEAD_BYTES: Final = 64 * 2**10
+_PER_BYTE: Final = 8
+"""So many bytes may come for each of the body: it can be sent in pieces of one."""
 _FINAL: Final = 200
 _UPGRADE: Final = 101
 _LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
+
+
+def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
+    """Read a header by its lower-case name, "" where there is none."""
+    value = next((value for key, value in headers if key.lower() == name), b"")
+    return value.decode("utf-8", "replace").strip()
 
 
 @dataclass(slots=True)
@@ -25,11 +34,6 @@ class Answered:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytearray = field(default_factory=bytearray)
 
-    def header(self, name: bytes) -> str:
-        """Read a header by its lower-case name, "" where there is none."""
-        value = next((value for key, value in self.headers if key.lower() == name), b"")
-        return value.decode("utf-8", "replace").strip()
-
 
 class _Reading:
     """An answer as it comes in; httptools calls the methods whose names begin with `on`."""
@@ -39,7 +43,7 @@ class _Reading:
         self.is_over = False
         self.is_whole = False
         self._limit_bytes = limit_bytes
-        self._head_bytes = 0
+        self._came_bytes = 0
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
@@ -49,7 +53,7 @@ class _Reading:
             httpcore.RemoteProtocolError: this is no answer.
 
         """
-        self._head_bytes += 0 if self.answered.status else len(data)
+        self._came_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -58,8 +62,9 @@ class _Reading:
             if not self.is_over:
                 raise httpcore.RemoteProtocolError(str(error)) from error
             self.is_whole = False
-        if not self.answered.status and self._head_bytes > _HEAD_BYTES:
-            raise httpcore.RemoteProtocolError("the head of the answer is too long")
+        most = _HEAD_BYTES + (_PER_BYTE * self._limit_bytes if self.answered.status else 0)
+        if self._came_bytes > most and not self.is_over:
+            raise httpcore.RemoteProtocolError("the answer is too long")
 
     @property
     def ends_with_connection(self) -> bool:
@@ -75,8 +80,8 @@ class _Reading:
             self.answered.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        if not self.is_over:
+        """Keep a header; what comes after the body is none that we look at."""
+        if not self.answered.status:
             self.answered.headers.append((name, value))
 
     def on_headers_complete(self) -> None:

@@ -36,6 +36,7 @@ from unitask.kit.connections import (
     Server,
     reach,
 )
+from unitask.kit.exchange import header
 
 LIMIT_URL_CHARACTERS: Final = 8192
 LIMIT_REDIRECTS: Final = 5
@@ -170,7 +171,7 @@ class Guard:
         ):
             for _ in range(LIMIT_REDIRECTS + 1):
                 with pool.stream("GET", _core_url(target), headers=[*_HEADERS, _host(target)]) as response:
-                    location = _header(response, b"location")
+                    location = header(response.headers, b"location")
                     if response.status not in _REDIRECTS or not location:
                         return _save(response, into, limit_bytes, str(target))
                 target = self._check(location, target)
@@ -257,7 +258,7 @@ class Poster:
             request = _request(target, content, headers)
             async with asyncio.timeout(timeout_s):
                 answered = await self._connections.ask(server, request, limit_bytes)
-        return Answer(answered.status, bytes(answered.body), answered.header(b"retry-after"))
+        return Answer(answered.status, bytes(answered.body), header(answered.headers, b"retry-after"))
 
 
 def _request(target: httpx.URL, content: bytes, headers: Mapping[str, str]) -> bytes:
@@ -279,24 +280,19 @@ def _host(target: httpx.URL) -> tuple[str, str]:
     return ("Host", target.netloc.decode("ascii"))
 
 
-def _header(response: httpcore.Response, name: bytes) -> str:
-    value = next((value for key, value in response.headers if key.lower() == name), b"")
-    return value.decode("utf-8", "replace").strip()
-
-
 def _save(response: httpcore.Response, into: Path, limit_bytes: int, final_url: str) -> Downloaded:
     if not 200 <= response.status < 300:  # noqa: PLR2004 - success, in HTTP
         raise Unreachable(f"the address answers with status {response.status}")
-    if _header(response, b"content-encoding").lower() in _PACKED:
+    if header(response.headers, b"content-encoding").lower() in _PACKED:
         raise Unreachable("the address answers with a compressed body though none was asked for")
-    if int(_header(response, b"content-length") or 0) > limit_bytes:
+    if int(header(response.headers, b"content-length") or 0) > limit_bytes:
         raise Unreachable(_too_large(limit_bytes))
     try:
         size_bytes = _write(response.iter_stream(), into, limit_bytes)
     except BaseException:
         into.unlink(missing_ok=True)
         raise
-    content_type = _header(response, b"content-type").partition(";")[0].strip().lower()
+    content_type = header(response.headers, b"content-type").partition(";")[0].strip().lower()
     return Downloaded(size_bytes, content_type, final_url)
 
 

@@ -55,7 +55,9 @@ class Makers:
             self._workers = {name: makes for name, makes in self._workers.items() if name not in gone}
             self._count()
         return [
-            name for name, at in announced.items() if name not in self._workers or self._workers[name].announced_at < at
+            name
+            for name, at in announced.items()
+            if name not in self._workers or self._workers[name].announced_at != at
         ]
 
     def learn(self, makes: Iterable[Makes]) -> None:

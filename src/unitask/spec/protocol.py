@@ -6,7 +6,7 @@ token: the API refuses whatever comes from an attempt that was taken from its wo
 
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, Field, FiniteFloat
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
 from unitask.spec.product import Level
 
@@ -14,6 +14,8 @@ PREFIX: Final = "/worker/v1"
 PREVIEW_LIMIT_BYTES: Final = 2**20
 LAST_ATTEMPT: Final = 2**31 - 1
 MOST_ENDS: Final = 64
+KEYS_ONLY: Final = ConfigDict(cache_strings="keys")
+"""For messages whose texts do not come again: pydantic would keep sixteen thousand of them in each process."""
 
 
 def _without_nul(text: str) -> str:
@@ -27,7 +29,11 @@ AttemptNumber = Annotated[int, Field(ge=0, le=LAST_ATTEMPT)]
 Text = Annotated[str, AfterValidator(_without_nul)]
 
 
-class ClaimRequest(BaseModel):
+class _Message(BaseModel):
+    model_config = KEYS_ONLY
+
+
+class ClaimRequest(_Message):
     """Ask for up to `most` tasks that these engines can make; wait up to `wait_s` seconds for one.
 
     `loaded`: the model cards whose weights are in memory; tasks for them are preferred, see `unitask.queue.turns`.
@@ -40,7 +46,7 @@ class ClaimRequest(BaseModel):
     wait_s: float = Field(ge=0, le=30)
 
 
-class ClaimedTask(BaseModel):
+class ClaimedTask(_Message):
     """One attempt to run. `input` is the validated input; own files in it are URLs of the API.
 
     `preview`: the client wants to see what the engine has so far.
@@ -56,13 +62,13 @@ class ClaimedTask(BaseModel):
     preview: bool = False
 
 
-class ClaimAnswer(BaseModel):
+class ClaimAnswer(_Message):
     """The tasks that are now this worker's."""
 
     tasks: list[ClaimedTask]
 
 
-class AttemptProgress(BaseModel):
+class AttemptProgress(_Message):
     """How far an attempt is, 0 to 1. `waiting`: it has not begun, and the time that it may take does not count yet."""
 
     task_id: TaskId
@@ -72,7 +78,7 @@ class AttemptProgress(BaseModel):
     waiting: bool = False
 
 
-class Offer(BaseModel):
+class Offer(_Message):
     """A product that a worker can make by one of its engines, and at which level."""
 
     product: Text = Field(max_length=401)
@@ -80,7 +86,7 @@ class Offer(BaseModel):
     level: Level
 
 
-class BeatRequest(BaseModel):
+class BeatRequest(_Message):
     """A sign of life for the worker and all it holds.
 
     `makes`: what it can make; None says nothing new. A worker that never said it makes whatever its engines can.
@@ -97,7 +103,7 @@ class BeatRequest(BaseModel):
     progress: list[AttemptProgress] = Field(default_factory=list, max_length=1024)
 
 
-class HeldTask(BaseModel):
+class HeldTask(_Message):
     """An attempt that the worker still holds; what is not listed was lost and should be stopped."""
 
     task_id: str
@@ -105,7 +111,7 @@ class HeldTask(BaseModel):
     cancel_requested: bool
 
 
-class BeatAnswer(BaseModel):
+class BeatAnswer(_Message):
     """What the worker holds, and when to send the next sign of life. `files_url`: how clients name stored files."""
 
     held: list[HeldTask]
@@ -113,7 +119,7 @@ class BeatAnswer(BaseModel):
     next_in_s: float
 
 
-class AttemptFailure(BaseModel):
+class AttemptFailure(_Message):
     """Why an attempt failed; `retryable` when another may succeed, `given_back` when the worker is stopping."""
 
     message: Text = Field(max_length=2000)
@@ -123,7 +129,7 @@ class AttemptFailure(BaseModel):
     given_back: bool = False
 
 
-class Timings(BaseModel):
+class Timings(_Message):
     """Where the seconds of an attempt went: until it began, reading weights (as far as its engine says), storing files.
 
     The rest of the attempt is the work itself.
@@ -134,7 +140,7 @@ class Timings(BaseModel):
     upload_s: float = Field(0, ge=0, allow_inf_nan=False)
 
 
-class SettleRequest(BaseModel):
+class SettleRequest(_Message):
     """How an attempt ended: with an output or with a failure."""
 
     task_id: TaskId
@@ -148,25 +154,25 @@ class SettleRequest(BaseModel):
     logs: list[Text] = Field(default_factory=list, max_length=1000)
 
 
-class SettleManyRequest(BaseModel):
+class SettleManyRequest(_Message):
     """How several attempts ended."""
 
     ends: list[SettleRequest] = Field(max_length=MOST_ENDS)
 
 
-class SettleManyAnswer(BaseModel):
+class SettleManyAnswer(_Message):
     """Of each attempt, in their order, whether it was still the worker's."""
 
     accepted: list[bool]
 
 
-class SettleAnswer(BaseModel):
+class SettleAnswer(_Message):
     """Whether the attempt was still the worker's; if not, its result came to nothing."""
 
     accepted: bool
 
 
-class PlaceAnswer(BaseModel):
+class PlaceAnswer(_Message):
     """Where a file goes: by PUT to `url`, with this content type; without one it is sent to the API."""
 
     reference: str = ""
@@ -174,7 +180,7 @@ class PlaceAnswer(BaseModel):
     content_type: str = ""
 
 
-class PlacedRequest(BaseModel):
+class PlacedRequest(_Message):
     """A file has been put in its place."""
 
     reference: str = Field(max_length=400)
@@ -182,7 +188,7 @@ class PlacedRequest(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class UploadAnswer(BaseModel):
+class UploadAnswer(_Message):
     """The reference under which the output may name the uploaded file."""
 
     reference: str

@@ -95,14 +95,20 @@ class Claims:
         return found
 
     async def _wait(self, ask: Ask, until: float, gone: Callable[[], Awaitable[bool]]) -> list[Work]:
-        leaves = True
+        leaves, leaves_until = True, 0.0
         while not self.closing and not await gone():
             ring = self._bell.listen()
             found = await self._claim_now(ask, list(self._waiting - {ask}) if leaves else ())
-            left = until - time.monotonic()
-            if found or left <= 0:
+            now = time.monotonic()
+            if found or now >= until:
                 return found
-            leaves = await heard(ring, min(_POLL_S, left))
+            if not leaves:
+                leaves_until = 0.0
+            elif not leaves_until:
+                leaves_until = now + _POLL_S
+            rung = await heard(ring, max(0.0, min(until, leaves_until or now + _POLL_S) - now))
+            # However often the bell rings, now and then it looks for what it left to others.
+            leaves = rung and not 0 < leaves_until <= time.monotonic()
         return []
 
     async def _claim_now(self, ask: Ask, others: Sequence[Ask]) -> list[Work]:
@@ -149,20 +155,19 @@ class Claims:
 
         Where an engine has several recipes for a product, the slowest sets the limit.
         """
-        pairs = self.makers.pairs(ask.worker_id)
         limits_s: dict[tuple[str, str], int] = {}
         leads: dict[tuple[str, str], int] = {}
         left: set[tuple[str, str]] = set()
         for product in self._catalogue:
             for recipe in product.recipes:
                 lane = product.key, recipe.engine
-                if recipe.engine not in ask.engines or (pairs is not None and lane not in pairs):
+                if not self._makes(ask, lane):
                     continue
                 limits_s[lane] = max(limits_s.get(lane, 0), recipe.limit_s or product.limit_s)
                 if recipe.weights and ask.loaded.issuperset(recipe.weights):
                     leads[lane] = LEAD
                 elif recipe.weights and any(
-                    recipe.engine in other.engines and other.loaded.issuperset(recipe.weights) for other in others
+                    self._makes(other, lane) and other.loaded.issuperset(recipe.weights) for other in others
                 ):
                     left.add(lane)
         return [
@@ -170,6 +175,11 @@ class Claims:
             for (product, engine), limit_s in limits_s.items()
             if (product, engine) not in left - leads.keys()
         ]
+
+    def _makes(self, ask: Ask, lane: tuple[str, str]) -> bool:
+        """Tell whether a worker takes tasks of this product for this engine."""
+        pairs = self.makers.pairs(ask.worker_id)
+        return lane[1] in ask.engines and (pairs is None or lane in pairs)
 
     async def beat(
         self, said: Announcement, progress: Sequence[Progress], waiting: Sequence[tuple[str, int]] = ()

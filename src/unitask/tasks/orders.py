@@ -183,10 +183,8 @@ class Orders:
             await self._artifacts.discard(artifact.file)
 
     def _recipe(self, product: Product) -> Recipe:
-        for recipe in product.recipes:
-            is_on = self._engines is None or recipe.engine in self._engines
-            if is_on and Offer(product.key, recipe.engine, recipe.level) in self._makers.offers:
-                return recipe  # said by a worker: no look at the disk for what is missing of better ones
+        if recipe := _offered(product, self._engines, self._makers.offers):
+            return recipe  # no look at the disk for what is missing of better ones
         choice = self.choice(product)
         if choice.recipe is None:
             raise Unavailable(f"{product.model} {product.task_type} cannot be made here: {choice.missing}")
@@ -248,17 +246,27 @@ def choose(
     `engines` are those in use; None: every one.
     """
     missing: list[str] = []
+    offered = _offered(product, engines, offers)
     for recipe in product.recipes:
         if engines is not None and recipe.engine not in engines:
             missing.append(f"the engine {recipe.engine} is off (UNITASK_ENGINES)")
             continue
-        if Offer(product.key, recipe.engine, recipe.level) in offers:
+        if recipe is offered:
             return Choice(recipe, "; ".join(missing))
         lacks = lack(recipe.engine) or shelf.lacks(recipe.weights)
         if lacks is None and not offers:
             return Choice(recipe, "; ".join(missing))
         missing.append(f"{recipe.engine}: {lacks or 'no worker of the last minutes makes it'}")
     return Choice(None, "; ".join(missing) or "it has no recipe")
+
+
+def _offered(product: Product, engines: frozenset[str] | None, offers: frozenset[Offer]) -> Recipe | None:
+    """Find the first recipe of an engine in use that a worker said it makes."""
+    for recipe in product.recipes:
+        is_on = engines is None or recipe.engine in engines
+        if is_on and Offer(product.key, recipe.engine, recipe.level) in offers:
+            return recipe
+    return None
 
 
 def _check_allowed(product: Product, caller: Caller) -> None:

@@ -24,13 +24,11 @@ class Vigil:
     def keep(self) -> None:
         """Be awake now."""
         steady = self._clock.steady_us()
-        ahead = self._clock.now_us() - steady
-        is_first = self._kept_at is None
         if self._kept_at is None or steady - self._kept_at > self._gap_us:
             self._awake_since = steady
-        if not is_first and abs(ahead - self._ahead_us) > self._gap_us:
+        if self._kept_at is not None and self._jump(steady) > self._gap_us:
             self._awake_since = self._even_since = steady
-        self._kept_at, self._ahead_us = steady, ahead
+        self._kept_at, self._ahead_us = steady, self._clock.now_us() - steady
 
     @property
     def is_awake(self) -> bool:
@@ -43,4 +41,13 @@ class Vigil:
         return self._lasted(self._even_since)
 
     def _lasted(self, since: int) -> bool:
-        return self._kept_at is None or not since or self._clock.steady_us() - since >= self._lease_us
+        if self._kept_at is None:
+            return True
+        steady = self._clock.steady_us()
+        if steady - self._kept_at > self._gap_us or self._jump(steady) > self._gap_us:
+            return False  # `keep` is about to find it out
+        return not since or steady - since >= self._lease_us
+
+    def _jump(self, steady: int) -> int:
+        """Tell how far the clock was set, in microseconds, since vigil was last kept."""
+        return abs(self._clock.now_us() - steady - self._ahead_us)

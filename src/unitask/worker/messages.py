@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, TypeAdapter
 
 from unitask.spec.product import Level
+from unitask.spec.protocol import KEYS_ONLY
 
 
 class Name(NamedTuple):
@@ -18,6 +19,8 @@ class Name(NamedTuple):
 
 
 class _OfAttempt(BaseModel):
+    model_config = KEYS_ONLY
+
     of: Name
 
 
@@ -113,8 +116,8 @@ class Broke(_OfAttempt):
 End = Done | Broke
 Order = Run | Cancel | Saved
 Word = Started | Progress | Save | Show | Done | Broke
-ORDER: TypeAdapter[Order] = TypeAdapter(Order)
-WORD: TypeAdapter[Word] = TypeAdapter(Word)
+ORDER: TypeAdapter[Order] = TypeAdapter(Order, config=KEYS_ONLY)
+WORD: TypeAdapter[Word] = TypeAdapter(Word, config=KEYS_ONLY)
 
 
 def line(message: BaseModel) -> bytes:

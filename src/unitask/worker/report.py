@@ -29,12 +29,16 @@ class _Told:
 
 
 class Reports:
-    """Sends reports: the first at once, and what comes meanwhile together after it."""
+    """Sends reports: the first at once, and what comes meanwhile together after it.
+
+    What the API does not take at present is tried again apart, so that it holds up no other.
+    """
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
         self._waiting: list[_Told] = []
         self._sending: asyncio.Task[None] | None = None
+        self._apart: set[asyncio.Task[None]] = set()
 
     async def settle(self, report: protocol.SettleRequest) -> bool:
         """Report with patience, for an API may be on its way back; tells whether it counted."""
@@ -46,9 +50,10 @@ class Reports:
 
     async def close(self) -> None:
         """Send nothing more."""
-        if self._sending:
-            self._sending.cancel()
-            await asyncio.gather(self._sending, return_exceptions=True)
+        tasks = [*self._apart, *([self._sending] if self._sending else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _send(self) -> None:
         while self._waiting:
@@ -61,24 +66,39 @@ class Reports:
             answers = await self._client.settle_many([one.report for one in group])
         except (Unavailable, Rejected):
             return False  # each has its own patience, and its own refusal
+        except Exception:
+            log.exception("reports could not be sent together")
+            return False
         for one, accepted in zip(group, answers, strict=True):
             one.answer(accepted=accepted)
         return True
 
     async def _send_alone(self, told: _Told) -> None:
-        told.answer(accepted=await _settle(self._client, told.report))
+        if not await self._tried(told):
+            task = asyncio.create_task(self._insist(told), name=f"report-{told.report.task_id}")
+            self._apart.add(task)
+            task.add_done_callback(self._apart.discard)
 
-
-async def _settle(client: ApiClient, report: protocol.SettleRequest) -> bool:
-    for _ in range(_TRIES):
-        try:
-            return await client.settle(report)
-        except Rejected as error:
-            return await _refused(client, report, error)
-        except Unavailable as error:
-            log.warning("cannot settle yet: %s", error, extra={"task_id": report.task_id})
+    async def _insist(self, told: _Told) -> None:
+        for _ in range(_TRIES):
             await asyncio.sleep(_RETRY_S)
-    return False
+            if await self._tried(told):
+                return
+        told.answer(accepted=False)
+
+    async def _tried(self, told: _Told) -> bool:
+        """Send a report; False if it is to be sent again."""
+        try:
+            told.answer(accepted=await self._client.settle(told.report))
+        except Rejected as error:
+            told.answer(accepted=await _refused(self._client, told.report, error))
+        except Unavailable as error:
+            log.warning("cannot settle yet: %s", error, extra={"task_id": told.report.task_id})
+            return False
+        except Exception:
+            log.exception("a report could not be sent", extra={"task_id": told.report.task_id})
+            told.answer(accepted=False)
+        return True
 
 
 async def _refused(client: ApiClient, report: protocol.SettleRequest, error: Rejected) -> bool:
