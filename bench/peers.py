@@ -10,15 +10,14 @@ Writes docs/benchmarks.json after every server, and docs/benchmarks.md from it.
 """
 
 import argparse
-import contextlib
 import functools
-import multiprocessing
 import os
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -31,7 +30,7 @@ import results
 from backends import Backends, backends
 from load import Result, drive, request
 from peer import CACHE, FOLDER, KEY, Peer, Running, Unfit, peers, started
-from webhooks import Receiver, receive
+from webhooks import Receiver, receive, receiving
 
 import unitask
 
@@ -131,22 +130,14 @@ class Hooks(Receiver):
             mark("0", "BENCH_HOOKS")
 
 
-def _receive(listener: socket.socket, hooks: str) -> None:
-    os.environ["BENCH_HOOKS"] = hooks
-    receive(listener, Hooks)
+def hooks(path: str) -> AbstractContextManager[str]:
+    """Receive webhooks in a process of its own and note the ends in this file; gives the address."""
 
+    def run(listener: socket.socket) -> None:
+        os.environ["BENCH_HOOKS"] = path
+        receive(listener, Hooks)
 
-@contextlib.contextmanager
-def hooks(path: str) -> Iterator[str]:
-    """Receive webhooks in a process of its own; gives the address."""
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
-        process = multiprocessing.get_context("fork").Process(target=_receive, args=(listener, path), daemon=True)
-        process.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
-        finally:
-            process.terminate()
-            process.join()
+    return receiving(run)
 
 
 def order(hook: str) -> dict[str, Any]:
