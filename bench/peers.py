@@ -29,7 +29,7 @@ import page
 import results
 from backends import Backends, backends
 from load import Result, drive, request
-from peer import CACHE, FOLDER, KEY, Peer, Running, Unfit, peers, started
+from peer import CACHE, FOLDER, KEY, Peer, Running, Unfit, peers, started, without_paths
 from webhooks import Receiver, receive, receiving
 
 import unitask
@@ -115,7 +115,10 @@ def _floor(database: str) -> Peer:
     floor = replace(FLOOR, name=f"floor_{database}", title=f"floor, {_NAMES[database]}", needs=database)
     if database == "sqlite":
         return floor
-    works = "; its worker completes up to 64 tasks with two statements and posts a webhook each (`bench/floor_work.py`)"
+    works = (
+        "; its worker claims and completes up to 64 tasks with two statements and posts a webhook each, which is not "
+        "signed (`bench/floor_work.py`)"
+    )
     return replace(floor, worker=("python", "../floor_work.py"), settings=floor.settings + works, ends="BENCH_HOOKS")
 
 
@@ -316,7 +319,8 @@ def _try(rows: dict[str, Any], peer: Peer, do: Callable[[], object]) -> bool:
     try:
         do()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not end the run of all
-        rows[peer.name]["failed"] = f"{type(error).__name__}: {error}" if not isinstance(error, Unfit) else str(error)
+        said = str(error) if isinstance(error, Unfit) else f"{type(error).__name__}: {error}"
+        rows[peer.name]["failed"] = without_paths(said)
         print(f"  {peer.title}: {rows[peer.name]['failed']}")
         return False
     return True
