@@ -18,12 +18,11 @@ from typing import Any
 import asyncpg
 import page
 import results
-from core import BODY, FILL, KEY, OUTPUT, Bench, beat, claim, databases
+from core import BODY, FILL, KEY, Bench, beat, claim, databases, finish
 
 from unitask.app import Services
 from unitask.db.migrate import upgrade
 from unitask.db.statements import parse
-from unitask.tasks.model import Outcome
 
 WAITING = 1_000_000
 COUNT = parse("-- name: it\nselect count(*) as number from queue where state = 'ready'")["it"]
@@ -57,7 +56,7 @@ async def _claim(services: Services) -> float:
     found = await claim(services, 1)
     took_ms = (time.perf_counter() - began) * 1e3
     assert len(found) == 1
-    await services.tasks.settle(Outcome(found[0].task_id, found[0].attempt, output=OUTPUT))
+    await finish(services, found)
     return took_ms
 
 

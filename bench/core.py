@@ -24,6 +24,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 from load import Result, drive, request
+from peer import free_port
 
 from unitask.accounts.limits import Limits
 from unitask.app import Services
@@ -83,14 +84,6 @@ class Bench:
         )
 
 
-def _free_port() -> int:
-    import socket  # noqa: PLC0415 - used here alone
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
 def _process(command: list[str], environment: dict[str, str], url: str, path: str) -> Iterator[tuple[int, float]]:
     """Run a server; gives its process id and the seconds until it answered."""
@@ -112,7 +105,7 @@ def _process(command: list[str], environment: dict[str, str], url: str, path: st
 
 @contextlib.contextmanager
 def unitask(bench: Bench) -> Iterator[tuple[str, int, float]]:
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "unitask", "serve", "--port", str(port)]
     with _process(command, bench.environment, url, "/readyz") as (pid, ready_s):
@@ -128,7 +121,7 @@ def announce(url: str) -> None:
 
 @contextlib.contextmanager
 def floor(bench: Bench, known: str = "") -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     quiet = ["--no-access-log", "--log-level=error"]
     command = [sys.executable, "-m", "uvicorn", "floor:app", "--port", str(port), *quiet]
@@ -137,7 +130,7 @@ def floor(bench: Bench, known: str = "") -> Iterator[str]:
         yield url
 
 
-async def _make_keys(bench: Bench) -> dict[str, list[str]]:
+async def make_keys(bench: Bench) -> dict[str, list[str]]:
     """Open accounts with limits of every kind, on themselves and on their keys, and as many without any."""
     services = await Services.open(bench.settings())
     await services.accounts.first_key(KEY)
@@ -166,11 +159,13 @@ def _show(name: str, result: Result, base: Result | None = None) -> None:
         print("   ", result.bodies[-1][:300])
 
 
-def bench_http(bench: Bench, keys: dict[str, list[str]], rounds: int, seconds: float) -> None:
-    def create(keys: list[str], number: int) -> bytes:
-        extra = f"Idempotency-Key: {bench.name}-{os.getpid()}-{time.perf_counter_ns()}-{number}\r\n"
-        return request("POST", "/api/v1/task", keys[number % len(keys)], BODY, extra)
+def create_request(bench: Bench, keys: list[str], number: int) -> bytes:
+    """Write an order with an idempotency key of its own, by one of the keys after the other."""
+    extra = f"Idempotency-Key: {bench.name}-{os.getpid()}-{time.perf_counter_ns()}-{number}\r\n"
+    return request("POST", "/api/v1/task", keys[number % len(keys)], BODY, extra)
 
+
+def bench_http(bench: Bench, keys: dict[str, list[str]], rounds: int, seconds: float) -> None:
     insert = request("POST", "/", KEY, BODY)
     with unitask(bench) as (url, _, _), floor(bench) as floor_url:
         announce(url)
@@ -179,7 +174,7 @@ def bench_http(bench: Bench, keys: dict[str, list[str]], rounds: int, seconds: f
         for _ in range(rounds):
             runs["floor"].append(drive(floor_url, lambda _: insert, seconds=seconds))
             for name, of_kind in callers.items():
-                runs[name].append(drive(url, partial(create, of_kind), seconds=seconds, keep=1))
+                runs[name].append(drive(url, partial(create_request, bench, of_kind), seconds=seconds, keep=1))
         low = _median(runs["floor"])
         _show("floor: bare ASGI, one INSERT", low)
         limited, free = _median(runs["limited"]), _median(runs["free"])
@@ -209,9 +204,14 @@ async def claim(services: Services, most: int, worker_id: str = "bench") -> list
     return await services.tasks.claims.claim(Ask(worker_id, ["preview"], most), wait_s=0, gone=_never)
 
 
+async def finish(services: Services, found: list[Work]) -> None:
+    """Settle claimed tasks, all at once; each must count."""
+    outcomes = [Outcome(work.task_id, work.attempt, output=OUTPUT) for work in found]
+    assert all(await asyncio.gather(*[services.tasks.settle(outcome) for outcome in outcomes]))
+
+
 async def _claim_and_finish(bench: Bench, most: int = 64) -> None:
     services = await Services.open(bench.settings())
-    tasks = services.tasks
     await beat(services)
     done = 0
     began = time.perf_counter()
@@ -219,8 +219,7 @@ async def _claim_and_finish(bench: Bench, most: int = 64) -> None:
         found = await claim(services, most)
         if not found:
             break
-        outcomes = [Outcome(work.task_id, work.attempt, output=OUTPUT) for work in found]
-        assert all(await asyncio.gather(*[tasks.settle(outcome) for outcome in outcomes]))
+        await finish(services, found)
         done += len(found)
     took = time.perf_counter() - began
     print(f"  {'claim + finish, with ledger':34} {done / took:8,.0f}/s  ({done} tasks, {most} at a time)")
@@ -297,8 +296,7 @@ async def _claim_ms(services: Services, times: int = 200) -> float:
         began = time.perf_counter()
         found = await claim(services, 1)
         took.append((time.perf_counter() - began) * 1e3)
-        for work in found:
-            await services.tasks.settle(Outcome(work.task_id, work.attempt, output=OUTPUT))
+        await finish(services, found)
     return statistics.median(took)
 
 
@@ -355,7 +353,7 @@ def main() -> None:
         for bench in benches:
             print(f"\n{bench.name}, {os.cpu_count()} cores, the load generator among them")
             upgrade(bench.url)
-            keys = asyncio.run(_make_keys(bench))
+            keys = asyncio.run(make_keys(bench))
             parts = {
                 "http": lambda: bench_http(bench, keys, chosen.rounds, chosen.seconds),  # noqa: B023 - called in this turn
                 "finish": lambda: asyncio.run(_claim_and_finish(bench)),  # noqa: B023 - same

@@ -1,7 +1,7 @@
 """The floor of a task from end to end, on PostgreSQL: claim 64, do nothing, complete them, post a webhook each.
 
-Three statements for up to 64 tasks and the same client for webhooks as Unitask's. No attempts, no leases, no engine
-process, no ledger; a webhook that fails is lost, and so is one that is under way when this process ends.
+Two statements for up to 64 tasks and the same client for webhooks as Unitask's. No attempts, no leases, no engine
+process, no ledger. Webhooks are not signed; one that fails is lost, and so is one that is under way when this ends.
 """
 
 import asyncio

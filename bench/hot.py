@@ -9,7 +9,6 @@ with a create they are what a task costs the server from end to end.
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -22,7 +21,7 @@ from typing import Any, Final
 
 import orjson
 import psutil
-from core import BODY, KEY, OUTPUT, TOKEN, Bench, _make_keys, announce, databases, floor, unitask
+from core import BODY, KEY, OUTPUT, TOKEN, Bench, announce, create_request, databases, floor, make_keys, unitask
 from load import Result, drive, request
 
 from unitask.db.migrate import upgrade
@@ -72,28 +71,24 @@ def _end_to_end(url: str, server: psutil.Process, store: psutil.Process | None, 
 
         claims.append(_cost(server, store, claim))
         settles.append(_cost(server, store, settle))
-    _show("claim, of 64", claims, claims)
-    _show("settle", settles, settles)
+    _show("claim, of 64", claims)
+    _show("settle", settles)
 
 
 def _end(task: dict[str, Any]) -> bytes:
     return _post("settle", {"task_id": task["task_id"], "attempt": task["attempt"], "output": OUTPUT})
 
 
-def _create(keys: list[str], name: str, number: int) -> bytes:
-    extra = f"Idempotency-Key: {name}-{os.getpid()}-{time.perf_counter_ns()}-{number}\r\n"
-    return request("POST", "/api/v1/task", keys[number % len(keys)], BODY, extra)
-
-
-def _show(name: str, rounds: list[tuple[float, float, float]], base: list[tuple[float, float, float]]) -> None:
+def _show(
+    name: str, rounds: list[tuple[float, float, float]], base: list[tuple[float, float, float]] | None = None
+) -> None:
     server, store, per_s = (statistics.median(column) for column in zip(*rounds, strict=True))
-    low = statistics.median(one[0] for one in base)
-    low_both = statistics.median(one[0] + one[1] for one in base)
-    print(
-        f"  {name:28} {server:6.0f} us  database {store:6.0f} us  {per_s:7,.0f}/s  floor / this: "
-        f"server {low / server:4.2f}, both {low_both / (server + store):4.2f}",
-        flush=True,
-    )
+    ratio = ""
+    if base:
+        low = statistics.median(one[0] for one in base)
+        low_both = statistics.median(one[0] + one[1] for one in base)
+        ratio = f"  floor / this: server {low / server:4.2f}, both {low_both / (server + store):4.2f}"
+    print(f"  {name:28} {server:6.0f} us  database {store:6.0f} us  {per_s:7,.0f}/s{ratio}", flush=True)
 
 
 @contextmanager
@@ -120,8 +115,8 @@ def measure(bench: Bench, keys: list[str], *, rounds: int, seconds: float, parts
     get, select = request("GET", f"/api/v1/task/{task_id}", KEY), request("GET", "/", KEY)
     insert = request("POST", "/", KEY, BODY)
     loads = {
-        "create": (partial(_create, keys, bench.name), lambda _: insert),
-        "create, one account": (partial(_create, [KEY], bench.name), lambda _: insert),
+        "create": (partial(create_request, bench, keys), lambda _: insert),
+        "create, one account": (partial(create_request, bench, [KEY]), lambda _: insert),
         "get": (lambda _: get, lambda _: select),
     }
     with _servers(bench, task_id) as (url, server, floor_url, bare):
@@ -132,7 +127,7 @@ def measure(bench: Bench, keys: list[str], *, rounds: int, seconds: float, parts
             for _ in range(rounds):
                 floors.append(_cost(bare, store, lambda: _load(floor_url, base, seconds).answers))  # noqa: B023 - same
                 results.append(_cost(server, store, lambda: _load(url, ours, seconds).answers))  # noqa: B023 - same
-            _show(f"floor of {name}", floors, floors)
+            _show(f"floor of {name}", floors)
             _show(name, results, floors)
         if "settle" in parts:
             _end_to_end(url, server, store, rounds)
@@ -153,7 +148,7 @@ def main() -> None:
         for bench in benches:
             print(bench.name)
             upgrade(bench.url)
-            keys = asyncio.run(_make_keys(bench))["limited"]
+            keys = asyncio.run(make_keys(bench))["limited"]
             measure(bench, keys, rounds=chosen.rounds, seconds=chosen.seconds, parts=chosen.parts)
 
 

@@ -28,7 +28,7 @@ whose arrival the task counts as ended. What a peer does not do of what Unitask 
 in parentheses are not comparable**: the peer does not queue or store the order, or loses it when it is restarted, and
 posts nothing. Unitask also checks the order against the product's model, holds and captures its price in a ledger, and
 goes on trying a webhook that does not arrive. Its plain rows run each task in a process that does nothing else
-meanwhile, which no peer does; those with *batches* run many in one, as the peers do, and are the ones to compare.
+meanwhile, as Celery's do; those with *batches* run many in one, as the other peers do, and it is those that the aim compares.
 
 - *create*: orders a second over {connections} connections while no worker runs; *get*: reads of one ended task.
 - *ended*: tasks a second from the first of {orders:,} orders, sent over {connections} connections as fast as they are taken, to the end

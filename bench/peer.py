@@ -99,8 +99,13 @@ class Peer:
         return self.dependencies[0] if self.dependencies else ""
 
 
+def without_paths(text: str) -> str:
+    """Leave out where files lie on this machine, as messages of errors say it: it tells a reader nothing."""
+    return re.sub(r"\s*[\"'(<]*(?<!\w)/\S+", "", text)
+
+
 def _last(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for one in text.splitlines() if (line := without_paths(one).strip())]
     return lines[-1][:200] if lines else "nothing was said"
 
 

@@ -10,15 +10,14 @@ Writes docs/benchmarks.json after every server, and docs/benchmarks.md from it.
 """
 
 import argparse
-import contextlib
 import functools
-import multiprocessing
 import os
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -30,8 +29,8 @@ import page
 import results
 from backends import Backends, backends
 from load import Result, drive, request
-from peer import CACHE, FOLDER, KEY, Peer, Running, Unfit, peers, started
-from webhooks import Receiver, receive
+from peer import CACHE, FOLDER, KEY, Peer, Running, Unfit, peers, started, without_paths
+from webhooks import Receiver, receive, receiving
 
 import unitask
 
@@ -116,7 +115,10 @@ def _floor(database: str) -> Peer:
     floor = replace(FLOOR, name=f"floor_{database}", title=f"floor, {_NAMES[database]}", needs=database)
     if database == "sqlite":
         return floor
-    works = "; its worker completes up to 64 tasks with two statements and posts a webhook each (`bench/floor_work.py`)"
+    works = (
+        "; its worker claims and completes up to 64 tasks with two statements and posts a webhook each, which is not "
+        "signed (`bench/floor_work.py`)"
+    )
     return replace(floor, worker=("python", "../floor_work.py"), settings=floor.settings + works, ends="BENCH_HOOKS")
 
 
@@ -131,22 +133,14 @@ class Hooks(Receiver):
             mark("0", "BENCH_HOOKS")
 
 
-def _receive(listener: socket.socket, hooks: str) -> None:
-    os.environ["BENCH_HOOKS"] = hooks
-    receive(listener, Hooks)
+def hooks(path: str) -> AbstractContextManager[str]:
+    """Receive webhooks in a process of its own and note the ends in this file; gives the address."""
 
+    def run(listener: socket.socket) -> None:
+        os.environ["BENCH_HOOKS"] = path
+        receive(listener, Hooks)
 
-@contextlib.contextmanager
-def hooks(path: str) -> Iterator[str]:
-    """Receive webhooks in a process of its own; gives the address."""
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
-        process = multiprocessing.get_context("fork").Process(target=_receive, args=(listener, path), daemon=True)
-        process.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
-        finally:
-            process.terminate()
-            process.join()
+    return receiving(run)
 
 
 def order(hook: str) -> dict[str, Any]:
@@ -325,7 +319,8 @@ def _try(rows: dict[str, Any], peer: Peer, do: Callable[[], object]) -> bool:
     try:
         do()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not end the run of all
-        rows[peer.name]["failed"] = f"{type(error).__name__}: {error}" if not isinstance(error, Unfit) else str(error)
+        said = str(error) if isinstance(error, Unfit) else f"{type(error).__name__}: {error}"
+        rows[peer.name]["failed"] = without_paths(said)
         print(f"  {peer.title}: {rows[peer.name]['failed']}")
         return False
     return True

@@ -9,8 +9,6 @@ they are all of one account. Writes the section `slopes` of docs/scale.json, and
 import asyncio
 import contextlib
 import itertools
-import multiprocessing
-import socket
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -23,8 +21,8 @@ import psutil
 import results
 import scale_page
 import uvloop
-from core import ACCOUNTS, BODY, KEY, OUTPUT, Bench, beat, claim, databases, unitask
-from webhooks import deliver, owe, receive
+from core import ACCOUNTS, BODY, KEY, Bench, beat, claim, databases, finish, unitask
+from webhooks import deliver, owe, receiving
 
 from unitask.accounts.model import Caller
 from unitask.api.workers import _NEXT_BEAT_S
@@ -33,7 +31,6 @@ from unitask.artifacts.model import ArtifactKind, StoredFile
 from unitask.db.migrate import upgrade
 from unitask.db.postgres import _NOTIFY_GAP_S
 from unitask.settings import Settings
-from unitask.tasks.model import Outcome
 from unitask.tasks.service import _SWEEP
 from unitask.webhooks.lanes import HOST_LIMIT
 
@@ -46,6 +43,7 @@ SIZES = """
 select t.name, coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint as bytes from unnest($1::text[]) as t(name)
 join pg_class c on c.relkind = 'r' and (c.relname = t.name or (t.name = 'tasks' and c.relname like 'tasks\\_%'))
 group by t.name"""
+LIMITS = {"host_limit": HOST_LIMIT, "sweep": _SWEEP, "beat_s": _NEXT_BEAT_S, "notify_gap_s": _NOTIFY_GAP_S}
 STORED = ("tasks", "ledger", "deliveries", "delivery_attempts", "idempotency", "artifacts", "usage")
 
 
@@ -111,10 +109,6 @@ async def _life(services: Services, meter: Meter) -> dict[str, Any]:
     async def create_hot() -> None:
         await services.tasks.create(await services.orders.prepare(BODY, hot, None))
 
-    async def finish() -> None:
-        outcomes = [Outcome(work.task_id, work.attempt, output=OUTPUT) for work in found]
-        assert all(await asyncio.gather(*[services.tasks.settle(outcome) for outcome in outcomes]))
-
     hot = await services.accounts.authenticate(KEY)
     slopes = {
         "create": await meter.measure(TASKS, _together(TASKS, create)),
@@ -135,7 +129,7 @@ async def _life(services: Services, meter: Meter) -> dict[str, Any]:
             found.extend(await claim(services, 32))
 
     slopes["claim"] = await meter.measure(TASKS, take())
-    slopes["settle"] = await meter.measure(len(found), finish())
+    slopes["settle"] = await meter.measure(len(found), finish(services, found))
     slopes["claim_one"] = await meter.measure(500, _claims(services, found))
     await finish_rest(services, found)
     return slopes
@@ -150,9 +144,7 @@ async def _claims(services: Services, found: list[Any]) -> None:
 async def finish_rest(services: Services, found: list[Any]) -> None:
     """Settle what is still held, and what is still waiting."""
     while found:
-        await asyncio.gather(
-            *[services.tasks.settle(Outcome(work.task_id, work.attempt, output=OUTPUT)) for work in found]
-        )
+        await finish(services, found)
         await beat(services)
         found[:] = await claim(services, 256)
 
@@ -288,18 +280,13 @@ def main() -> None:
     results.machine()
     with (
         tempfile.TemporaryDirectory(prefix="unitask-bench-") as folder,
-        socket.create_server(("127.0.0.1", 0), backlog=512) as listener,
+        receiving() as hook,
         databases(Path(folder), ["postgres"]) as (bench,),
     ):
-        receiver = multiprocessing.get_context("fork").Process(target=receive, args=(listener,), daemon=True)
-        receiver.start()
         upgrade(bench.url)
-        found = uvloop.run(_measure(bench, f"http://127.0.0.1:{listener.getsockname()[1]}/hook"))
-        receiver.terminate()
-        receiver.join()
+        found = uvloop.run(_measure(bench, hook))
     print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
-    limits = {"host_limit": HOST_LIMIT, "sweep": _SWEEP, "beat_s": _NEXT_BEAT_S, "notify_gap_s": _NOTIFY_GAP_S}
-    results.save("slopes", {"tasks": TASKS, "listeners": LISTENERS, "limits": limits, **found}, results.SCALE)
+    results.save("slopes", {"tasks": TASKS, "listeners": LISTENERS, "limits": LIMITS, **found}, results.SCALE)
     scale_page.write()
 
 

@@ -107,7 +107,7 @@ def limits(slopes: dict[str, Any], given: Assumed) -> list[Limit]:
             "notifications", "/s", notifies, slopes["notify"]["per_s"], "one after the other, as the lock at commit makes them",
             f"{slopes['notify']['per_s']:,.0f}/s from one sender, {slopes['notify_listener_us']:.1f} us more for each that listens; "
             f"a process sends one every {coded['notify_gap_s'] * 1e3:g} ms at most",
-            "a longer pause between hints: workers poll every second anyway",
+            "a longer pause between hints: an API process at which a claim waits looks by itself every second anyway",
         ),
         Limit(
             "webhooks to one host from one API process", "/s", rate * given.hot_share, coded["host_limit"] / given.host_answers_s,

@@ -14,12 +14,13 @@ import socket
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 import uvloop
-from core import KEY, OUTPUT, PROMPT, Bench, beat, claim, databases
+from core import KEY, PROMPT, Bench, beat, claim, databases, finish
 
 from unitask.api.envelope import task_object
 from unitask.api.webhooks import deliverer
@@ -28,7 +29,6 @@ from unitask.db.migrate import upgrade
 from unitask.db.statements import parse
 from unitask.kit.net import Guard
 from unitask.settings import Settings
-from unitask.tasks.model import Outcome
 from unitask.webhooks import sign
 from unitask.webhooks.lanes import HOST_LIMIT
 
@@ -74,6 +74,19 @@ def receive(listener: socket.socket, receiver: type[Receiver] = Receiver) -> Non
         uvloop.run(run())
 
 
+@contextlib.contextmanager
+def receiving(run: Callable[[socket.socket], None] = receive) -> Iterator[str]:
+    """Let `run` receive webhooks in a process of its own, which ends with the block; gives the address."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        process = multiprocessing.get_context("fork").Process(target=run, args=(listener,), daemon=True)
+        process.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
+        finally:
+            process.terminate()
+            process.join()
+
+
 @dataclass(frozen=True)
 class Round:
     per_s: float
@@ -94,9 +107,7 @@ async def owe(services: Services, url: str, number: int) -> None:
         orders = [await services.orders.prepare(orjson.dumps(order), caller, None) for _ in range(500)]
         await asyncio.gather(*[services.tasks.create(order) for order in orders])
         await beat(services)
-        found = await claim(services, 500)
-        outcomes = [Outcome(work.task_id, work.attempt, output=OUTPUT) for work in found]
-        assert all(await asyncio.gather(*[services.tasks.settle(outcome) for outcome in outcomes]))
+        await finish(services, await claim(services, 500))
 
 
 async def _body(services: Services) -> bytes:
@@ -167,18 +178,13 @@ def main() -> None:
     chosen = options.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="unitask-bench-") as folder,
-        socket.create_server(("127.0.0.1", 0), backlog=512) as listener,
+        receiving() as url,
         databases(Path(folder), chosen.databases) as benches,
     ):
-        receiver = multiprocessing.get_context("fork").Process(target=receive, args=(listener,), daemon=True)
-        receiver.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
         for bench in benches:
             print(f"\n{bench.name}, {os.cpu_count()} cores, the receiver among them")
             upgrade(bench.url)
             uvloop.run(_measure(bench, url, chosen.messages, chosen.rounds))
-        receiver.terminate()
-        receiver.join()
 
 
 if __name__ == "__main__":

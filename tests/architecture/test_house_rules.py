@@ -180,17 +180,13 @@ def test_the_search_for_dotted_paths_finds_all_spellings(text: str, found: bool)
     assert any(replaces_by_path(call, name) for call, name in calls(ast.parse(text))) is found
 
 
-# The chaos test is a load: its pauses are the pace of orders and faults, and nothing is awaited by them.
-PACED = {"test_chaos.py"}
-
-
 def test_tests_never_sleep() -> None:
     """They wait for what they want to see, with a deadline, by `support.wait`; `asyncio.sleep(0)` waits for nothing."""
     no_offenders(
         (
             f"{named(path)}:{call.lineno} {ast.unparse(call)}"
             for path in python_files("tests")
-            if "support" not in path.parts and path.name not in PACED
+            if "support" not in path.parts
             for call, name in calls(tree_of(path))
             if name in SLEEPS and ast.unparse(call.args[0] if call.args else call) != "0"
         ),

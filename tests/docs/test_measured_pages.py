@@ -56,6 +56,31 @@ def test_a_peer_that_did_not_start_says_so_in_its_row(bench: Any) -> None:
     assert "| A peer | *not installed: no such package* |" in page
 
 
+@pytest.mark.parametrize("folder", ["tmp", "home", "root"])
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("ImportError: cannot import name 'a' from 'b' (/{}/b/__init__.py)", "cannot import name 'a' from 'b'"),
+        ("Traceback:\nFileNotFoundError: no such file: '/{}/x/log'\n\n", "FileNotFoundError: no such file:"),
+        ('File "/{}/bench/one.py", line 3, in run', "line 3, in run"),
+        ("cannot open sqlite:////{0}/x/y.db and file:///{0}/a", "cannot open sqlite: and file:"),
+        ("it wants application/json\n/{}/app.py", "it wants application/json"),
+    ],
+)
+def test_what_a_failed_peer_said_names_no_folder_of_the_machine(bench: Any, said: str, shown: str, folder: str) -> None:
+    """What it said besides stays."""
+    said_last = bench("peer")._last(said.format(folder))
+    page = bench("page").render(measured(one=row("A peer", failed=f"not started: {said_last}")))
+    assert shown in page
+    assert f"/{folder}/" not in page
+
+
+def test_limits_on_paper_are_those_of_the_code(bench: Any) -> None:
+    """The page of scale multiplies them, so a limit that has changed since makes its figures wrong."""
+    written = json.loads((ROOT / "docs/scale.json").read_text("utf-8"))["slopes"]["limits"]
+    assert written == bench("scale").LIMITS, "measure again: make bench-scale"
+
+
 def test_figures_of_a_peer_that_does_less_stand_in_parentheses(bench: Any) -> None:
     """And nothing is compared with them."""
     figures = {"create": {"per_s": 10_000.0}, "idle_mib": 1.0}

@@ -1,6 +1,9 @@
 """Workers say what they make and what they have in memory; orders and claims follow that."""
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -8,9 +11,9 @@ import pytest
 from support.clock import ManualClock
 from support.customer import Customer
 from support.orders import cat
+from support.wait import seen
 from support.worker import HandWorker
 from unitask.app import Services
-from unitask.engines import installed
 from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import Unavailable
 from unitask.queue.makers import REMEMBERED_US
@@ -23,6 +26,18 @@ from unitask.tasks.model import Task
 DEV, SCHNELL = "Qubico/flux1-dev/txt2img", "Qubico/flux1-schnell/txt2img"
 SCHNELL_CAT = cat(model="Qubico/flux1-schnell")
 CARDS = {DEV: ("flux1-dev",), SCHNELL: ("flux1-schnell",)}
+
+# A fresh process prints what every engine that keeps models has in memory, and which modules asking has imported.
+ASKS = """
+import json, sys
+from pathlib import Path
+from unitask.engines import installed
+engines = [engine for engine in installed().values() if hasattr(engine, "loaded")]
+before = set(sys.modules)
+found = {engine.name: sorted(engine.loaded(Path("models"))) for engine in engines}
+heavy = {"PIL", "cv2", "diffusers", "numpy", "onnxruntime", "scipy", "torch", "transformers"} & set(sys.modules)
+print(json.dumps([found, sorted(set(sys.modules) - before | heavy)]))
+"""
 
 
 @pytest.fixture
@@ -172,8 +187,7 @@ async def test_a_task_goes_to_the_idle_worker_that_has_its_model(services: Servi
         ask = Ask(worker.id, ("diffusers",), 1, frozenset(worker.said.loaded))
         waiting[worker.id] = asyncio.create_task(claims.claim(ask, wait_s=20, gone=never))
         await asyncio.sleep(0)
-    while len(claims._waiting) < 2:  # noqa: ASYNC110 - both have looked and found nothing
-        await asyncio.sleep(0)
+    await seen(lambda: len(claims._waiting) == 2, within_s=10, what="that both wait")
     await claims.follow()
     first = await customer.order()
     async with asyncio.timeout(10):
@@ -193,7 +207,7 @@ async def test_a_worker_waits_for_another_no_longer_than_a_second(services: Serv
     await claims.follow()
     task = await customer.order()
     async with asyncio.timeout(10):
-        (work,) = await claims.claim(Ask(cold.id, ("diffusers",)), wait_s=5, gone=never)
+        (work,) = await claims.claim(Ask(cold.id, ("diffusers",)), wait_s=1.9, gone=never)
     assert work.task_id == task.id
 
 
@@ -247,5 +261,9 @@ async def test_a_bell_that_rings_all_the_time_does_not_keep_a_worker_waiting(
 
 def test_engines_of_real_models_say_what_they_have_in_memory() -> None:
     """Where none of them has been used in this process, that is nothing; and asking loads nothing."""
-    found = [engine for engine in installed().values() if hasattr(engine, "loaded")]
-    assert {engine.name for engine in found} >= {"diffusers", "networks", "onnx"}
+    ran = subprocess.run([sys.executable, "-c", ASKS], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr
+    found, came = json.loads(ran.stdout)
+    assert found.keys() >= {"diffusers", "networks", "onnx"}
+    assert not any(found.values()), found
+    assert came == []
