@@ -29,9 +29,6 @@ _RELISTEN_S: Final = 1.0
 _POOL_SIZE: Final = 10
 _CLOSE_S: Final = 3.0
 _STATEMENTS: Final = 100
-# Statements are few and always find their rows in the same way. Planned anew for each call, as PostgreSQL likes to do
-# where a table has partitions, a get takes four times as long.
-_PLANS: Final = {"plan_cache_mode": "force_generic_plan"}
 _NOW: Final = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint"
 _LOST: Final = (
     OSError,
@@ -140,7 +137,6 @@ class PostgresDatabase:
                 init=_as_text,
                 reset=_keep,
                 statement_cache_size=0 if direct_url else _STATEMENTS,
-                server_settings={} if direct_url else _PLANS,
                 command_timeout=60,
                 timeout=10,
             )

@@ -26,6 +26,8 @@ from unitask.worker.pool import Held, Kind, Pool
 from unitask.worker.report import Reports
 
 _RETRY_S: Final = 1.0
+_SOON_S: Final = 0.1
+_LONGER: Final = 1.3
 _OFFER_EVERY_S: Final = 10.0
 _LAST_BEAT_S: Final = 2.0
 log = logging.getLogger(__name__)
@@ -131,13 +133,18 @@ class Worker:
             await asyncio.wait_for(self._beat(), _LAST_BEAT_S)
 
     async def _first_beat(self, stop: asyncio.Event) -> float:
-        """Become known before the first claim: what an unknown worker holds is taken from it."""
+        """Become known before the first claim: what an unknown worker holds is taken from it.
+
+        An API that is started together with it is there in a second; one that is away, perhaps not for long.
+        """
+        pause_s = _SOON_S
         while not stop.is_set():
             try:
                 return await self._beat()
             except Unavailable as error:
                 log.info("waiting for the API: %s", error)
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(pause_s)
+                pause_s = min(_RETRY_S, _LONGER * pause_s)
         return _RETRY_S
 
     async def _beat(self) -> float:
