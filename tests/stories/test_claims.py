@@ -3,14 +3,18 @@
 import asyncio
 from time import monotonic
 
+import asyncpg
 import httpx
 import pytest
 
 from support.customer import Customer
 from support.orders import CAT, cat
+from support.sql import sql
 from support.worker import HandWorker
 from unitask.app import Services
+from unitask.db import Transaction
 from unitask.engines import installed
+from unitask.queue import repository as queue
 from unitask.queue.model import Progress
 from unitask.tasks.claims import Ask
 
@@ -21,6 +25,15 @@ ORDERS = [
     {"model": "Qubico/image-toolkit", "task_type": "background-remove", "input": {"image": PICTURE}},
     {"model": "Qubico/flux1-dev", "task_type": "img2img", "input": {"prompt": "a cat", "image": PICTURE}},
 ]
+
+
+WAITING = """
+insert into queue
+  (task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline)
+select gen_random_uuid(), account_id, api_key_id, product, family, engine, state, turn + number, price_points,
+  has_webhook, deadline
+from queue, generate_series(1, 20000) number"""
+LOOKED = "select seq_scan from pg_stat_xact_user_tables where relname = 'queue'"
 
 
 async def never() -> bool:
@@ -145,3 +158,29 @@ async def test_progress_shows_while_a_task_runs(
     await worker.complete(work)
     seen.append(await shown())
     assert seen == [0, 0.25, 0.5, 0, 0, 0.75, 1]
+
+
+async def test_a_claim_reads_a_few_rows_however_many_wait(
+    services: Services, customer: Customer, database_url: str
+) -> None:
+    """Also when PostgreSQL has seen the statement often enough to keep a plan of it for any values."""
+    if not database_url.startswith("postgres"):
+        pytest.skip("SQLite plans a statement once, and a limit does not change the plan")
+    await customer.order()
+    await services.database.write(lambda tx: tx.execute(sql(WAITING)))
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("analyze queue")
+    await connection.close()
+    lanes = services.tasks.claims.lanes(Ask("w", ["preview"]))
+
+    async def work(tx: Transaction) -> int:
+        for number in range(8):
+            assert len(await queue.claim(tx, worker_id="w", lanes=lanes, most=1, now=number)) == 1
+        (row,) = await tx.fetch(sql(LOOKED))
+        await tx.execute(sql("delete from queue where task_id not in (select id from tasks)"))
+        await tx.execute(
+            sql("update queue set state = 'ready', attempt = 0, worker_id = null, attempt_deadline = null")
+        )
+        return int(row["seq_scan"])
+
+    assert await services.database.write(work) <= 1, "one look to plan by, at most"
