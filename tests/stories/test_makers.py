@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -198,8 +198,10 @@ async def test_a_task_goes_to_the_idle_worker_that_has_its_model(services: Servi
         assert [work.task_id for work in await waiting["cold"]] == [second.id]
 
 
-async def test_a_worker_waits_for_another_no_longer_than_a_second(services: Services, customer: Customer) -> None:
-    """One that has the model in memory and does not take the task, for whatever reason, stops nobody."""
+async def cold_claim(
+    services: Services, customer: Customer, *, wait_s: float, gone: Callable[[], Awaitable[bool]] = never
+) -> None:
+    """Claim the one task without its model in memory, while another that has it waits and does not take the task."""
     cold = painter(services, "cold", DEV)
     await cold.beat()
     claims = services.tasks.claims
@@ -207,43 +209,32 @@ async def test_a_worker_waits_for_another_no_longer_than_a_second(services: Serv
     await claims.follow()
     task = await customer.order()
     async with asyncio.timeout(10):
-        (work,) = await claims.claim(Ask(cold.id, ("diffusers",)), wait_s=1.9, gone=never)
+        (work,) = await claims.claim(Ask(cold.id, ("diffusers",)), wait_s=wait_s, gone=gone)
     assert work.task_id == task.id
+
+
+async def test_a_worker_waits_for_another_no_longer_than_a_second(services: Services, customer: Customer) -> None:
+    """One that has the model in memory and does not take the task, for whatever reason, stops nobody."""
+    await cold_claim(services, customer, wait_s=1.9)
 
 
 async def test_a_worker_does_not_wait_for_one_that_does_not_make_the_product(
     services: Services, customer: Customer
 ) -> None:
-    """Though that has the model in memory, for another product of it; and however often the bell rings."""
-    cold = painter(services, "cold", DEV)
-    claims = services.tasks.claims
-    for worker in (cold, painter(services, "other", SCHNELL)):
-        await worker.beat()
-    await claims.follow()
-    task = await customer.order()
-    other = Ask("other", ("diffusers",), 1, frozenset(CARDS[DEV]))
-    assert {lane.product for lane in claims.lanes(Ask(cold.id, ("diffusers",)), [other])} == {DEV}
-    claims._waiting.add(other)
-    async with asyncio.timeout(10):
-        (work,) = await claims.claim(Ask(cold.id, ("diffusers",)), wait_s=0, gone=never)
-    assert work.task_id == task.id
+    """Though that has the model in memory, for another product of it."""
+    await painter(services, "stuck", SCHNELL).beat()
+    await cold_claim(services, customer, wait_s=0)
 
 
 async def test_a_bell_that_rings_all_the_time_does_not_keep_a_worker_waiting(
     services: Services, customer: Customer
 ) -> None:
     """Every ring is a chance for the one that has the model; but not for ever."""
-    cold = painter(services, "cold", DEV)
-    await cold.beat()
-    claims = services.tasks.claims
-    claims._waiting.add(Ask("stuck", ("diffusers",), 1, frozenset(CARDS[DEV])))
-    await claims.follow()
-    task = await customer.order()
     looks = 0
 
     async def ring() -> None:
         while True:
-            claims._bell.ring()
+            services.tasks.claims._bell.ring()
             await asyncio.sleep(0)
 
     async def count() -> bool:
@@ -252,10 +243,8 @@ async def test_a_bell_that_rings_all_the_time_does_not_keep_a_worker_waiting(
         return False
 
     ringing = asyncio.create_task(ring())
-    async with asyncio.timeout(10):
-        (work,) = await claims.claim(Ask(cold.id, ("diffusers",)), wait_s=3, gone=count)
+    await cold_claim(services, customer, wait_s=3, gone=count)
     ringing.cancel()
-    assert work.task_id == task.id
     assert looks > 2, "it was left to the other first"
 
 
