@@ -81,7 +81,7 @@ class Attempt:
     task: protocol.ClaimedTask
     together: int = 1
     seat: Seat | None = None
-    scratch: Path | None = None
+    scratch: str | None = None
     fraction: float = 0.0
     note: str = ""
     watch: Stopwatch = field(default_factory=Stopwatch)
@@ -111,7 +111,7 @@ class Attempt:
         )
 
 
-async def clear(scratch: Path) -> None:
+async def clear(scratch: str) -> None:
     """Remove the folder of an attempt; most have none by now, or never had."""
     if os.path.exists(scratch):  # noqa: PTH110, ASYNC240 - a look at /tmp takes microseconds, a thread a hundred
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
@@ -130,7 +130,7 @@ async def run(
 
     Others may run in the process, and those that began with this one share its end if the process dies or is killed.
     """
-    attempt.scratch = scratch = reach.scratch / f"{attempt.task.task_id}-{attempt.task.attempt}"
+    attempt.scratch = scratch = f"{reach.scratch}/{attempt.task.task_id}-{attempt.task.attempt}"
     try:
         with engine.seat(attempt.name) as attempt.seat:
             try:
@@ -146,7 +146,7 @@ async def run(
             await clear(scratch)
 
 
-def _order(attempt: Attempt, scratch: Path, reach: Reach) -> messages.Run:
+def _order(attempt: Attempt, scratch: str, reach: Reach) -> messages.Run:
     task = attempt.task
     return messages.Run(
         of=attempt.name,
@@ -155,7 +155,7 @@ def _order(attempt: Attempt, scratch: Path, reach: Reach) -> messages.Run:
         engine=task.engine,
         input=task.input,
         seconds_left=task.seconds_left,
-        scratch=str(scratch),
+        scratch=scratch,
         models=str(reach.models),
         files_url=reach.files_url,
         own_files_url=reach.own_files_url,

@@ -46,7 +46,8 @@ class ChildJob:
     def __init__(self, *, parent: Parent, order: messages.Run, recipe: Recipe) -> None:
         self.task_id = order.of.task_id
         self.recipe = recipe
-        self._scratch = Path(order.scratch)
+        # A path interns its parts, and this one is never seen again: it is made where somebody asks.
+        self._scratch = order.scratch
         self.models = Path(order.models)
         self.warnings: list[str] = []
         self.seed = drawn_seed(self.task_id)
@@ -62,10 +63,11 @@ class ChildJob:
     @property
     def scratch(self) -> Path:
         """The attempt's folder; it is there as soon as somebody asks."""
+        scratch = Path(self._scratch)
         if not self._has_scratch:
-            self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._has_scratch = True
-        return self._scratch
+        return scratch
 
     @property
     def cancelled(self) -> bool:
