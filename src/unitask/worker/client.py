@@ -149,10 +149,10 @@ class ApiClient:
 
 
 def _taken(status: int, content: bytes) -> bytes:
-    """Give what an API answered that took what it was sent."""
+    """Give what was answered, if that was no error; who sends us on is no API, and its answer is not understood."""
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _LATER:
         raise Unavailable(f"the API answered {status}: {_sentence(content)}")
-    if not httpx.codes.is_success(status):
+    if httpx.codes.is_error(status):
         raise Rejected(f"the API answered {status}: {_sentence(content)}")
     return content
 
