@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import cached_property
 from math import inf
 from pathlib import Path
 from queue import SimpleQueue
@@ -46,8 +47,6 @@ class ChildJob:
     def __init__(self, *, parent: Parent, order: messages.Run, recipe: Recipe) -> None:
         self.task_id = order.of.task_id
         self.recipe = recipe
-        # A path interns its parts, and this one is never seen again: it is made where somebody asks.
-        self._scratch = order.scratch
         self.models = Path(order.models)
         self.warnings: list[str] = []
         self.seed = drawn_seed(self.task_id)
@@ -56,18 +55,15 @@ class ChildJob:
         self._guard = Guard(allow_private=order.allow_private)
         self._until = time.monotonic() + order.seconds_left
         self._files = 0
-        self._has_scratch = False
         self._fraction = 0.0
         self._shown = (-inf, 0.0)
 
-    @property
+    @cached_property
     def scratch(self) -> Path:
         """The attempt's folder; it is there as soon as somebody asks."""
-        scratch = Path(self._scratch)
-        if not self._has_scratch:
-            scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._has_scratch = True
-        return scratch
+        path = Path(self._order.scratch)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
 
     @property
     def cancelled(self) -> bool:
