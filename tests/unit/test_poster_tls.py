@@ -1,10 +1,8 @@
 """Webhooks to receivers behind TLS, on both event loops that we run on."""
 
 import asyncio
-import ssl
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 import uvloop
 
 from support.loopback import resolver_of, says, serving, silent
-from support.objects import certificates
+from support.tls import serving_tls
 from unitask.kit.net import Answer, Guard, Unreachable
 
 LOOPS = [asyncio.run, uvloop.run]
@@ -38,16 +36,8 @@ class Receiver(BaseHTTPRequestHandler):
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """Run it with a certificate for localhost."""
-    certificates(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "leaf.pem", tmp_path / "leaf.key")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    with serving_tls(tmp_path, Receiver) as (port, _):
+        yield port
 
 
 async def post(url: str, *bodies: bytes, timeout_s: float = 5.0) -> list[Answer]:

@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import ssl
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ import pytest
 from support.loopback import METADATA, PUBLIC, resolver_of
 from support.machine import free_port
 from support.media import base64_of
-from support.objects import ACCESS_KEY_ID, REGION, SECRET, Objects, certificates
+from support.objects import ACCESS_KEY_ID, REGION, SECRET, Objects
+from support.tls import serving_tls
 from unitask.artifacts.model import Bucket
 from unitask.artifacts.s3 import S3Store
 from unitask.artifacts.store import trouble
@@ -127,16 +126,9 @@ class Hostile(BaseHTTPRequestHandler):
 @pytest.fixture
 def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Run it behind TLS; gives its address."""
-    monkeypatch.setenv("SSL_CERT_FILE", certificates(tmp_path))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "leaf.pem", tmp_path / "leaf.key")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"https://localhost:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving_tls(tmp_path, Hostile) as (port, authority):
+        monkeypatch.setenv("SSL_CERT_FILE", authority)
+        yield f"https://localhost:{port}"
 
 
 async def test_a_bucket_cannot_fill_our_memory(hostile: str) -> None:
