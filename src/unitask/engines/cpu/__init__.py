@@ -5,7 +5,6 @@ Nothing is downloaded and nothing is learned: what it makes is of the level `bas
 loads this package too and must stay light.
 """
 
-import importlib.util
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from unitask.kit.errors import EngineFailure, MediaFailure
+from unitask.kit.libraries import absent
 from unitask.kit.pictures import PHRASE, png, read_image, with_profile
 from unitask.spec.engine import Job, Output
 from unitask.spec.media import media_values
@@ -49,8 +49,7 @@ class CpuEngine:
 
     def missing(self) -> str | None:
         """Say what to install if a library of the extra `cpu` is absent."""
-        absent = [library for library in LIBRARIES if importlib.util.find_spec(library) is None]
-        return "install the extra: pip install 'unitask[cpu]'" if absent else None
+        return "install the extra: pip install 'unitask[cpu]'" if absent(LIBRARIES) else None
 
     def run(self, product: Product, inputs: Input, job: Job) -> Output:
         """Make the product as `job.recipe.make` says.

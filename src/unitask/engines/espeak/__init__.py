@@ -4,10 +4,10 @@ espeak-ng is under the GPL. It comes with an extra of its own, and only a proces
 """
 
 import importlib
-from importlib.util import find_spec
 from typing import Final
 
 from unitask.kit.errors import EngineFailure
+from unitask.kit.libraries import absent
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import Input, Product
 
@@ -21,8 +21,7 @@ class EspeakEngine:
 
     def missing(self) -> str | None:
         """Say what to install if a library of the extra `speech` or `cpu` is absent."""
-        absent = [library for library in LIBRARIES if find_spec(library) is None]
-        return "install the extras: pip install 'unitask[cpu,speech]'" if absent else None
+        return "install the extras: pip install 'unitask[cpu,speech]'" if absent(LIBRARIES) else None
 
     def run(self, product: Product, inputs: Input, job: Job) -> Output:
         """Speak.

@@ -1,10 +1,10 @@
 """Which function makes what, and whether this engine can run here."""
 
 import importlib
-from importlib.util import find_spec
 from typing import Final
 
 from unitask.kit.errors import EngineFailure
+from unitask.kit.libraries import absent
 from unitask.spec.engine import Job, Output
 from unitask.spec.product import Input, Product
 
@@ -42,9 +42,7 @@ class PreviewEngine:
 
     def missing(self) -> str | None:
         """Say what must be installed before this engine can run, or None."""
-        if all(find_spec(module) for module in LIBRARIES):
-            return None
-        return "install the extra: pip install 'unitask[cpu]'"
+        return "install the extra: pip install 'unitask[cpu]'" if absent(LIBRARIES) else None
 
     def run(self, product: Product, inputs: Input, job: Job) -> Output:
         """Make the product.
