@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from unitask.kit.devices import cuda
 from unitask.kit.errors import EngineFailure, TaskFailure
+from unitask.kit.libraries import absent
 from unitask.spec.engine import Job, Output, Work
 from unitask.spec.product import Input, Product, Recipe
 
@@ -41,8 +42,7 @@ class ModelEngine:
 
     def missing(self) -> str | None:
         """Say what to install if a library of the extra `models` is absent, or which one is broken."""
-        absent = [library for library in self.libraries if importlib.util.find_spec(library) is None]
-        if absent:
+        if absent(self.libraries):
             return "install the extras: pip install 'unitask[cpu,models]'"
         broken = [library for library in UNWANTED if importlib.util.find_spec(library) and not imports(library)]
         if broken:
