@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
+.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-providers bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -15,6 +15,9 @@ up: .venv/run.stamp ## Serve in the foreground: API, worker, SQLite and files in
 
 gallery: .venv/run.stamp ## Order every product from a throw-away server and lay the results out in docs/gallery/
 	$(BIN)/python scripts/gallery.py
+
+bench-providers: .venv/dev.stamp ## Measure jobs at a provider against a bare poller
+	UNITASK_ALLOW_PRIVATE_NETWORKS=true $(BIN)/python bench/providers.py
 
 bench-cpu: .venv/dev.stamp ## Measure what each product takes on this CPU, in seconds and memory, against a bare file
 	$(BIN)/python bench/cpu.py

@@ -80,7 +80,7 @@ def main() -> None:
     """Measure both databases, or the one that is named."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--databases", nargs="+", default=["sqlite", "postgres"])
-    options.add_argument("--claims", type=int, default=2000)
+    options.add_argument("--claims", type=int, default=8000)
     chosen = options.parse_args()
     results.machine()
     rows = {}
