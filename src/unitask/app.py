@@ -1,13 +1,16 @@
 """The composition root: settings in, services out. The only module that knows them all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from unitask.accounts.credentials import Credentials
 from unitask.accounts.rate import Rate
 from unitask.accounts.service import Accounts
 from unitask.administration import demand
 from unitask.administration.credit import Credit
 from unitask.administration.keyring import KeyRing
+from unitask.administration.providers import ProviderKeys
 from unitask.administration.registry import Registry
 from unitask.artifacts.buckets import Buckets
 from unitask.artifacts.model import Bucket
@@ -21,12 +24,14 @@ from unitask.db.migrate import check
 from unitask.kit.clock import Clock
 from unitask.kit.errors import Unavailable
 from unitask.kit.net import Guard
+from unitask.routing import Routing
 from unitask.settings import Settings
+from unitask.spec.remote import Provider
 from unitask.tasks.history import History
 from unitask.tasks.housekeeping import Chores
 from unitask.tasks.live import Live
 from unitask.tasks.months import Months
-from unitask.tasks.orders import Orders
+from unitask.tasks.orders import Orders, OwnKeys
 from unitask.tasks.service import Rules, Tasks
 from unitask.webhooks.service import Webhooks
 from unitask.weights import Shelf
@@ -41,8 +46,10 @@ class Services:
     database: Database
     catalogue: Catalogue
     accounts: Accounts
+    credentials: Credentials
     registry: Registry
     keyring: KeyRing
+    provider_keys: ProviderKeys
     credit: Credit
     artifacts: Artifacts
     uploads: Uploads
@@ -53,6 +60,7 @@ class Services:
     months: Months
     guard: Guard
     webhooks: Webhooks
+    providers: Mapping[str, Provider]
 
     @classmethod
     async def open(
@@ -69,15 +77,15 @@ class Services:
             Unavailable: the database is away, or its schema is not this release's.
 
         """
-        wrong = await check(settings.database_direct)
-        if wrong:
+        if wrong := await check(settings.database_direct):
             raise Unavailable(wrong)
         clock = clock or Clock()
         database = await open_database(settings.database, settings.database_direct_url)
         await _follow(clock, database)
         guard = Guard(allow_private=settings.allow_private_networks)
-        catalogue = catalogue or Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days)
+        catalogue = catalogue or settings.products_here().priced(settings.price_list()).keeping(settings.keep_days)
         secret = settings.key_secret()
+        credentials = Credentials(database, clock, secret)
         accounts = Accounts(database, clock, secret)
         buckets = Buckets(database, clock, open_store(settings), secret, guard)
         artifacts = Artifacts(database, clock, buckets, settings.base_url, _keeping(settings))
@@ -89,8 +97,10 @@ class Services:
             database=database,
             catalogue=catalogue,
             accounts=accounts,
+            credentials=credentials,
             registry=Registry(database, clock),
             keyring=KeyRing(database, clock, accounts),
+            provider_keys=ProviderKeys(database, clock, credentials),
             credit=Credit(database, clock),
             artifacts=artifacts,
             uploads=Uploads(database, clock, artifacts, settings.base_url, secret),
@@ -102,6 +112,7 @@ class Services:
                 shelf=Shelf(settings.models_folder),
                 engines=frozenset(settings.engines) if settings.engines is not None else None,
                 makers=tasks.claims.makers,
+                own_keys=_own_keys(credentials, settings.routing()),
                 deadline_us=settings.task_deadline_s * 1_000_000,
             ),
             tasks=tasks,
@@ -110,6 +121,7 @@ class Services:
             months=Months(database, clock, settings.history_months, tasks.claims.vigil),
             guard=guard,
             webhooks=Webhooks(database, clock, guard, Rate().take),
+            providers=settings.routing().providers,
         )
 
     async def first_key(self) -> str | None:
@@ -128,6 +140,7 @@ class Services:
             everywhere=(self.follow_clock, self.tasks.claims.follow, self.follow_clusters, self.accounts.note_use),
             by_one=(
                 self.tasks.reap,
+                self.tasks.reroute,
                 self.tasks.promote_all,
                 self.artifacts.sweep,
                 self.artifacts.sweep_orphans,
@@ -153,6 +166,16 @@ async def _follow(clock: Clock, database: Database) -> None:
     time_us = await database.now_us()
     if time_us is not None:
         clock.follow(time_us)
+
+
+def _own_keys(credentials: Credentials, routing: Routing) -> OwnKeys:
+    """Tell for which providers an account has a key of its own, of those that take one."""
+    takers = frozenset(name for name, one in routing.providers.items() if one.takes_own_keys)
+
+    async def own_keys(account_id: int) -> frozenset[str]:
+        return takers & await credentials.providers(account_id)
+
+    return own_keys
 
 
 def open_store(settings: Settings) -> Store:

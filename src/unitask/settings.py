@@ -1,5 +1,6 @@
 """Every setting, from the environment, in one frozen class. A wrong value stops the start with a sentence."""
 
+import os
 import re
 import secrets
 import tomllib
@@ -10,8 +11,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from unitask.catalogue import Catalogue
 from unitask.kit.errors import UnitaskError
 from unitask.kit.money import POINTS_PER_USD, points
+from unitask.routing import NO_ROUTING, Routing
+
+PROVIDER_KEYS: Final = "UNITASK_KEY_"
+"""What the names of variables begin with that hold keys of providers."""
 
 _LEAST_VARIETY: Final = 10
 _DEAREST: Final = 10**12
@@ -32,6 +38,18 @@ def _is_address(url: str) -> bool:
         return False
     hosts = parts.netloc.rpartition("@")[2].split(",")
     return all(_HOST.fullmatch(host) for host in hosts) and "@" not in f"{parts.path}{parts.fragment}"
+
+
+def key_variable(provider: str) -> str:
+    """Name the variable that holds the operator's key for a provider."""
+    return PROVIDER_KEYS + provider.upper().replace("-", "_")
+
+
+def _provider_key(name: str) -> SecretStr | None:
+    key = os.environ.get(key_variable(name), "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(f"{key_variable(name)} holds characters that no key has")
+    return SecretStr(key) if key else None
 
 
 class WrongSetting(UnitaskError):
@@ -71,6 +89,11 @@ class Settings(BaseSettings):
     )
     prices: Path | None = Field(
         None, description='TOML file of own prices, dollars per unit: "Qubico/flux1-schnell/*" = "0.002".'
+    )
+    providers: Path | None = Field(
+        None,
+        description="TOML file of providers and routes, see docs/guide/providers.md. The key of the provider hub is "
+        "UNITASK_KEY_HUB.",
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses of reverse proxies whose X-Forwarded-For counts, separated by commas."
@@ -230,6 +253,33 @@ class Settings(BaseSettings):
             return {pattern: _price(str(price)) for pattern, price in listed.items()}
         except (OSError, ValueError) as error:
             raise WrongSetting(f"UNITASK_PRICES is wrong: {self.prices}: {error}") from None
+
+    def routing(self) -> Routing:
+        """Read the operator's providers and routes, with the keys of the providers.
+
+        Raises:
+            WrongSetting: the file cannot be read, or something in it is wrong.
+
+        """
+        if self.providers is None:
+            return NO_ROUTING
+        try:
+            tables = tomllib.loads(self.providers.read_text("utf-8"))
+            return Routing.of(tables, _provider_key, self.providers.parent)
+        except (OSError, ValueError) as error:
+            raise WrongSetting(f"UNITASK_PROVIDERS is wrong: {self.providers}: {error}") from None
+
+    def products_here(self) -> Catalogue:
+        """Load all products, with the recipes and routes of the operator's providers.
+
+        Raises:
+            WrongSetting: see `routing`.
+
+        """
+        try:
+            return self.routing().apply(Catalogue.load())
+        except ValueError as error:
+            raise WrongSetting(f"UNITASK_PROVIDERS is wrong: {self.providers}: {error}") from None
 
     @property
     def database(self) -> str:

@@ -123,3 +123,4 @@ class Caller:
     scopes: frozenset[Scope] = CUSTOMER_SCOPES
     account_limits: Limits = NO_LIMITS
     key_limits: Limits = NO_LIMITS
+    plan: str = ""

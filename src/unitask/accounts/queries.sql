@@ -65,7 +65,7 @@ on conflict (key_hash) do nothing
 returning id
 
 -- name: find_key
-select k.id, k.account_id, k.scopes, k.limits, k.expires_at, k.replaced_until, a.enabled, a.limits as account_limits, p.limits as plan_limits
+select k.id, k.account_id, k.scopes, k.limits, k.expires_at, k.replaced_until, a.enabled, a.plan, a.limits as account_limits, p.limits as plan_limits
 from api_keys k join accounts a on a.id = k.account_id join plans p on p.name = a.plan
 where k.key_hash = :key_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > :now)
   and (k.replaced_until is null or k.replaced_until > :now)
@@ -103,3 +103,18 @@ update api_keys set last_used_at = :now where id in (select value::bigint from j
 select 1
 -- name: lock_first [postgres]
 select pg_advisory_xact_lock(hashtext('unitask.first_key'))
+
+-- name: list_credentials
+select provider, hint, created_at from credentials where account_id = :account_id
+
+-- name: read_credential
+select sealed from credentials where account_id = :account_id and provider = :provider
+
+-- name: put_credential
+insert into credentials (account_id, provider, sealed, hint, created_at)
+values (:account_id, :provider, :sealed, :hint, :now)
+on conflict (account_id, provider) do update
+set sealed = excluded.sealed, hint = excluded.hint, created_at = excluded.created_at
+
+-- name: remove_credential
+delete from credentials where account_id = :account_id and provider = :provider returning provider

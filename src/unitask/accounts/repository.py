@@ -200,6 +200,7 @@ async def find_key(database: Database, key_hash: str, now: int) -> tuple[Caller,
         scopes=_scopes(row["scopes"]),
         account_limits=limits_of.joined(row["account_limits"], row["plan_limits"]),
         key_limits=limits_of.parse(row["limits"]),
+        plan=row["plan"],
     )
     return caller, bool(row["enabled"]), earliest(row["expires_at"], row["replaced_until"])
 

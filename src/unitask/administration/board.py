@@ -12,6 +12,7 @@ from unitask.db import Database, Queries, Row
 from unitask.kit.clock import SECOND_US
 from unitask.kit.ids import made_at_us
 from unitask.queue.model import State
+from unitask.spec.protocol import ProviderHealth
 
 SQL = Queries(__package__)
 RECENT_TASKS: Final = 1000
@@ -63,7 +64,10 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """A worker; after `lease_until` it has lost what it held. `memory`: bytes of its devices; `loaded`: model cards."""
+    """A worker; after `lease_until` it has lost what it held.
+
+    `memory`: bytes of its devices; `loaded`: model cards; `providers`: how it finds those that it uses.
+    """
 
     id: str
     name: str
@@ -71,6 +75,7 @@ class WorkerSeen:
     devices: list[str]
     memory: dict[str, int]
     loaded: list[str]
+    providers: list[ProviderHealth]
     started_at: int
     lease_until: int
     running: list[Running]
@@ -134,9 +139,15 @@ async def workers(database: Database) -> list[WorkerSeen]:
             devices=orjson.loads(row["devices"]),
             memory=orjson.loads(row["memory"]),
             loaded=orjson.loads(row["loaded"]),
+            providers=[ProviderHealth.model_validate(one) for one in orjson.loads(row["providers"])],
             started_at=row["started_at"],
             lease_until=row["lease_until"],
             running=running[row["id"]],
         )
         for row in await database.fetch(SQL.list_workers, most=MOST_WORKERS)
     ]
+
+
+async def leftovers(database: Database) -> dict[str, int]:
+    """Count the jobs that are still to be cancelled, by provider."""
+    return {row["provider"]: row["number"] for row in await database.fetch(SQL.count_leftovers)}

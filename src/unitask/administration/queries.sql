@@ -21,6 +21,9 @@ left join deliveries d on d.task_id = t.id and d.event = 'task.completed' and d.
 -- name: list_workers
 select * from workers order by name, id limit :most
 
+-- name: count_leftovers
+select provider, count(*) as number from leftovers group by provider order by provider
+
 -- name: running
 select task_id, worker_id, engine, product, attempt, progress, note from queue where state = 'processing'
 order by worker_id, task_id limit :most

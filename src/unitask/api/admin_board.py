@@ -58,6 +58,7 @@ def _worker(worker: board.WorkerSeen, now: int, lease_us: int) -> dict[str, Any]
         "devices": worker.devices,
         "memory_bytes": worker.memory,
         "loaded": worker.loaded,
+        "providers": [one.model_dump() for one in worker.providers],
         "started_at": rfc3339(worker.started_at),
         "seen_at": rfc3339(worker.lease_until - lease_us),
         "running": [

@@ -81,6 +81,7 @@ def task_object(task: Task, artifacts: Artifacts, eta_s: float | None = None) ->
             "is_using_private_pool": False,
             "engine": task.engine,
             "engine_level": task.engine_level,
+            "cost_points": task.cost_points,
             "drawn_seed": drawn_seed(task.id),
             "queue_position": task.queue_position,
             "eta_s": eta_s,

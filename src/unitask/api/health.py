@@ -13,7 +13,7 @@ from unitask.queue.model import State
 
 async def healthz(_: Request) -> Response:
     """`GET /healthz`: the process answers."""
-    return JSONResponse({"status": "ok", "version": __version__})
+    return JSONResponse({"status": "ok", "server": "unitask", "version": __version__})
 
 
 async def readyz(request: Request) -> Response:

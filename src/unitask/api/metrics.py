@@ -4,9 +4,9 @@ Everything is read from the database when it is asked for, so every API process 
 products, pools and states, of which there are as many as the operator has set up.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +17,9 @@ from unitask.administration import demand as administration
 from unitask.api.requests import is_worker, operator, route, services
 from unitask.kit.clock import SECOND_US
 from unitask.spec.cluster import COUNTED, ActorState, ClusterReport
+from unitask.spec.protocol import ProviderHealth
 
+_UP: Final = {"up": 1.0, "trying": 0.5, "down": 0.0}
 Gauges = Iterator[tuple[str, str, Sequence[str], Iterable[tuple[Sequence[str], float]]]]
 
 
@@ -29,8 +31,17 @@ async def metrics(request: Request) -> Response:
     now = unitask.clock.now_us()
     wanted = await administration.demand(unitask.database, unitask.catalogue)
     workers = await board.workers(unitask.database)
+    left = await board.leftovers(unitask.database)
     clusters = [one.report for one in await administration.reports(unitask.database, now)]
-    content, kind = _written([*_of_queue(wanted, now), *_of_workers(workers, now), *_of_clusters(clusters)])
+    alive = [one for one in workers if one.lease_until > now]
+    content, kind = _written(
+        [
+            *_of_queue(wanted, now),
+            *_of_workers(workers, alive),
+            *_of_providers([health for one in alive for health in one.providers], left),
+            *_of_clusters(clusters),
+        ]
+    )
     return Response(content, media_type=kind)
 
 
@@ -61,8 +72,7 @@ def _of_queue(wanted: Sequence[administration.Wanted], now: int) -> Gauges:
     )
 
 
-def _of_workers(workers: Sequence[board.WorkerSeen], now: int) -> Gauges:
-    alive = [one for one in workers if one.lease_until > now]
+def _of_workers(workers: Sequence[board.WorkerSeen], alive: Sequence[board.WorkerSeen]) -> Gauges:
     states = {"alive": len(alive), "silent": len(workers) - len(alive)}
     by_engine = Counter(engine for one in alive for engine in one.engines)
     yield "unitask_workers", "Workers seen in the last day.", ("state",), [((name,), n) for name, n in states.items()]
@@ -71,6 +81,40 @@ def _of_workers(workers: Sequence[board.WorkerSeen], now: int) -> Gauges:
         "Workers that are alive, by engine; one of several engines counts for each.",
         ("engine",),
         [((name,), number) for name, number in sorted(by_engine.items())],
+    )
+
+
+def _of_providers(found: Sequence[ProviderHealth], left: Mapping[str, int]) -> Gauges:
+    """Tell how the workers that are alive find their providers: who finds one well can use it, whatever others say."""
+    names = ("provider", "engine")
+    by_name: dict[tuple[str, str], list[ProviderHealth]] = defaultdict(list)
+    for one in found:
+        by_name[one.provider, one.engine].append(one)
+    groups = sorted(by_name.items())
+    latencies = {name: [one.latency_ms for one in group if one.latency_ms is not None] for name, group in groups}
+    yield (
+        "unitask_provider_up",
+        "1: it answers; 0.5: it is being tried; 0: it is left alone. As the worker says that finds it best.",
+        names,
+        [(name, max(_UP[one.state] for one in group)) for name, group in groups],
+    )
+    yield (
+        "unitask_provider_latency_seconds",
+        "How long its answers take, as the worker says that waits longest.",
+        names,
+        [(name, max(spent) / 1000) for name, spent in latencies.items() if spent],
+    )
+    yield (
+        "unitask_provider_failures",
+        "Calls that failed since its last answer, as the worker says that has most.",
+        names,
+        [(name, max(one.failures for one in group)) for name, group in groups],
+    )
+    yield (
+        "unitask_provider_leftovers",
+        "Jobs there whose tasks have ended without them, and that are still to be cancelled.",
+        ("provider",),
+        [((name,), number) for name, number in sorted(left.items())],
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from unitask.accounts.credentials import MOST_CREDENTIALS, PROVIDER
+from unitask.api.credentials import ProviderKey
 from unitask.api.legacy import Fetch, Swap
 from unitask.api.listing import CHOICES
 from unitask.api.openapi_schemas import complete, ref
@@ -157,6 +159,52 @@ def _posts(refusals: Refusals) -> dict[str, Json]:
     }
 
 
+def _credentials(refusals: Refusals) -> dict[str, Json]:
+    hint = {**_TEXT, "description": "The last four characters of the key; empty if it is shorter than twelve."}
+    shown = complete(
+        {"provider": _TEXT, "hint": hint, "created_at": {**_TEXT, "format": "date-time"}},
+        "What is shown of the account's own key for a provider.",
+    )
+    provider = {
+        "name": "provider",
+        "in": "path",
+        "required": True,
+        "description": "Who makes the tasks that the key is for, such as `fal`.",
+        "schema": {**_TEXT, "pattern": PROVIDER},
+    }
+    return {
+        "/api/v1/account/credentials": {
+            "get": _operation(
+                "account",
+                "listCredentials",
+                "List the account's own keys for providers, without the keys",
+                _envelope({"type": "array", "items": shown}),
+                refusals(*KEY, 500, 503),
+            )
+        },
+        "/api/v1/account/credentials/{provider}": {
+            "put": _operation(
+                "account",
+                "setCredential",
+                "Let the account's tasks at a provider use its own key",
+                _envelope(shown),
+                refusals(400, *KEY, 404, 409, 413, 500, 503),
+                description=f"It takes the place of the one before. For at most {MOST_CREDENTIALS} providers.",
+                parameters=[provider],
+                requestBody=_body(("application/json", ProviderKey.model_json_schema())),
+            ),
+            "delete": _operation(
+                "account",
+                "removeCredential",
+                "Let the account's tasks at a provider use the operator's key again",
+                _envelope({"type": "null"}),
+                refusals(*KEY, 404, 500, 503),
+                parameters=[provider],
+            ),
+        },
+    }
+
+
 def paths(refusals: Refusals) -> dict[str, Json]:
     """Give the paths of these routes; those of `/api/v1/task` are to be joined with what stands there."""
     lists = _task_lists(refusals)
@@ -165,4 +213,5 @@ def paths(refusals: Refusals) -> dict[str, Json]:
         "/api/v1/tasks": {"delete": lists["cancel"]},
         **{path: {"get": operation} for path, operation in _account(refusals).items()},
         **{path: {"post": operation} for path, operation in _posts(refusals).items()},
+        **_credentials(refusals),
     }

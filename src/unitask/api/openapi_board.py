@@ -1,7 +1,7 @@
 """The part of the OpenAPI document about what was used, and about what the installation does."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from unitask.api.openapi_admin import ACCOUNT_ID, TAG, Group
 from unitask.api.openapi_schemas import complete, ref
@@ -9,6 +9,7 @@ from unitask.api.product_schemas import lift
 from unitask.api.usage import DAYS_LIMIT, DAYS_USUAL
 from unitask.api.wording import KEY
 from unitask.spec.cluster import ReportSeen
+from unitask.spec.protocol import ProviderHealth
 
 Json = dict[str, Any]
 _TEXT: Final[Json] = {"type": "string"}
@@ -90,6 +91,21 @@ def _worker() -> Json:
         },
         "A task that it holds.",
     )
+    provider = complete(
+        {
+            "provider": _TEXT,
+            "engine": _TEXT,
+            "state": {
+                **_TEXT,
+                "enum": list(get_args(ProviderHealth.model_fields["state"].annotation)),
+                "description": "`down`: it is left alone for a while; `trying`: one task, or a look, shows how it is.",
+            },
+            "failures": {**_NUMBER, "description": "Since its last answer."},
+            "latency_ms": {"type": ["number", "null"], "description": "Of its last answers."},
+            "why": {**_TEXT, "description": "What went wrong last; empty if nothing did."},
+        },
+        "How it finds a provider.",
+    )
     return complete(
         {
             "id": _TEXT,
@@ -103,6 +119,7 @@ def _worker() -> Json:
                 "description": "Bytes of its devices, where they are known.",
             },
             "loaded": {**_TEXTS, "description": "The model cards that it has in memory."},
+            "providers": _list(provider),
             "started_at": _TEXT,
             "seen_at": _TEXT,
             "running": _list(running),

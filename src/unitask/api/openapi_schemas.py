@@ -119,6 +119,12 @@ def _meta() -> Schema:
             "is_using_private_pool": {"const": False},
             "engine": {"type": ["string", "null"], "description": "What made it; null until a worker began."},
             "engine_level": {"enum": [*get_args(Level), None], "description": f"How real it is. {levels}"},
+            "cost_points": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "description": "What a provider took for it, apart from what was charged; null where none did, or "
+                "where that is not known.",
+            },
             "drawn_seed": {
                 "type": "integer",
                 "minimum": 0,
@@ -181,6 +187,7 @@ def sample_task(product: Product) -> dict[str, Any]:
             "is_using_private_pool": False,
             "engine": None,
             "engine_level": None,
+            "cost_points": None,
             "drawn_seed": 2718281828,
             "queue_position": None,
             "eta_s": None,

@@ -14,7 +14,7 @@ async def quote(request: Request) -> JsonAnswer:
     """Price the body of a create; `points` is the most it can cost."""
     who = await caller(request, Scope.TASKS)
     unitask = services(request)
-    found = unitask.orders.quote(await document(request), who)
+    found = await unitask.orders.quote(await document(request), who)
     account = await accounts.read(unitask.database, who.account_id)
     if account is None:
         raise NotFound("the account of this key is gone")

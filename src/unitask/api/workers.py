@@ -1,10 +1,11 @@
 """The door of the workers; see `unitask.spec.protocol`."""
 
 import asyncio
+import logging
 from typing import TypeVar
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from starlette.requests import Request
 
 from unitask.api.envelope import JsonAnswer
@@ -13,13 +14,14 @@ from unitask.app import Services
 from unitask.artifacts.model import ArtifactKind, StoredFile
 from unitask.kit import faults
 from unitask.kit.clock import SECOND_US
-from unitask.kit.errors import InvalidRequest
+from unitask.kit.errors import InvalidRequest, Unavailable
 from unitask.kit.media import CONTENT_TYPES
 from unitask.queue.model import Announcement, Offer, Progress
 from unitask.spec import protocol
 from unitask.tasks.claims import Ask
 from unitask.tasks.model import Failure, Outcome, Work
 
+log = logging.getLogger(__name__)
 _UPLOAD_LIMIT_BYTES = 4 * 2**30
 _PREVIEWS = ("jpg", "png", "webp")
 _NEXT_BEAT_S = 1.0
@@ -40,7 +42,8 @@ def _answer(message: BaseModel) -> JsonAnswer:
     return JsonAnswer(message.model_dump_json().encode())
 
 
-def _claimed(work: Work, unitask: Services) -> protocol.ClaimedTask:
+async def _claimed(work: Work, unitask: Services) -> protocol.ClaimedTask:
+    own_key, has_lost_key = await _own_key(unitask, work.account_id, work.engine)
     left_us = work.attempt_deadline - unitask.clock.now_us()
     return protocol.ClaimedTask(
         task_id=work.task_id,
@@ -51,7 +54,22 @@ def _claimed(work: Work, unitask: Services) -> protocol.ClaimedTask:
         input=orjson.loads(unitask.artifacts.with_urls(work.input)),
         seconds_left=left_us / SECOND_US,
         preview=bool(orjson.loads(work.config).get("preview")),
+        remote=orjson.loads(work.remote) if work.remote else None,
+        own_key=own_key,
+        has_lost_key=has_lost_key,
     )
+
+
+async def _own_key(unitask: Services, account_id: int, engine: str) -> tuple[SecretStr | None, bool]:
+    """Find the key that an account left for the provider that has its task; and whether it cannot be read any more."""
+    if engine not in unitask.providers or not unitask.providers[engine].takes_own_keys:
+        return None, False
+    try:
+        key = await unitask.credentials.find(account_id, engine)
+    except Unavailable as error:
+        log.warning("account %s: %s", account_id, error)
+        return None, True
+    return (SecretStr(key) if key else None), False
 
 
 async def claim(request: Request) -> JsonAnswer:
@@ -63,13 +81,20 @@ async def claim(request: Request) -> JsonAnswer:
         wait_s=ask.wait_s,
         gone=request.is_disconnected,
     )
-    return _answer(protocol.ClaimAnswer(tasks=[_claimed(work, unitask) for work in found]))
+    return _answer(protocol.ClaimAnswer(tasks=[await _claimed(work, unitask) for work in found]))
 
 
 def _announced(sign: protocol.BeatRequest) -> Announcement:
     makes = None if sign.makes is None else [Offer(one.product, one.engine, one.level) for one in sign.makes]
     return Announcement(
-        sign.worker_id, sign.name, sign.engines, sign.devices, sign.memory, makes, sorted(set(sign.loaded))
+        sign.worker_id,
+        sign.name,
+        sign.engines,
+        sign.devices,
+        sign.memory,
+        makes,
+        sorted(set(sign.loaded)),
+        [one.model_dump() for one in sign.providers],
     )
 
 
@@ -86,7 +111,32 @@ async def beat(request: Request) -> JsonAnswer:
         for one in held
     ]
     next_in_s = min(_NEXT_BEAT_S, unitask.settings.lease_s / _BEATS_A_LEASE)
-    return _answer(protocol.BeatAnswer(held=answer, files_url=unitask.artifacts.files_url, next_in_s=next_in_s))
+    providers = [one.provider for one in sign.providers]
+    cleared = [(one.task_id, one.provider) for one in sign.cleared]
+    left = await unitask.tasks.claims.leftovers(providers, cleared) if providers else []
+    leftovers = [
+        protocol.Leftover(
+            task_id=one.task_id,
+            provider=one.provider,
+            remote=orjson.loads(one.remote),
+            own_key=(await _own_key(unitask, one.account_id, one.provider))[0],
+        )
+        for one in left
+    ]
+    return _answer(
+        protocol.BeatAnswer(
+            held=answer, files_url=unitask.artifacts.files_url, next_in_s=next_in_s, leftovers=leftovers
+        )
+    )
+
+
+async def keep(request: Request) -> JsonAnswer:
+    """Write down what is known of an attempt's job at its provider."""
+    told = await _read(request, protocol.KeepRequest)
+    named = request.path_params
+    remote = None if told.remote is None else orjson.dumps(told.remote).decode()
+    await services(request).tasks.keep_remote(str(named["task_id"]), named["attempt"], remote)
+    return _answer(protocol.SettleAnswer(accepted=True))
 
 
 def _admit(request: Request) -> str:
@@ -175,12 +225,16 @@ def _outcome(end: protocol.SettleRequest) -> Outcome:
         output=end.output,
         failure=Failure(failure.message, failure.raw_message, failure.number) if failure else None,
         retryable=bool(failure and failure.retryable),
+        elsewhere=bool(failure and failure.elsewhere),
+        away=bool(failure and failure.away),
         given_back=bool(failure and failure.given_back),
         level=end.level,
         measures=end.measures,
         timings=end.timings.model_dump() if end.timings else None,
         warnings=end.warnings,
         logs=end.logs,
+        cost_points=end.cost_points,
+        own_key=end.own_key,
     )
 
 
@@ -206,6 +260,7 @@ ROUTES = [
     route("POST", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}/place", place),
     route("POST", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}/placed", placed),
     route("PUT", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/preview/{{extension}}", show),
+    route("PUT", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/remote", keep),
     route("POST", f"{protocol.PREFIX}/settle", settle),
     route("POST", f"{protocol.PREFIX}/settle-many", settle_many),
 ]

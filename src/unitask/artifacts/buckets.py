@@ -1,9 +1,7 @@
 """Which store a file lies in: the installation's, or the own bucket of its account."""
 
-import base64
-import hmac
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import orjson
 
@@ -14,10 +12,8 @@ from unitask.db import Database, Queries, Row, Transaction
 from unitask.kit.clock import DAY_US, Clock
 from unitask.kit.errors import InvalidRequest, Unavailable
 from unitask.kit.net import Guard, Refused, Unreachable
+from unitask.kit.seal import Broken, Seal
 from unitask.kit.tunnel import Tunnel
-
-if TYPE_CHECKING:
-    from cryptography.fernet import Fernet
 
 SQL = Queries(__package__)
 _OPENED: Final = 100
@@ -34,7 +30,7 @@ class Buckets:
         self._database = database
         self._clock = clock
         self.own = own
-        self._secret = secret.encode()
+        self._seal = Seal(secret, b"unitask bucket secrets")
         self._guard = guard
         self._tunnel = Tunnel(guard)
         self._opened: dict[int, Store] = {}
@@ -83,7 +79,7 @@ class Buckets:
             raise InvalidRequest(f"invalid request: the bucket cannot be used: {wrong}")
         now = self._clock.now_us()
         document = orjson.dumps(asdict(place)).decode()
-        sealed = self._cipher().encrypt(secret.encode()).decode()
+        sealed = self._seal.close(secret)
 
         async def work(tx: Transaction) -> None:
             await tx.execute(SQL.retire_buckets, account_id=account_id, now=now)
@@ -120,19 +116,12 @@ class Buckets:
         return S3Store(place, secret, proxy)
 
     def _unsealed(self, sealed: str) -> str:
-        from cryptography.fernet import InvalidToken  # noqa: PLC0415 - only where accounts have buckets
-
         try:
-            return self._cipher().decrypt(sealed.encode()).decode()
-        except InvalidToken:
+            return self._seal.open(sealed)
+        except Broken:
             raise Unavailable(
                 "the bucket's secret cannot be read: UNITASK_SECRET has changed since it was set; set the bucket again"
             ) from None
-
-    def _cipher(self) -> "Fernet":
-        from cryptography.fernet import Fernet  # noqa: PLC0415 - only where accounts have buckets
-
-        return Fernet(base64.urlsafe_b64encode(hmac.digest(self._secret, b"unitask bucket secrets", "sha256")))
 
 
 def _place(row: Row) -> Bucket:

@@ -5,7 +5,7 @@ finer, `dev-advanced` adds LoRA, ControlNet, inpainting, outpainting, variations
 of Black Forest Labs, with its Fill, Redux, ControlNet and Kontext relatives.
 """
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -96,6 +96,8 @@ class Outpaint(BaseModel):
 
 class FluxInput(Input):
     """What every Flux task reads."""
+
+    zero_is_default: ClassVar[frozenset[str]] = frozenset({"steps", "width", "height"})
 
     prompt: Prompt = Field(description="What the picture shows.")
     steps: int = Field(default=0, ge=0, le=40, description="Denoising steps; 0 leaves it to the model.")

@@ -1,6 +1,7 @@
 """`unitask catalogue`."""
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 
 import click
 import orjson
@@ -8,17 +9,18 @@ import orjson
 from unitask.api.listing import entry
 from unitask.api.wording import price
 from unitask.catalogue import Catalogue
+from unitask.cli.engines import without_key
 from unitask.settings import Settings
-from unitask.spec.product import Product
-from unitask.tasks.orders import Choice, Orders, choose
+from unitask.spec.product import Product, Recipe
+from unitask.tasks.orders import Bars, Choice, Orders, bars_anyone, choose
 from unitask.weights import Shelf
 
 
-def levels(catalogue: Catalogue, orders: Orders) -> str:
-    """Say in a few lines which products are at which level here."""
+def levels(catalogue: Catalogue, orders: Orders, bars: Bars) -> str:
+    """Say in a few lines which products are at which level here; `bars`: see `Orders.choice`."""
     kinds: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for product in catalogue:
-        recipe = orders.choice(product).recipe
+        recipe = orders.choice(product, bars).recipe
         made = f"{recipe.level:8} by {recipe.engine}" if recipe else "cannot be made here"
         kinds[made][product.family].append(product.task_type)
     return "\n".join(
@@ -28,11 +30,34 @@ def levels(catalogue: Catalogue, orders: Orders) -> str:
     )
 
 
-def choices(settings: Settings) -> list[tuple[Product, Choice]]:
-    """Tell for every product what would make it here."""
+def barring(providers: Mapping[str, str]) -> Bars:
+    """Bar the recipes of these providers, each for its reason, beside those that are not for everybody."""
+
+    def bars(recipe: Recipe) -> str | None:
+        return providers.get(recipe.engine) or bars_anyone(recipe)
+
+    return bars
+
+
+def keyless(settings: Settings) -> dict[str, str]:
+    """Say of the providers that serve nobody without a key, and have none here, what to do."""
+    return {name: without_key(name) for name in settings.routing().keyless}
+
+
+def choices(
+    settings: Settings, barred: Callable[[Product], Mapping[str, str]] | None = None
+) -> list[tuple[Product, Choice]]:
+    """Tell for every product what would make it here.
+
+    `barred` says which providers cannot make a product, and why. Without it: those that have not the key they ask.
+    """
     allowed = frozenset(settings.engines) if settings.engines is not None else None
     shelf = Shelf(settings.models_folder)
-    return [(product, choose(product, allowed, shelf)) for product in Catalogue.load().priced(settings.price_list())]
+    without = keyless(settings)
+    products = settings.products_here().priced(settings.price_list()).keeping(settings.keep_days)
+    return [
+        (one, choose(one, allowed, shelf, bars=barring(without if barred is None else barred(one)))) for one in products
+    ]
 
 
 @click.command()

@@ -5,6 +5,7 @@ import platform
 import re
 import shutil
 import sys
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,15 +16,15 @@ from unitask import __version__
 from unitask.app import open_store
 from unitask.artifacts.model import new_name
 from unitask.artifacts.store import trouble
-from unitask.catalogue import Catalogue
+from unitask.cli.catalogue import choices
 from unitask.cli.engines import check_engines
+from unitask.cli.providers import Seen, barred, described, look, routes
 from unitask.db.migrate import check
 from unitask.engines import installed
 from unitask.kit.clock import Clock
 from unitask.kit.errors import UnitaskError
 from unitask.settings import Settings, WrongSetting
 from unitask.spec.product import Product, Recipe
-from unitask.tasks.orders import choose
 from unitask.weights import Shelf
 
 _DISK_NEEDED: Final = 2**30
@@ -90,7 +91,9 @@ def _troubles(settings: Settings) -> list[str]:
 def _made(shelf: Shelf, product: Product, recipe: Recipe) -> str:
     """Say how a product is made here, and where it is made without weights, how it would be with some."""
     said = _by(shelf, recipe)
-    better = next((one for one in product.recipes if one.weights and not recipe.weights), None)
+    if recipe.weights or recipe.is_remote:
+        return said
+    better = next((one for one in product.recipes if one.weights), None)
     return f"{said} (from weights: {_by(shelf, better)})" if better else said
 
 
@@ -105,20 +108,35 @@ def _by(shelf: Shelf, recipe: Recipe) -> str:
     return ", ".join(said)
 
 
-def _products(settings: Settings) -> list[str]:
+def _engines() -> None:
     click.echo("\nEngines")
     for name, engine in sorted(installed().items()):
         click.echo(f"   {name:10} {engine.missing() or 'ready'}")
+
+
+def _providers(settings: Settings) -> list[Seen]:
+    """Show the providers and the routes over them; gives what was seen."""
+    products = list(settings.products_here())
+    seen = asyncio.run(look(settings, products))
+    told = {
+        "Providers": [line for one in seen for line in described(one, products)],
+        "Routes": list(routes(settings, products)),
+    }
+    for title, lines in told.items():
+        if lines:
+            click.echo("\n".join([f"\n{title}", *lines]))
+    return seen
+
+
+def _products(settings: Settings, seen: list[Seen]) -> list[str]:
     click.echo("\nProducts")
-    allowed = frozenset(settings.engines) if settings.engines is not None else None
     shelf = Shelf(settings.models_folder)
     troubles = []
     better: dict[str, list[str]] = {}
-    for product in Catalogue.load().priced(settings.price_list()).keeping(settings.keep_days):
-        choice = choose(product, allowed, shelf)
+    for product, choice in choices(settings, partial(barred, seen)):
         if choice.recipe:
             click.echo(f"   {product.key:48} {_made(shelf, product, choice.recipe)}")
-            if choice.missing:
+            if choice.missing and not (choice.recipe.is_remote and choice.recipe.level == "full"):
                 better.setdefault(choice.missing, []).append(product.key)
         else:
             troubles.append(f"{product.key} cannot be made: {choice.missing}")
@@ -135,7 +153,10 @@ def doctor() -> None:
     settings = Settings.load()
     click.echo(f"Unitask {__version__}, Python {platform.python_version()}\n")
     _settings(settings)
-    troubles = [*_products(settings), *_troubles(settings)]
+    _engines()
+    seen = _providers(settings)
+    of_providers = [one.trouble for one in seen if one.trouble]
+    troubles = [*_products(settings, seen), *of_providers, *_troubles(settings)]
     click.echo("\nTroubles" if troubles else "\nNo troubles found.")
     for sentence in troubles:
         click.echo(f" ! {sentence}")

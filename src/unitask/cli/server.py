@@ -21,12 +21,13 @@ from unitask import dashboard
 from unitask.api import Application
 from unitask.api.serving import Server, listen
 from unitask.app import Services
-from unitask.cli.catalogue import levels
+from unitask.cli.catalogue import barring, keyless, levels
 from unitask.cli.engines import check_engines
 from unitask.cli.loop import run
 from unitask.db.migrate import upgrade
 from unitask.kit import log
 from unitask.settings import Settings
+from unitask.tasks.orders import Bars
 
 _STOP_S: Final = 5
 _RESTART_S: Final = 1.0
@@ -56,7 +57,7 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
     settings = settings.model_copy(update=changes)
     services = await Services.open(settings)
     try:
-        _greet(services, await services.first_key())
+        _greet(services, await services.first_key(), barring(keyless(settings) if with_worker else {}))
         application = Application(services, dashboard.routes(settings))
         await _answer(application, listener, _embedded_worker(settings) if with_worker else _nobody())
     finally:
@@ -97,13 +98,13 @@ async def _answer(
     await serving
 
 
-def _greet(services: Services, first_key: str | None) -> None:
+def _greet(services: Services, first_key: str | None, bars: Bars) -> None:
     settings = services.settings
     base = settings.base_url
     click.echo(f"Unitask listens on {base}  (dashboard: {base}/dashboard, reference: {base}/docs)")
     if first_key and settings.api_key is None:  # who has set one knows it, and this ends up in logs
         click.echo(f"API key, shown this once: {first_key}")
-    click.echo(f"Products and who makes them here:\n{levels(services.catalogue, services.orders)}")
+    click.echo(f"Products and who makes them here:\n{levels(services.catalogue, services.orders, bars)}")
 
 
 @contextlib.asynccontextmanager
@@ -186,8 +187,8 @@ _data = click.option("--data", type=click.Path(path_type=Path), help="Folder of 
 def up(host: str | None, port: int | None, data: Path | None, *, emulator: bool) -> None:
     """Run everything in one command: API, worker, housekeeping, on SQLite and local files."""
     settings = Settings.load(host=host, port=port, data=data)
-    check_engines(settings)
     if not emulator:
+        check_engines(settings)
         upgrade(settings.database_direct)
         _run(settings, _serve(settings, with_worker=True))
         return

@@ -8,7 +8,7 @@ import sys
 import click
 
 from unitask.cli.door import api_and_token
-from unitask.cli.engines import check_engines
+from unitask.cli.engines import check_engines, usable_providers
 from unitask.cli.loop import run
 from unitask.kit import log
 from unitask.kit.devices import memory
@@ -33,7 +33,8 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
     api, token = api_and_token(settings)
     check_engines(settings)
     engines = usable_engines(settings.engines)
-    if not engines:
+    routing = usable_providers(settings)
+    if not engines and not routing.providers:
         raise Unavailable("no engine can run here; `unitask doctor` says what is missing")
     options = Options(
         api_url=api,
@@ -47,6 +48,7 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
         products=settings.products,
         drain_s=settings.drain_s,
         memory=memory(),
+        routing=routing,
     )
     run(_work(api, token, options, embedded=embedded))
 

@@ -122,11 +122,13 @@ tasks = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
+    Column("cost_points", BigInteger),
     Index("tasks_account", "account_id", "id"),
     postgresql_partition_by="range (id)",
 )
 
 _ready = text("state = 'ready'")
+_routed = text("state = 'ready' and routes <> ''")
 _staged = text("state = 'staged'")
 _processing = text("state = 'processing'")
 
@@ -151,7 +153,10 @@ queue = Table(
     Column("note", String(200), nullable=False, server_default=text("''")),
     Column("attempt_deadline", BigInteger),
     Column("deadline", BigInteger, nullable=False),
+    Column("routes", String(2000), nullable=False, server_default=text("''")),
+    Column("remote", _Document),
     Index("queue_ready", "engine", "product", "turn", "task_id", postgresql_where=_ready, sqlite_where=_ready),
+    Index("queue_routed", "product", "engine", postgresql_where=_routed, sqlite_where=_routed),
     Index("queue_staged", "account_id", "task_id", postgresql_where=_staged, sqlite_where=_staged),
     Index("queue_processing", "worker_id", postgresql_where=_processing, sqlite_where=_processing),
     Index("queue_deadline", "deadline"),
@@ -171,6 +176,18 @@ workers = Table(
     Column("announced_at", BigInteger, nullable=False, server_default=text("0")),
     Column("started_at", BigInteger, nullable=False),
     Column("lease_until", BigInteger, nullable=False),
+    Column("providers", _Document, nullable=False, server_default=text("'[]'")),
+)
+
+# Jobs of providers whose tasks ended or went elsewhere without them: they are to be cancelled there.
+leftovers = Table(
+    "leftovers",
+    metadata,
+    Column("task_id", _Id, primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("account_id", _Number, nullable=False),
+    Column("remote", _Document, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
 )
 
 ledger = Table(
@@ -255,6 +272,17 @@ buckets = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("retired_at", BigInteger),
     Index("buckets_account", "account_id", "retired_at"),
+)
+
+# Keys for providers that accounts bring themselves, encrypted under the installation's secret.
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("account_id", _Number, ForeignKey("accounts.id"), primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("hint", String(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
 )
 
 _kept = text("remove_at is null and not pinned")

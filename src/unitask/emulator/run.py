@@ -36,6 +36,7 @@ def emulated(settings: Settings) -> Settings:
             "api_key": settings.api_key or SecretStr(API_KEY),
             "allow_private_networks": True,
             "engines": ("preview",),
+            "providers": None,
             "lease_s": _LEASE_S,
         }
     )

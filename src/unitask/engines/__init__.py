@@ -6,19 +6,27 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from unitask.spec.engine import Engine
+from unitask.spec.remote import RemoteEngine
+
+
+@cache
+def _found() -> dict[str, Engine | RemoteEngine]:
+    """Every engine by name: each module of this package, and each entry point, offers one as `ENGINE`."""
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    engines = [*(module.ENGINE for module in modules), *(one.load() for one in entry_points(group="unitask.engines"))]
+    return {engine.name: engine for engine in engines}
 
 
 @cache
 def installed() -> dict[str, Engine]:
-    """Every engine by name: each module of this package, and each entry point, offers one as `ENGINE`."""
-    found: dict[str, Engine] = {}
-    for module in pkgutil.iter_modules(__path__):
-        engine: Engine = importlib.import_module(f"{__name__}.{module.name}").ENGINE
-        found[engine.name] = engine
-    for entry in entry_points(group="unitask.engines"):
-        engine = entry.load()
-        found[engine.name] = engine
-    return found
+    """Every engine that makes media on the machine where it runs, by name."""
+    return {name: engine for name, engine in _found().items() if not isinstance(engine, RemoteEngine)}
+
+
+@cache
+def remote() -> dict[str, RemoteEngine]:
+    """Every engine that hands tasks to a provider, by name."""
+    return {name: engine for name, engine in _found().items() if isinstance(engine, RemoteEngine)}
 
 
 @cache

@@ -18,6 +18,11 @@
         MediaFailure                       an input could not be fetched or decoded
         EngineFailure                      the engine broke: crash, memory, deadline
           DeviceFailure                    the device failed: another process may do better
+          ProviderAway                     a provider could not be reached, is busy or broken; it began nothing
+          ProviderUnsure                   a provider was sent an order, and nothing is known of it
+          ProviderRefused                  a provider understood and said no; carries its status
+          JobFailed                        a provider's job failed there: another engine may do better
+          JobLost                          a provider does not know its job any more
         Cancelled                          the client took the order back
 
 `status` is the HTTP status, `code` a stable word for programs, the text a sentence that says what to change. Only
@@ -158,6 +163,50 @@ class DeviceFailure(EngineFailure):
     """The device does not work any more for this process; another process may do better."""
 
     code = "device_failed"
+
+
+class ProviderAway(EngineFailure):
+    """A provider cannot serve at present, and nothing was begun there: another may do better, or the same one later."""
+
+    code = "provider_away"
+
+    def __init__(self, sentence: str, *, raw_message: str = "") -> None:
+        super().__init__(sentence, raw_message=raw_message, retryable=True)
+
+
+class ProviderUnsure(EngineFailure):
+    """A provider was sent an order and may work on it, so that it is not sent again.
+
+    `answered`: it answered with an error of its own; otherwise contact was lost.
+    """
+
+    code = "provider_unsure"
+
+    def __init__(self, sentence: str, *, raw_message: str = "", answered: bool = False) -> None:
+        super().__init__(sentence, raw_message=raw_message)
+        self.answered = answered
+
+
+class ProviderRefused(EngineFailure):
+    """A provider says that the order is wrong; `answered` is the HTTP status of its answer."""
+
+    code = "provider_refused"
+
+    def __init__(self, sentence: str, *, answered: int, raw_message: str = "") -> None:
+        super().__init__(sentence, raw_message=raw_message)
+        self.answered = answered
+
+
+class JobFailed(EngineFailure):
+    """A provider's job failed for a reason of the provider's own: another engine may do better."""
+
+    code = "job_failed"
+
+
+class JobLost(EngineFailure):
+    """A provider does not know a job any more that it took."""
+
+    code = "job_lost"
 
 
 class Cancelled(TaskFailure):

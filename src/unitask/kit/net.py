@@ -58,10 +58,14 @@ class Refused(ValueError):
 
 
 class Unreachable(Exception):
-    """The address may be read and could not be. `raw_message` is for the operator, never for the client."""
+    """The address may be read and could not be. `raw_message` is for the operator, never for the client.
 
-    def __init__(self, sentence: str, cause: Exception | None = None) -> None:
+    `status`: what its server answered, where that is why.
+    """
+
+    def __init__(self, sentence: str, cause: Exception | None = None, *, status: int | None = None) -> None:
         super().__init__(sentence)
+        self.status = status
         # Kept as text: httpcore's pool drops the cause of what passes through it.
         self.raw_message = f"{type(cause).__name__}: {cause}" if cause else sentence
 
@@ -282,7 +286,7 @@ def _host(target: httpx.URL) -> tuple[str, str]:
 
 def _save(response: httpcore.Response, into: Path, limit_bytes: int, final_url: str) -> Downloaded:
     if not 200 <= response.status < 300:  # noqa: PLR2004 - success, in HTTP
-        raise Unreachable(f"the address answers with status {response.status}")
+        raise Unreachable(f"the address answers with status {response.status}", status=response.status)
     if header(response.headers, b"content-encoding").lower() in _PACKED:
         raise Unreachable("the address answers with a compressed body though none was asked for")
     if int(header(response.headers, b"content-length") or 0) > limit_bytes:

@@ -30,6 +30,7 @@ class Makers:
         self._pairs: dict[str, frozenset[tuple[str, str]]] = {}
         self._offers: frozenset[Offer] = frozenset()
         self._promised: frozenset[Offer] = frozenset()
+        self._alive: frozenset[str] = frozenset()
 
     def knows(self, worker_id: str) -> bool:
         """Whether a worker has been seen."""
@@ -43,6 +44,16 @@ class Makers:
     def offers(self) -> frozenset[Offer]:
         """All that somebody makes, or is started to make; nothing where nobody has said."""
         return self._offers | self._promised if self._promised else self._offers
+
+    @property
+    def living(self) -> frozenset[Offer]:
+        """All that somebody makes whose lease runs, or is started to make."""
+        makers = (one for name, one in self._workers.items() if name in self._alive and one.offers is not None)
+        return frozenset(self._promised).union(*(one.offers or () for one in makers))
+
+    def live(self, worker_ids: Iterable[str]) -> None:
+        """Hear whose leases run."""
+        self._alive = frozenset(worker_ids)
 
     def promise(self, offers: Iterable[Offer]) -> None:
         """Hear what workers would make that are started when they are needed."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class State(StrEnum):
@@ -18,7 +19,8 @@ class Ticket:
     """One live task. `attempt` is the fencing token: it grows with every claim, and only its holder may settle.
 
     `turn` is its place among the tasks of all accounts at its engine, see `unitask.queue.turns`. `given_back` attempts
-    ended because a worker was stopped; they do not count against the task.
+    ended because a worker was stopped; they do not count against the task. `routes`: the engines that have it next if
+    this one fails, with commas between them. `remote`: what is known of its job at a provider, JSON text.
     """
 
     task_id: str
@@ -36,6 +38,28 @@ class Ticket:
     attempt_deadline: int | None = None
     cancel_requested: bool = False
     given_back: int = 0
+    routes: str = ""
+    remote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a task waits (again): at which engine, at which turn, and where it may go from there."""
+
+    task_id: str
+    engine: str
+    turn: int
+    routes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A job at a provider whose task has ended or gone elsewhere; `remote` is JSON text."""
+
+    task_id: str
+    provider: str
+    account_id: int
+    remote: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +88,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What a worker says of itself. `makes` None: nothing new. `memory`: bytes of its devices, where known."""
+    """What a worker says of itself. `makes` None: nothing new. `memory`: bytes of its devices, where known.
+
+    `providers`: how it finds those it uses, as it said it.
+    """
 
     worker_id: str
     name: str
@@ -73,6 +100,7 @@ class Announcement:
     memory: Mapping[str, int] = field(default_factory=dict)
     makes: Sequence[Offer] | None = None
     loaded: Sequence[str] = ()
+    providers: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +112,8 @@ class Claimed:
     engine: str
     attempt_deadline: int
     turn: int
+    account_id: int
+    remote: str | None
 
 
 @dataclass(frozen=True, slots=True)

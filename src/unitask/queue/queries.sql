@@ -1,14 +1,15 @@
 -- name: add_tickets [sqlite]
-insert into queue (task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline)
+insert into queue (task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline, routes)
 select r.value ->> 'task_id', r.value ->> 'account_id', r.value ->> 'api_key_id', r.value ->> 'product', r.value ->> 'family',
-  r.value ->> 'engine', r.value ->> 'state', r.value ->> 'turn', r.value ->> 'price_points', r.value ->> 'has_webhook', r.value ->> 'deadline'
+  r.value ->> 'engine', r.value ->> 'state', r.value ->> 'turn', r.value ->> 'price_points', r.value ->> 'has_webhook', r.value ->> 'deadline',
+  r.value ->> 'routes'
 from json_each(:rows) r
 -- name: add_tickets [postgres]
-insert into queue (task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline)
-select task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline
+insert into queue (task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline, routes)
+select task_id, account_id, api_key_id, product, family, engine, state, turn, price_points, has_webhook, deadline, routes
 from json_to_recordset(:rows::json) as r(
   task_id uuid, account_id bigint, api_key_id bigint, product text, family text, engine text, state text, turn bigint,
-  price_points bigint, has_webhook boolean, deadline bigint)
+  price_points bigint, has_webhook boolean, deadline bigint, routes text)
 
 -- The ready tasks whose turn it is, lane by lane: each lane reads the head of one partial index, whatever waits behind it.
 -- name: claim [sqlite]
@@ -22,7 +23,7 @@ from (
     order by turn, task_id limit :most)
   order by q.turn - (l.value ->> 'served') - (l.value ->> 'lead'), q.task_id limit :most
 ) p where queue.task_id = p.task_id
-returning queue.task_id, attempt, engine, attempt_deadline, queue.turn
+returning queue.task_id, attempt, engine, attempt_deadline, queue.turn, account_id, remote
 -- name: claim [postgres]
 with picked as (
   select q.task_id, l.limit_us
@@ -34,18 +35,18 @@ with picked as (
 update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
   attempt_deadline = :now::bigint + picked.limit_us
 from picked where queue.task_id = picked.task_id
-returning queue.task_id, attempt, engine, attempt_deadline, queue.turn
+returning queue.task_id, attempt, engine, attempt_deadline, queue.turn, account_id, remote
 
 -- name: claim_named [sqlite]
 update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
   attempt_deadline = deadline
 where task_id in (select value from json_each(:rows)) and state = 'ready'
-returning task_id, attempt, engine, attempt_deadline, turn
+returning task_id, attempt, engine, attempt_deadline, turn, account_id, remote
 -- name: claim_named [postgres]
 update queue set state = 'processing', attempt = attempt + 1, worker_id = :worker_id, progress = 0, note = '',
   attempt_deadline = deadline
 where task_id in (select value::uuid from json_array_elements_text(:rows::json)) and state = 'ready'
-returning task_id, attempt, engine, attempt_deadline, turn
+returning task_id, attempt, engine, attempt_deadline, turn, account_id, remote
 
 -- name: live
 select * from queue order by task_id limit :most
@@ -97,11 +98,60 @@ delete from queue where task_id in (select value from json_each(:rows))
 delete from queue where task_id in (select value::uuid from json_array_elements_text(:rows::json))
 
 -- name: make_ready [sqlite]
-update queue set state = 'ready', turn = r.value ->> 'turn', worker_id = null, attempt_deadline = null, progress = 0, note = ''
+update queue set state = 'ready', turn = r.value ->> 'turn', worker_id = null, attempt_deadline = null, progress = 0, note = '',
+  remote = case when queue.engine = (r.value ->> 'engine') then remote end,
+  engine = r.value ->> 'engine', routes = r.value ->> 'routes'
 from json_each(:rows) r where queue.task_id = (r.value ->> 'task_id')
 -- name: make_ready [postgres]
-update queue set state = 'ready', turn = r.turn, worker_id = null, attempt_deadline = null, progress = 0, note = ''
-from json_to_recordset(:rows::json) as r(task_id uuid, turn bigint) where queue.task_id = r.task_id
+update queue set state = 'ready', turn = r.turn, worker_id = null, attempt_deadline = null, progress = 0, note = '',
+  remote = case when queue.engine = r.engine then remote end, engine = r.engine, routes = r.routes
+from json_to_recordset(:rows::json) as r(task_id uuid, engine text, turn bigint, routes text) where queue.task_id = r.task_id
+
+-- name: keep_remote
+update queue set remote = :remote where task_id = :task_id
+
+-- A task whose paid job may be at its provider waits for it.
+-- part: unbound
+(remote is null or cast(remote as text) like '%"free"%')
+
+-- name: routed
+select distinct product, engine from queue where state = 'ready' and routes <> '' and {unbound}
+
+-- name: lock_routed [sqlite]
+select * from queue where state = 'ready' and routes <> '' and {unbound} and product = :product and engine = :engine
+limit :most
+-- name: lock_routed [postgres]
+select * from queue where state = 'ready' and routes <> '' and {unbound} and product = :product and engine = :engine
+limit :most
+for update skip locked
+
+-- name: leave [sqlite]
+insert into leftovers (task_id, provider, account_id, remote, created_at)
+select r.value ->> 'task_id', r.value ->> 'provider', r.value ->> 'account_id', r.value ->> 'remote', :now from json_each(:rows) r where true
+on conflict (task_id, provider) do update set remote = excluded.remote, created_at = excluded.created_at
+-- name: leave [postgres]
+insert into leftovers (task_id, provider, account_id, remote, created_at)
+select task_id, provider, account_id, remote::json, :now::bigint
+from json_to_recordset(:rows::json) as r(task_id uuid, provider text, account_id bigint, remote text)
+on conflict (task_id, provider) do update set remote = excluded.remote, created_at = excluded.created_at
+
+-- By chance: what cannot be cancelled yet stands in nobody's way.
+-- name: leftovers [sqlite]
+select task_id, provider, account_id, remote from leftovers where provider in (select value from json_each(:rows))
+order by random() limit :most
+-- name: leftovers [postgres]
+select task_id, provider, account_id, remote from leftovers where provider in (select json_array_elements_text(:rows::json))
+order by random() limit :most
+
+-- name: clear_leftovers [sqlite]
+delete from leftovers where (task_id, provider) in (
+  select r.value ->> 'task_id', r.value ->> 'provider' from json_each(:rows) r)
+-- name: clear_leftovers [postgres]
+delete from leftovers where (task_id, provider) in (
+  select task_id, provider from json_to_recordset(:rows::json) as r(task_id uuid, provider text))
+
+-- name: forget_leftovers
+delete from leftovers where created_at < :before
 
 -- name: turns
 select engine, turn from turns
@@ -151,21 +201,21 @@ where queue.task_id = (r ->> 0)::uuid and queue.attempt = (r ->> 1)::int and que
 select task_id, attempt, cancel_requested from queue where worker_id = :worker_id and state = 'processing'
 
 -- name: beat [sqlite]
-insert into workers (id, name, engines, devices, memory, makes, loaded, announced_at, started_at, lease_until)
-values (:id, :name, :engines, :devices, :memory, :makes, :loaded, :now, :now, :lease_until)
+insert into workers (id, name, engines, devices, memory, makes, loaded, providers, announced_at, started_at, lease_until)
+values (:id, :name, :engines, :devices, :memory, :makes, :loaded, :providers, :now, :now, :lease_until)
 on conflict (id) do update set lease_until = excluded.lease_until, engines = excluded.engines, devices = excluded.devices,
-  memory = excluded.memory, loaded = excluded.loaded, makes = coalesce(excluded.makes, makes),
+  memory = excluded.memory, loaded = excluded.loaded, providers = excluded.providers, makes = coalesce(excluded.makes, makes),
   announced_at = case when excluded.makes <> coalesce(makes, '') then :now else announced_at end
 -- name: beat [postgres]
-insert into workers (id, name, engines, devices, memory, makes, loaded, announced_at, started_at, lease_until)
-values (:id, :name, :engines, :devices, :memory, :makes, :loaded, :now, :now, :lease_until)
+insert into workers (id, name, engines, devices, memory, makes, loaded, providers, announced_at, started_at, lease_until)
+values (:id, :name, :engines, :devices, :memory, :makes, :loaded, :providers, :now, :now, :lease_until)
 on conflict (id) do update set lease_until = excluded.lease_until, engines = excluded.engines, devices = excluded.devices,
-  memory = excluded.memory, loaded = excluded.loaded, makes = coalesce(excluded.makes, workers.makes),
+  memory = excluded.memory, loaded = excluded.loaded, providers = excluded.providers, makes = coalesce(excluded.makes, workers.makes),
   announced_at = case when excluded.makes::text <> coalesce(workers.makes::text, '') then excluded.announced_at
     else workers.announced_at end
 
 -- name: announced
-select id, announced_at from workers where lease_until > :since
+select id, announced_at, lease_until from workers where lease_until > :since
 
 -- name: makes [sqlite]
 select id, announced_at, makes from workers where id in (select value from json_each(:rows))

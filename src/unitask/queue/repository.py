@@ -7,7 +7,7 @@ import orjson
 
 from unitask.db import Database, Queries, Row, Transaction
 from unitask.queue.makers import Makes
-from unitask.queue.model import Announcement, Claimed, Held, Lane, Offer, Progress, State, Ticket
+from unitask.queue.model import Announcement, Claimed, Held, Lane, Leftover, Offer, Place, Progress, State, Ticket
 
 SQL = Queries(__package__)
 
@@ -29,6 +29,8 @@ def _ticket(row: Row) -> Ticket:
         attempt_deadline=row["attempt_deadline"],
         cancel_requested=bool(row["cancel_requested"]),
         given_back=row["given_back"],
+        routes=row["routes"],
+        remote=row["remote"],
     )
 
 
@@ -54,7 +56,15 @@ async def claim_named(tx: Transaction, *, worker_id: str, task_ids: Sequence[str
 
 def _claimed(rows: Iterable[Row]) -> list[Claimed]:
     return [
-        Claimed(row["task_id"], row["attempt"], row["engine"], row["attempt_deadline"], row["turn"])
+        Claimed(
+            row["task_id"],
+            row["attempt"],
+            row["engine"],
+            row["attempt_deadline"],
+            row["turn"],
+            row["account_id"],
+            row["remote"],
+        )
         for row in sorted(rows, key=lambda row: str(row["task_id"]))
     ]
 
@@ -103,10 +113,47 @@ async def remove(tx: Transaction, task_ids: Sequence[str]) -> None:
         await tx.execute(SQL.remove_tickets, rows=list(task_ids))
 
 
-async def make_ready(tx: Transaction, turns: Sequence[tuple[str, int]]) -> None:
-    """Let tasks be claimed (again), each at its turn."""
-    if turns:
-        await tx.execute(SQL.make_ready, rows=[{"task_id": task_id, "turn": turn} for task_id, turn in turns])
+async def make_ready(tx: Transaction, places: Sequence[Place]) -> None:
+    """Let tasks be claimed (again), each in its place; what is known of a job is forgotten where the engine changes."""
+    if places:
+        await tx.execute(SQL.make_ready, rows=list(places))
+
+
+async def keep_remote(tx: Transaction, task_id: str, remote: str | None) -> None:
+    """Write down what is known of a task's job at its provider, JSON text."""
+    await tx.execute(SQL.keep_remote, task_id=task_id, remote=remote)
+
+
+async def routed(database: Database) -> list[tuple[str, str]]:
+    """List product and engine of the tasks that wait and may go elsewhere."""
+    return [(row["product"], row["engine"]) for row in await database.fetch(SQL.routed)]
+
+
+async def lock_routed(tx: Transaction, *, product: str, engine: str, most: int) -> list[Ticket]:
+    """Lock tasks of a product that wait at an engine and may go elsewhere."""
+    return _tickets(await tx.fetch(SQL.lock_routed, product=product, engine=engine, most=most))
+
+
+async def leave(tx: Transaction, leftovers: Sequence[Leftover], now: int) -> None:
+    """Write down jobs that are to be cancelled at their providers."""
+    if leftovers:
+        await tx.execute(SQL.leave, rows=list(leftovers), now=now)
+
+
+async def leftovers(database: Database, providers: Sequence[str], *, most: int) -> list[Leftover]:
+    """List the oldest jobs that are to be cancelled at these providers."""
+    rows = await database.fetch(SQL.leftovers, rows=list(providers), most=most)
+    return [Leftover(row["task_id"], row["provider"], row["account_id"], row["remote"]) for row in rows]
+
+
+async def clear_leftovers(tx: Transaction, jobs: Iterable[tuple[str, str]]) -> None:
+    """Forget jobs, by task and provider."""
+    await tx.execute(SQL.clear_leftovers, rows=[{"task_id": task, "provider": provider} for task, provider in jobs])
+
+
+async def forget_leftovers(tx: Transaction, *, before: int) -> None:
+    """Give up jobs that nobody could cancel."""
+    await tx.execute(SQL.forget_leftovers, before=before)
 
 
 async def turns(database: Database) -> dict[str, int]:
@@ -141,14 +188,16 @@ async def beat(tx: Transaction, said: Announcement, *, now: int, lease_until: in
         memory=orjson.dumps(said.memory).decode(),
         makes=None if said.makes is None else list(said.makes),
         loaded=list(said.loaded),
+        providers=list(said.providers),
         now=now,
         lease_until=lease_until,
     )
 
 
-async def announced(database: Database, *, since: int) -> dict[str, int]:
-    """Tell when each worker whose lease ends after `since` last said something new."""
-    return {row["id"]: row["announced_at"] for row in await database.fetch(SQL.announced, since=since)}
+async def announced(database: Database, *, since: int) -> dict[str, tuple[int, int]]:
+    """Tell of each worker whose lease ends after `since` when it last said something new, and when the lease ends."""
+    rows = await database.fetch(SQL.announced, since=since)
+    return {row["id"]: (row["announced_at"], row["lease_until"]) for row in rows}
 
 
 async def makes(database: Database, worker_ids: Iterable[str]) -> list[Makes]:

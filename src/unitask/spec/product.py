@@ -1,5 +1,6 @@
 """A product: one pair (model, task_type) that is sold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Final, Literal
@@ -25,6 +26,8 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="ignore", populate_by_name=True, ser_json_inf_nan="null", hide_input_in_errors=True)
 
     seed_field: ClassVar[str] = "seed"
+    zero_is_default: ClassVar[frozenset[str]] = frozenset()
+    """The fields whose 0 leaves the value to the model."""
 
 
 class ImageResult(BaseModel):
@@ -64,11 +67,50 @@ class AudioResult(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """Which orders a recipe is for; all that is set must hold.
+
+    `cost_points`: the most that the order may cost the operator. `plans`: the plans of accounts. `at_most` and
+    `at_least` bound fields of the input by name, such as `{"width": 1024}`, texts and lists by their length; a field
+    that is absent or holds neither is within any bounds.
+    """
+
+    cost_points: int | None = None
+    plans: frozenset[str] = frozenset()
+    at_most: Mapping[str, float] = field(default_factory=dict)
+    at_least: Mapping[str, float] = field(default_factory=dict)
+
+    def unmet(self, inputs: Input, plan: str, cost_points: int | None) -> str | None:
+        """Say which condition an order does not meet, or None."""
+        if self.cost_points is not None and (cost_points is None or cost_points > self.cost_points):
+            return f"it may cost {self.cost_points} points at most"
+        if self.plans and plan not in self.plans:
+            return f"it is for the plans {', '.join(sorted(self.plans))}"
+        for name, most in self.at_most.items():
+            if (size := _size(inputs, name)) is not None and size > most:
+                return f"it takes {name} up to {most:g}"
+        for name, least in self.at_least.items():
+            if (size := _size(inputs, name)) is not None and size < least:
+                return f"it takes {name} from {least:g}"
+        return None
+
+
+def _size(inputs: Input, name: str) -> float | None:
+    value = getattr(inputs, name, None)
+    return len(value) if isinstance(value, str | list) else value if isinstance(value, int | float) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """How one engine makes one product: plain data that only this engine understands.
 
     `weights` are the ids of the model cards without which it cannot. `limit_s` is the most seconds of an attempt by it,
-    loading included, where that is not the product's.
+    loading included, where that is not the product's. `when` says which orders it is for, and `falls` that the next
+    recipe has the task when this one is unavailable or fails in a way that may pass.
+
+    Of a recipe by a provider (`is_remote`), `engine` is the provider's name; `cost_points` is what it costs the
+    operator for each unit of the product's price, None where that is unknown, and with `own_key_only` it serves those
+    accounts that left their own key for it. Of one that `is_keyless` here, workers alone can know whether it serves.
     """
 
     engine: str
@@ -77,6 +119,12 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
     limit_s: int = 0
+    when: Conditions | None = None
+    falls: bool = False
+    is_remote: bool = False
+    cost_points: int | None = None
+    own_key_only: bool = False
+    is_keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

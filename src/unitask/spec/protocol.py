@@ -4,9 +4,9 @@ A worker claims by long poll, renews all it holds with one heartbeat, uploads fi
 token: the API refuses whatever comes from an attempt that was taken from its worker.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, SecretStr, field_serializer
 
 from unitask.spec.product import Level
 
@@ -49,7 +49,9 @@ class ClaimRequest(_Message):
 class ClaimedTask(_Message):
     """One attempt to run. `input` is the validated input; own files in it are URLs of the API.
 
-    `preview`: the client wants to see what the engine has so far.
+    `preview`: the client wants to see what the engine has so far. `remote`: what an earlier attempt by the same engine
+    kept of the provider's job. `own_key`: the key that the account left for this provider; `has_lost_key`: it left one
+    that cannot be read any more.
     """
 
     task_id: str
@@ -60,6 +62,13 @@ class ClaimedTask(_Message):
     input: dict[str, Any]
     seconds_left: float
     preview: bool = False
+    remote: dict[str, Any] | None = None
+    own_key: SecretStr | None = None
+    has_lost_key: bool = False
+
+    @field_serializer("own_key", when_used="json-unless-none")
+    def _told(self, key: SecretStr) -> str:
+        return key.get_secret_value()
 
 
 class ClaimAnswer(_Message):
@@ -86,11 +95,34 @@ class Offer(_Message):
     level: Level
 
 
+class ProviderHealth(_Message):
+    """How a worker finds a provider.
+
+    `state`: `up`, `down` (it is left alone for a while) or `trying` (one task, or a look, shows whether it is back).
+    `failures`: those in a row. `latency_ms`: of its last answers, where there were some.
+    """
+
+    provider: Text = Field(max_length=64)
+    engine: Text = Field(max_length=64)
+    state: Literal["up", "down", "trying"]
+    failures: int = Field(0, ge=0)
+    latency_ms: float | None = Field(None, ge=0, allow_inf_nan=False)
+    why: Text = Field("", max_length=300)
+
+
+class Cleared(_Message):
+    """A leftover that is done with: a task may have left one at each of several providers."""
+
+    task_id: TaskId
+    provider: Text = Field(max_length=64)
+
+
 class BeatRequest(_Message):
     """A sign of life for the worker and all it holds.
 
     `makes`: what it can make; None says nothing new. A worker that never said it makes whatever its engines can.
-    `loaded`: the model cards in memory. `memory`: bytes of each of its devices, where they are known.
+    `loaded`: the model cards in memory. `memory`: bytes of each of its devices, where they are known. `providers`: how
+    it finds those it uses. `cleared`: leftovers that are done with.
     """
 
     worker_id: WorkerId
@@ -100,7 +132,9 @@ class BeatRequest(_Message):
     memory: dict[Text, int] = Field(default_factory=dict, max_length=100)
     makes: list[Offer] | None = Field(default=None, max_length=10_000)
     loaded: list[Text] = Field(default_factory=list, max_length=1000)
-    progress: list[AttemptProgress] = Field(default_factory=list, max_length=1024)
+    progress: list[AttemptProgress] = Field(default_factory=list, max_length=10_000)
+    providers: list[ProviderHealth] = Field(default_factory=list, max_length=100)
+    cleared: list[Cleared] = Field(default_factory=list, max_length=100)
 
 
 class HeldTask(_Message):
@@ -111,21 +145,41 @@ class HeldTask(_Message):
     cancel_requested: bool
 
 
+class Leftover(_Message):
+    """A provider's job whose task has ended without it: it is to be cancelled there."""
+
+    task_id: str
+    provider: str
+    remote: dict[str, Any]
+    own_key: SecretStr | None = None
+
+    @field_serializer("own_key", when_used="json-unless-none")
+    def _told(self, key: SecretStr) -> str:
+        return key.get_secret_value()
+
+
 class BeatAnswer(_Message):
     """What the worker holds, and when to send the next sign of life. `files_url`: how clients name stored files."""
 
     held: list[HeldTask]
     files_url: str
     next_in_s: float
+    leftovers: list[Leftover] = Field(default_factory=list)
 
 
 class AttemptFailure(_Message):
-    """Why an attempt failed; `retryable` when another may succeed, `given_back` when the worker is stopping."""
+    """Why an attempt failed.
+
+    `retryable`: another attempt may succeed; `elsewhere`: one by another engine. `away`: the provider could not be
+    asked, and nothing was begun. `given_back`: the worker is stopping.
+    """
 
     message: Text = Field(max_length=2000)
     raw_message: Text = Field("", max_length=8000)
     number: int = 10000
     retryable: bool = False
+    elsewhere: bool = False
+    away: bool = False
     given_back: bool = False
 
 
@@ -152,6 +206,14 @@ class SettleRequest(_Message):
     timings: Timings | None = None
     warnings: list[Text] = Field(default_factory=list, max_length=100)
     logs: list[Text] = Field(default_factory=list, max_length=1000)
+    cost_points: int | None = Field(default=None, ge=0, le=2**53, description="What it cost the operator.")
+    own_key: bool = Field(default=False, description="It was made with the account's own key, and is not charged.")
+
+
+class KeepRequest(_Message):
+    """What is known of the provider's job, for the attempts that may follow; None: there is none any more."""
+
+    remote: dict[str, Any] | None = None
 
 
 class SettleManyRequest(_Message):

@@ -13,7 +13,7 @@ from unitask.db import Transaction
 from unitask.kit.clock import DAY_US
 from unitask.kit.ids import made_at_us
 from unitask.queue import repository as queue
-from unitask.queue.model import State, Ticket
+from unitask.queue.model import Leftover, Place, State, Ticket
 from unitask.tasks import repository
 from unitask.tasks.announce import announce
 from unitask.tasks.changes import Moved, sum_changes
@@ -29,11 +29,17 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event that befalls one locked task, with what its engine said. `turn`: its new one in the queue, if any."""
+    """One event that befalls one locked task, with what its engine said. `turn`: its new one in the queue, if any.
+
+    `to`: the engine that has it from now on, and `routes` where it may go from there. `cost_points`: what it cost us.
+    """
 
     ticket: Ticket
     event: Event
     turn: int | None = None
+    to: str | None = None
+    routes: str = ""
+    cost_points: int | None = None
     log: str | None = None
     level: str | None = None
     warnings: list[str] = field(default_factory=list)
@@ -68,7 +74,8 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
             await queue.request_cancel(tx, one.step.ticket.task_id)
     async with tx.together() as together:
         await queue.remove(together, [one.step.ticket.task_id for one in decided if one.effects.dequeue])
-        await queue.make_ready(together, [_turn(one.step) for one in decided if one.effects.requeue])
+        await queue.make_ready(together, [_place(one.step) for one in decided if one.effects.requeue])
+        await queue.leave(together, [_leftover(one.step.ticket) for one in decided if _leaves_job(one)], now)
         await repository.move(together, [_move(one) for one in decided if one.effects.requeue])
         await repository.end(together, [_ending(one) for one in decided if one.effects.dequeue], now)
         await artifacts.give_up_previews(together, [one.step.ticket.task_id for one in decided if _stops(one)], now)
@@ -93,18 +100,31 @@ def _stops(one: _Decided) -> bool:
     return one.step.ticket.state is State.PROCESSING and not one.effects.ask_worker
 
 
-def _turn(step: Step) -> tuple[str, int]:
-    return step.ticket.task_id, step.ticket.turn if step.turn is None else step.turn
+def _place(step: Step) -> Place:
+    ticket = step.ticket
+    turn = ticket.turn if step.turn is None else step.turn
+    return Place(ticket.task_id, step.to or ticket.engine, turn, step.routes if step.to else ticket.routes)
+
+
+def _leaves_job(one: _Decided) -> bool:
+    """Tell whether a job at a provider has no task any more by it; that of a completed task is over."""
+    over = one.effects.dequeue and one.status is not Status.COMPLETED
+    return one.step.ticket.remote is not None and (over or one.step.to is not None)
+
+
+def _leftover(ticket: Ticket) -> Leftover:
+    return Leftover(ticket.task_id, ticket.engine, ticket.account_id, ticket.remote or "{}")
 
 
 def _moved(one: _Decided) -> Moved:
     ticket = one.step.ticket
     day = made_at_us(ticket.task_id) // DAY_US
-    return Moved(ticket.account_id, ticket.api_key_id, ticket.family, day, one.effects, ticket.engine, one.step.turn)
+    engine = one.step.to or ticket.engine
+    return Moved(ticket.account_id, ticket.api_key_id, ticket.family, day, one.effects, engine, one.step.turn)
 
 
 def _move(one: _Decided) -> repository.Move:
-    return repository.Move(one.step.ticket.task_id, one.status, one.step.log)
+    return repository.Move(one.step.ticket.task_id, one.status, one.step.log, one.step.cost_points)
 
 
 def _ending(one: _Decided) -> repository.Ending:
@@ -120,6 +140,7 @@ def _ending(one: _Decided) -> repository.Ending:
         logs=orjson.dumps(logs).decode(),
         level=one.step.level,
         charged_points=one.effects.capture,
+        cost_points=one.step.cost_points,
         timings=None if one.step.timings is None else orjson.dumps(one.step.timings).decode(),
     )
 

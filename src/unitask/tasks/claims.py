@@ -1,7 +1,7 @@
 """Giving tasks to workers: who may have which, who waits, who said what of itself."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from unitask.kit import faults
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.queue import repository as queue
 from unitask.queue.makers import REMEMBERED_US, Makers
-from unitask.queue.model import Announcement, Claimed, Held, Lane, Progress
+from unitask.queue.model import Announcement, Claimed, Held, Lane, Leftover, Progress
 from unitask.queue.turns import LEAD, Turns
 from unitask.tasks import repository
 from unitask.tasks.announce import PROGRESS, announce, chooses_events
@@ -22,6 +22,7 @@ from unitask.tasks.watch import Watch
 
 WORK: Final = "unitask_work"
 _POLL_S: Final = 1.0
+_LEFTOVERS: Final = 20
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,9 +64,11 @@ class Claims:
         self.vigil.keep()
 
     async def _learn(self) -> None:
-        announced = await queue.announced(self._database, since=self._clock.now_us() - REMEMBERED_US)
-        if news := self.makers.news(announced):
+        now = self._clock.now_us()
+        announced = await queue.announced(self._database, since=now - REMEMBERED_US)
+        if news := self.makers.news({name: at for name, (at, _) in announced.items()}):
             self.makers.learn(await queue.makes(self._database, news))
+        self.makers.live(name for name, (_, lease_until) in announced.items() if lease_until > now)
         ahead = self._turns.follow(await queue.turns(self._database))
         if ahead:
             await self._database.write(lambda tx: queue.note_turns(tx, ahead))
@@ -198,3 +201,13 @@ class Claims:
         held = await self._database.write(work)
         self._watch.ring(one.task_id for one in progress)
         return held
+
+    async def leftovers(self, providers: Sequence[str], cleared: Iterable[tuple[str, str]]) -> list[Leftover]:
+        """Forget the jobs that were `cleared`, by task and provider; list the oldest that are left at these providers.
+
+        What a worker says of others than its own providers is not heard.
+        """
+        own = [(task_id, provider) for task_id, provider in cleared if provider in providers]
+        if own:
+            await self._database.write(lambda tx: queue.clear_leftovers(tx, own))
+        return await queue.leftovers(self._database, providers, most=_LEFTOVERS)

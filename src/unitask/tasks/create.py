@@ -143,4 +143,5 @@ def _ticket(one: _Accepted) -> Ticket:
         price_points=one.order.price_points,
         has_webhook=one.order.has_webhook,
         deadline=one.order.deadline,
+        routes=one.order.routes,
     )

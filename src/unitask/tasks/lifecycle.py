@@ -7,6 +7,7 @@
     failed          processing           -> failed, or pending when it is worth another attempt
     abandoned       processing           -> pending, or failed after too many attempts
     given back      processing           -> pending; the attempt does not count
+    rerouted        pending, processing  -> pending at another engine; the attempt does not count
     cancelled       pending, staged      -> failed; processing stays until its worker has stopped
     overdue         any that is not final -> failed
 
@@ -66,6 +67,11 @@ class GivenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Rerouted:
+    """Its engine cannot make it at present, and another has it from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class CancelRequested:
     """The client takes the order back."""
 
@@ -77,7 +83,9 @@ class Overdue:
     after_s: int
 
 
-Event = Accepted | Promoted | Claimed | Completed | Failed | Abandoned | GivenBack | CancelRequested | Overdue
+Event = (
+    Accepted | Promoted | Claimed | Completed | Failed | Abandoned | GivenBack | Rerouted | CancelRequested | Overdue
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +135,9 @@ def apply(task: Standing, event: Event) -> tuple[Status, Effects]:  # noqa: PLR0
         case (Status.PROCESSING, Completed(charge_points=charge)):
             release = task.price_points - charge
             return Status.COMPLETED, Effects(capture=charge, release=release, active=-1, dequeue=True, notify=True)
-        case (Status.PROCESSING, Failed(retry=True) | GivenBack()):
-            return Status.PENDING, Effects(requeue=True, uncount=isinstance(event, GivenBack))
+        case (Status.PROCESSING, Failed(retry=True) | GivenBack()) | (Status.PENDING | Status.PROCESSING, Rerouted()):
+            is_free = task.status is Status.PROCESSING and not isinstance(event, Failed)
+            return Status.PENDING, Effects(requeue=True, uncount=is_free)
         case (Status.PROCESSING, Abandoned(attempts_left=left)) if left > 0:
             return Status.PENDING, Effects(requeue=True)
         case (Status.PROCESSING, CancelRequested()):

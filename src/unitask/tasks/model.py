@@ -60,7 +60,10 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A checked and priced request, ready to become a task. `input` and `config` are JSON text."""
+    """A checked and priced request, ready to become a task. `input` and `config` are JSON text.
+
+    `routes`: the engines that have it next if `engine` fails, with commas between them.
+    """
 
     task_id: str
     caller: Caller
@@ -78,6 +81,7 @@ class Order:
     deadline: int
     artifacts: tuple[Artifact, ...] = ()
     idempotency: Idempotency | None = None
+    routes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class Task:
     charged_points: int = 0
     started_at: int | None = None
     ended_at: int | None = None
+    cost_points: int | None = None
     progress: float | None = None
     expires_at: int | None = None
     preview: str | None = None
@@ -132,7 +137,10 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker is told about a task that it claimed; of `config` no more than whether previews are wanted."""
+    """What a worker is told about a task that it claimed; of `config` no more than whether previews are wanted.
+
+    `remote`: what an earlier attempt kept of its job at the provider, JSON text.
+    """
 
     task_id: str
     attempt: int
@@ -142,14 +150,18 @@ class Work:
     input: str
     attempt_deadline: int
     config: str
+    account_id: int
+    remote: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended, as its worker reports it. Exactly one of `output` and `failure` is set.
 
-    `level` is that of the recipe that made the output. `retryable`: another attempt may succeed. `given_back`: the
-    worker stops and did nothing wrong.
+    `level` is that of the recipe that made the output. `retryable`: another attempt may succeed; `elsewhere`: one by
+    another engine. `away`: its provider could not be asked. `given_back`: the worker stops and did nothing wrong.
+    `cost_points`: what it cost the operator, where that is known; what was made with the account's `own_key` is not
+    charged.
     """
 
     task_id: str
@@ -157,9 +169,13 @@ class Outcome:
     output: dict[str, Any] | None = None
     failure: Failure | None = None
     retryable: bool = False
+    elsewhere: bool = False
+    away: bool = False
     given_back: bool = False
     level: Level | None = None
     measures: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     timings: dict[str, float] | None = None
+    cost_points: int | None = None
+    own_key: bool = False

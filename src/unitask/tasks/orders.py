@@ -1,6 +1,7 @@
 """From a request to an order: product, validation, media inside the body, engine, price."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -19,6 +20,7 @@ from unitask.kit.media import HEAD_BYTES, BadInline, decode_inline, is_url, snif
 from unitask.kit.net import Guard, Refused
 from unitask.queue.makers import Makers
 from unitask.queue.model import Offer
+from unitask.routing import engines_after
 from unitask.spec.media import MediaValue, media_values
 from unitask.spec.product import Input, Product, Recipe
 from unitask.tasks.model import Idempotency, Order
@@ -27,6 +29,9 @@ from unitask.weights import Shelf
 IDEMPOTENCY_KEEP_US: Final = 24 * 3600 * SECOND_US
 _KEY_LENGTH: Final = 255
 _SHORT_NAME: Final = 200
+_MOST_ROUTES: Final = 20
+Bars = Callable[[Recipe], str | None]
+OwnKeys = Callable[[int], Awaitable[frozenset[str]]]
 
 
 class _Tolerant(BaseModel):
@@ -88,6 +93,32 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What of an order decides who may make it. `own_keys`: the providers for which its account left a key."""
+
+    product: Product
+    inputs: Input
+    plan: str
+    own_keys: frozenset[str]
+
+    def bars(self, recipe: Recipe) -> str | None:
+        """Say why a recipe is not for this order, or None."""
+        has_own = recipe.engine in self.own_keys
+        if recipe.own_key_only and not has_own:
+            return f"it serves accounts that left their own key: PUT /api/v1/account/credentials/{recipe.engine}"
+        if recipe.when is None:
+            return None
+        units = self.product.price.units(self.inputs)
+        cost_points = 0 if has_own else None if recipe.cost_points is None else recipe.cost_points * units
+        return recipe.when.unmet(self.inputs, self.plan, cost_points)
+
+
+def bars_anyone(recipe: Recipe) -> str | None:
+    """Say why a recipe is not for every account, or None."""
+    return "it serves accounts that left their own key" if recipe.own_key_only else None
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """What an order would cost at most, who would make it, and what its input would be warned about."""
 
@@ -110,6 +141,7 @@ class Orders:
         shelf: Shelf,
         engines: frozenset[str] | None,
         makers: Makers,
+        own_keys: OwnKeys,
         deadline_us: int,
     ) -> None:
         self._catalogue = catalogue
@@ -120,10 +152,14 @@ class Orders:
         self._shelf = shelf
         self._engines = engines
         self._makers = makers
+        self._own_keys = own_keys
 
-    def choice(self, product: Product) -> Choice:
-        """Tell which engine would make a product now: by what workers say, or by this machine where none has spoken."""
-        return choose(product, self._engines, self._shelf, self._makers.offers)
+    def choice(self, product: Product, bars: Bars = bars_anyone) -> Choice:
+        """Tell which engine would make a product now: by what workers say, or by this machine where none has spoken.
+
+        `bars` says why a recipe is not for an order.
+        """
+        return choose(product, self._engines, self._shelf, self._makers.offers, bars)
 
     async def prepare(self, raw: bytes, caller: Caller, idempotency_key: str | None) -> Order:
         """Check and price a request body.
@@ -138,7 +174,8 @@ class Orders:
         product = self._catalogue.find(request.model, request.task_type)
         _check_allowed(product, caller)
         inputs, warnings = validate(product, request.input)
-        recipe = self._recipe(product)
+        asked = await self._asked(product, inputs, caller)
+        recipe = self._recipe(asked)
         config = request.config or Config()
         if config.webhook_config.endpoint:
             self._check_webhook(config.webhook_config.endpoint)
@@ -152,6 +189,7 @@ class Orders:
             product=product.key,
             family=product.family,
             engine=recipe.engine,
+            routes=",".join(engines_after(product.recipes, recipe, lambda one: self._fits(asked, one))[:_MOST_ROUTES]),
             price_points=product.price.quote(inputs),
             artifacts=await self._take_in_media(inputs, caller.account_id),
             input=orjson.dumps(inputs.model_dump(exclude_none=True), option=orjson.OPT_SORT_KEYS).decode(),
@@ -163,7 +201,7 @@ class Orders:
             idempotency=idempotency,
         )
 
-    def quote(self, raw: bytes, caller: Caller) -> Quote:
+    async def quote(self, raw: bytes, caller: Caller) -> Quote:
         """Check and price a request body without ordering anything; media in it are not looked at.
 
         Raises:
@@ -175,17 +213,27 @@ class Orders:
         product = self._catalogue.find(request.model, request.task_type)
         _check_allowed(product, caller)
         inputs, warnings = validate(product, request.input)
-        return Quote(product, product.price.quote(inputs), self.choice(product), warnings)
+        asked = await self._asked(product, inputs, caller)
+        return Quote(product, product.price.quote(inputs), self.choice(product, asked.bars), warnings)
 
     async def discard(self, order: Order) -> None:
         """Take back the files of an order that was refused."""
         for artifact in order.artifacts:
             await self._artifacts.discard(artifact.file)
 
-    def _recipe(self, product: Product) -> Recipe:
-        if recipe := _offered(product, self._engines, self._makers.offers):
+    async def _asked(self, product: Product, inputs: Input, caller: Caller) -> Asked:
+        is_remote = any(recipe.is_remote for recipe in product.recipes)
+        own_keys: frozenset[str] = await self._own_keys(caller.account_id) if is_remote else frozenset()
+        return Asked(product, inputs, caller.plan, own_keys)
+
+    def _fits(self, asked: Asked, recipe: Recipe) -> bool:
+        return (self._engines is None or recipe.engine in self._engines) and asked.bars(recipe) is None
+
+    def _recipe(self, asked: Asked) -> Recipe:
+        product = asked.product
+        if recipe := _offered(product, self._engines, self._makers.offers, asked.bars):
             return recipe  # no look at the disk for what is missing of better ones
-        choice = self.choice(product)
+        choice = self.choice(product, asked.bars)
         if choice.recipe is None:
             raise Unavailable(f"{product.model} {product.task_type} cannot be made here: {choice.missing}")
         return choice.recipe
@@ -239,32 +287,43 @@ class Orders:
 
 
 def choose(
-    product: Product, engines: frozenset[str] | None, shelf: Shelf, offers: frozenset[Offer] = frozenset()
+    product: Product,
+    engines: frozenset[str] | None,
+    shelf: Shelf,
+    offers: frozenset[Offer] = frozenset(),
+    bars: Bars = bars_anyone,
 ) -> Choice:
     """Pick the first recipe that a worker offers or, where there are no offers, that has all it needs here.
 
-    `engines` are those in use; None: every one.
+    `engines` are those in use; None: every one. `bars` says why a recipe is not for an order.
     """
     missing: list[str] = []
-    offered = _offered(product, engines, offers)
+    offered = _offered(product, engines, offers, bars)
     for recipe in product.recipes:
         if engines is not None and recipe.engine not in engines:
             missing.append(f"the engine {recipe.engine} is off (UNITASK_ENGINES)")
             continue
         if recipe is offered:
             return Choice(recipe, "; ".join(missing))
-        lacks = lack(recipe.engine) or shelf.lacks(recipe.weights)
+        if bar := bars(recipe):
+            missing.append(f"{recipe.engine}: {bar}")
+            continue
+        lacks = _lacks_provider(recipe) if recipe.is_remote else lack(recipe.engine) or shelf.lacks(recipe.weights)
         if lacks is None and not offers:
             return Choice(recipe, "; ".join(missing))
         missing.append(f"{recipe.engine}: {lacks or 'no worker of the last minutes makes it'}")
     return Choice(None, "; ".join(missing) or "it has no recipe")
 
 
-def _offered(product: Product, engines: frozenset[str] | None, offers: frozenset[Offer]) -> Recipe | None:
-    """Find the first recipe of an engine in use that a worker said it makes."""
+def _lacks_provider(recipe: Recipe) -> str | None:
+    return "no worker has said yet that it has a key for it" if recipe.is_keyless else None
+
+
+def _offered(product: Product, engines: frozenset[str] | None, offers: frozenset[Offer], bars: Bars) -> Recipe | None:
+    """Find the first recipe for an order, of an engine in use, that a worker said it makes."""
     for recipe in product.recipes:
         is_on = engines is None or recipe.engine in engines
-        if is_on and Offer(product.key, recipe.engine, recipe.level) in offers:
+        if is_on and Offer(product.key, recipe.engine, recipe.level) in offers and bars(recipe) is None:
             return recipe
     return None
 

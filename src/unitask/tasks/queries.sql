@@ -15,7 +15,7 @@ from json_to_recordset(:rows::json) as r(
 -- In the order of the fields of `unitask.tasks.model.Task`.
 -- part: stored
 t.id, t.account_id, t.api_key_id, t.model, t.task_type, t.status, t.input, t.config, t.warnings, t.price_points, t.created_at,
-  t.output, t.error, t.logs, t.engine, t.engine_level, t.attempt, t.charged_points, t.started_at, t.ended_at
+  t.output, t.error, t.logs, t.engine, t.engine_level, t.attempt, t.charged_points, t.started_at, t.ended_at, t.cost_points
 
 -- When the first file of its output goes, and where the newest preview lies.
 -- part: shown
@@ -73,12 +73,14 @@ returning tasks.id, tasks.attempt, model, task_type, tasks.engine, input, config
 
 -- name: move_tasks [sqlite]
 update tasks set status = r.value ->> 'status',
+  cost_points = coalesce(cost_points + (r.value ->> 'cost_points'), cost_points, r.value ->> 'cost_points'),
   logs = case when r.value ->> 'log' is null then logs else json_insert(logs, '$[#]', r.value ->> 'log') end
 from json_each(:rows) r where tasks.id = (r.value ->> 'id')
 -- name: move_tasks [postgres]
 update tasks set status = r.status,
+  cost_points = coalesce(tasks.cost_points + r.cost_points, tasks.cost_points, r.cost_points),
   logs = case when r.log is null then logs else (logs::jsonb || to_jsonb(r.log))::json end
-from json_to_recordset(:rows::json) as r(id uuid, status text, log text) where tasks.id = r.id
+from json_to_recordset(:rows::json) as r(id uuid, status text, log text, cost_points bigint) where tasks.id = r.id
 
 -- name: end_tasks [sqlite]
 update tasks set status = r.value ->> 'status', output = r.value ->> 'output', error = r.value ->> 'error',
@@ -87,15 +89,17 @@ update tasks set status = r.value ->> 'status', output = r.value ->> 'output', e
   logs = (select json_group_array(value) from (
     select value from json_each(tasks.logs) union all select value from json_each(r.value ->> 'logs'))),
   engine_level = r.value ->> 'level', charged_points = r.value ->> 'charged_points', timings = r.value ->> 'timings',
+  cost_points = coalesce(cost_points + (r.value ->> 'cost_points'), cost_points, r.value ->> 'cost_points'),
   ended_at = :now
 from json_each(:rows) r where tasks.id = (r.value ->> 'id')
 -- name: end_tasks [postgres]
 update tasks set status = r.status, output = r.output::json, error = r.error::json,
   warnings = (tasks.warnings::jsonb || r.warnings::jsonb)::json, logs = (tasks.logs::jsonb || r.logs::jsonb)::json,
-  engine_level = r.level, charged_points = r.charged_points, timings = r.timings::json, ended_at = :now::bigint
+  engine_level = r.level, charged_points = r.charged_points, timings = r.timings::json, ended_at = :now::bigint,
+  cost_points = coalesce(tasks.cost_points + r.cost_points, tasks.cost_points, r.cost_points)
 from json_to_recordset(:rows::json) as r(
   id uuid, status text, output text, error text, warnings text, logs text, level text, charged_points bigint,
-  timings text)
+  cost_points bigint, timings text)
 where tasks.id = r.id
 
 -- name: keep_keys [sqlite]

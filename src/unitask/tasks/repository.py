@@ -24,16 +24,18 @@ class Ending:
     logs: str
     level: str | None
     charged_points: int
+    cost_points: int | None
     timings: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of status that is not final, with a line for the task's logs."""
+    """A change of status that is not final, with a line for the task's logs, and what the attempt cost us."""
 
     id: str
     status: Status
     log: str | None = None
+    cost_points: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ def _work(row: Row, claimed: Claimed) -> Work:
         input=row["input"],
         attempt_deadline=claimed.attempt_deadline,
         config=row["config"],
+        account_id=claimed.account_id,
+        remote=claimed.remote,
     )
 
 

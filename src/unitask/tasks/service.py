@@ -12,7 +12,7 @@ from unitask.artifacts.service import Artifacts
 from unitask.catalogue import Catalogue
 from unitask.db import Database, Group, Transaction
 from unitask.kit import faults
-from unitask.kit.clock import SECOND_US, Clock
+from unitask.kit.clock import DAY_US, SECOND_US, Clock
 from unitask.kit.errors import Conflict, NotFound, UnitaskError, UnknownProduct
 from unitask.kit.ids import is_uuid, uuid7
 from unitask.queue import repository as queue
@@ -25,6 +25,7 @@ from unitask.tasks.create import create
 from unitask.tasks.lifecycle import CancelRequested, Overdue
 from unitask.tasks.model import Order, Outcome, Task
 from unitask.tasks.promote import promotions
+from unitask.tasks.routes import Routes
 from unitask.tasks.settle import Settled, Settling
 from unitask.tasks.watch import Watch
 from unitask.webhooks.model import DUE
@@ -58,7 +59,6 @@ class Tasks:
         self._catalogue = catalogue
         self._artifacts = artifacts
         self._rules = rules
-        self._settling = Settling(catalogue, rules.max_attempts)
         self.watch = Watch()
         self.held: Callable[[str], bool] = lambda _: False
         """Tells of a staged task's id whether it has to stay staged even where there is room."""
@@ -72,6 +72,8 @@ class Tasks:
             watch=self.watch,
             lease_s=rules.lease_s,
         )
+        self._routes = Routes(self.claims.makers, self._turns)
+        self._settling = Settling(catalogue, rules.max_attempts, self._routes)
         self._reads: Group[tuple[str, int], Task | None] = Group(partial(repository.find, database))
         self._creates: Group[Order, Task] = Group.of_writes(database, self._create_many)
         self._settles: Group[Outcome, Settled] = Group.of_writes(database, self._settle_many)
@@ -205,6 +207,23 @@ class Tasks:
 
         await self._database.write(work)
 
+    async def keep_remote(self, task_id: str, attempt: int, remote: str | None) -> None:
+        """Write down what is known of an attempt's job at its provider, JSON text; None: there is none any more.
+
+        Raises:
+            Conflict: the attempt is not this worker's any more.
+
+        """
+
+        async def work(tx: Transaction) -> None:
+            if not await queue.lock_attempts(tx, [(task_id, attempt)]):
+                raise Conflict("this attempt was lost; another worker has the task")
+            await queue.keep_remote(tx, task_id, remote)
+            faults.point("keep.before_commit")
+
+        await self._database.write(work)
+        faults.point("keep.after_commit")
+
     async def settle(self, outcome: Outcome) -> bool:
         """End an attempt; False if it was lost. A second transaction gives the free slot to a staged task."""
         settled = await self._settles.submit(outcome)
@@ -212,6 +231,8 @@ class Tasks:
         self.watch.ring([outcome.task_id])
         if settled.owed:
             await self._database.notify(DUE)
+        if settled.is_ready:
+            await self._database.notify(WORK)
         if settled.waiting_account is not None:
             await self.promote(settled.waiting_account)
         return settled.held
@@ -238,6 +259,13 @@ class Tasks:
         found = await queue.accounts_with_staged(self._database, after=self._promoted_up_to, most=_SWEEP)
         self._promoted_up_to = found[-1] if len(found) == _SWEEP else 0
         return sum([await self.promote(account_id) for account_id in found])
+
+    async def reroute(self) -> int:
+        """Send tasks on that wait for an engine that nobody works for at present; returns how many."""
+        moved = await self._routes.sweep(self._database, self._clock)
+        if moved:
+            await self._database.notify(WORK)
+        return moved
 
     async def reap(self) -> int:
         """Take tasks from workers that went silent and end those past their deadline; returns how many.
@@ -278,12 +306,13 @@ class Tasks:
         return len(touched)
 
     async def forget(self) -> None:
-        """Drop what is past its time: idempotency keys, and workers not seen for a day."""
+        """Drop what is past its time: idempotency keys, workers not seen and leftovers not cleared for a day."""
         now = self._clock.now_us()
 
         async def work(tx: Transaction) -> None:
             await repository.forget_keys(tx, now)
-            await queue.forget_workers(tx, before=now - 24 * 3600 * SECOND_US)
+            await queue.forget_workers(tx, before=now - DAY_US)
+            await queue.forget_leftovers(tx, before=now - DAY_US)
 
         await self._database.write(work)
 

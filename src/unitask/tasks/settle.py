@@ -1,6 +1,6 @@
 """Settle: what a worker reports becomes status, money, files and owed webhooks, if the attempt is still its own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -16,7 +16,10 @@ from unitask.spec.product import Product
 from unitask.tasks.advance import Step, advance
 from unitask.tasks.lifecycle import Abandoned, Completed, Event, Failed, GivenBack
 from unitask.tasks.model import CANCELLED, Failure, Outcome, Status
+from unitask.tasks.routes import Routes
 
+_AWAY_TIMES = 20
+"""So often a task waits for its provider again before that counts as attempts."""
 _DAY_US = 24 * 3600 * SECOND_US
 
 
@@ -24,20 +27,22 @@ _DAY_US = 24 * 3600 * SECOND_US
 class Settled:
     """Whether the worker still held the attempt, and the account whose staged tasks may now get its slot.
 
-    `owed`: a message about it may have fallen due.
+    `owed`: a message about it may have fallen due. `is_ready`: another worker may have it now.
     """
 
     held: bool
     waiting_account: int | None
     owed: bool
+    is_ready: bool
 
 
 class Settling:
     """Judges outcomes by the product's rules. `max_attempts` bounds how often a task is tried."""
 
-    def __init__(self, catalogue: Catalogue, max_attempts: int) -> None:
+    def __init__(self, catalogue: Catalogue, max_attempts: int, routes: Routes) -> None:
         self._catalogue = catalogue
         self._max_attempts = max_attempts
+        self._routes = routes
 
     async def settle(self, tx: Transaction, outcomes: list[Outcome], now: int) -> list[Settled | UnitaskError]:
         """Settle attempts; an attempt that its worker no longer holds comes to nothing."""
@@ -63,6 +68,7 @@ class Settling:
                 ticket is not None,
                 ticket.account_id if ticket and ticket.account_id in advanced.waiting else None,
                 ticket is not None and ticket.has_webhook,
+                ticket is not None and advanced.statuses[ticket.task_id] is Status.PENDING,
             )
             for ticket in tickets
         ]
@@ -82,11 +88,15 @@ class Settling:
     def _step(self, ticket: Ticket, outcome: Outcome) -> Step:
         event = self._event(ticket, outcome)
         by_engine = (one.level for one in self._product(ticket).recipes if one.engine == ticket.engine)
-        log = outcome.failure.raw_message or outcome.failure.message if outcome.failure else None
+        failed = outcome.failure.raw_message or outcome.failure.message if outcome.failure else None
+        log = f"attempt {ticket.attempt}: {failed}" if failed else None
+        if _may_go_on(ticket, outcome) and (onward := self._routes.onward(ticket, log=log)):
+            return replace(onward, cost_points=outcome.cost_points)
         return Step(
             ticket,
             event,
-            log=f"attempt {ticket.attempt}: {log}" if log else None,
+            log=log,
+            cost_points=outcome.cost_points,
             level=outcome.level or next(by_engine, None),
             warnings=outcome.warnings,
             logs=outcome.logs,
@@ -99,7 +109,7 @@ class Settling:
         failure = outcome.failure or Failure("the worker gave neither an output nor a reason")
         if ticket.cancel_requested:
             return Failed(CANCELLED)
-        if outcome.given_back:
+        if outcome.given_back or (outcome.away and ticket.given_back < _AWAY_TIMES):
             return GivenBack()
         return Failed(failure, retry=outcome.retryable and self._attempts_left(ticket) > 0)
 
@@ -109,5 +119,12 @@ class Settling:
             product.output.model_validate(outcome.output)
         except ValidationError as error:
             return Failed(Failure("the engine gave a result of the wrong form", str(error)))
-        charge = product.price.charge(ticket.price_points, outcome.measures)
+        charge = 0 if outcome.own_key else product.price.charge(ticket.price_points, outcome.measures)
         return Completed(outcome.output or {}, charge)
+
+
+def _may_go_on(ticket: Ticket, outcome: Outcome) -> bool:
+    """Tell whether another engine may have a task that failed; what its provider keeps of it is fetched there."""
+    if outcome.failure is None or outcome.given_back or ticket.cancel_requested:
+        return False
+    return outcome.elsewhere or outcome.away or (outcome.retryable and ticket.remote is None)

@@ -266,7 +266,7 @@ def _broken(task: protocol.ClaimedTask, broke: messages.Broke) -> protocol.Settl
 
 async def _store(attempt: Attempt, client: ApiClient, path: Path, extension: str) -> messages.Saved:
     try:
-        reference = await _upload(attempt.task, client, path, extension)
+        reference = await upload(attempt.task, client, path, extension)
     except (Unavailable, Rejected, OSError) as error:
         return messages.Saved(of=attempt.name, reference="", why=str(error))
     faults.point("run.saved")
@@ -281,7 +281,7 @@ async def _show(task: protocol.ClaimedTask, client: ApiClient, path: Path, exten
         log.info("a preview was not shown: %s", error, extra={"task_id": task.task_id})
 
 
-async def _upload(task: protocol.ClaimedTask, client: ApiClient, path: Path, extension: str) -> str:
+async def upload(task: protocol.ClaimedTask, client: ApiClient, path: Path, extension: str) -> str:
     """Upload with patience: an API that is being restarted must not cost the work of an hour."""
     for pause_s in _UPLOAD_PAUSES_S:
         try:

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -112,6 +112,12 @@ class ApiClient:
         told = protocol.PlacedRequest(reference=place.reference, size_bytes=size_bytes, sha256=digest.hexdigest())
         heard = await self._request("POST", f"{url}/placed", content=told.model_dump_json().encode(), headers=_JSON)
         return _understood(heard, protocol.UploadAnswer).reference
+
+    async def keep(self, task_id: str, attempt: int, remote: dict[str, Any] | None) -> None:
+        """Write down what is known of an attempt's job at its provider."""
+        content = protocol.KeepRequest(remote=remote).model_dump_json().encode()
+        url = f"{protocol.PREFIX}/tasks/{task_id}/{attempt}/remote"
+        await self._request("PUT", url, content=content, headers=_JSON)
 
     async def show(self, task_id: str, attempt: int, path: Path, extension: str) -> None:
         """Send a preview of what an attempt makes."""

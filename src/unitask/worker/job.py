@@ -8,27 +8,24 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, Protocol
 
-import httpx
-
-from unitask.artifacts.model import is_stored_name
-from unitask.kit.errors import Cancelled, EngineFailure, MediaFailure
+from unitask.kit.errors import Cancelled, EngineFailure
 from unitask.kit.ids import drawn_seed
-from unitask.kit.media import HEAD_BYTES, sniff
-from unitask.kit.net import Guard, Refused, Unreachable
 from unitask.spec.media import Media
 from unitask.spec.product import Input, Recipe
 from unitask.worker import messages
+from unitask.worker.sources import Sources
 
-_PHRASES: Final = {
-    "image": "failed to get valid image",
-    "video": "failed to get valid video",
-    "audio": "failed to get input audio",
-}
-_FETCH_TIMEOUT_S: Final = 60.0
+FETCH_S: Final = 60.0
 _SAVE_TIMEOUT_S: Final = 900.0
-_LIMIT_WARNINGS: Final = 100
+LIMIT_WARNINGS: Final = 100
 _SHOW_EVERY_S: Final = 2.0
 _SHOW_EVERY_FRACTION: Final = 0.1
+
+
+def seed_of(task_id: str, inputs: Input) -> int:
+    """Give the seed that the client named, or the one that is drawn from the task's id."""
+    asked = getattr(inputs, inputs.seed_field, None)
+    return asked if isinstance(asked, int) and asked >= 0 else drawn_seed(task_id)
 
 
 class Parent(Protocol):
@@ -52,7 +49,9 @@ class ChildJob:
         self.seed = drawn_seed(self.task_id)
         self._parent = parent
         self._order = order
-        self._guard = Guard(allow_private=order.allow_private)
+        self._sources = Sources(
+            files_url=order.files_url, own_files_url=order.own_files_url, allow_private=order.allow_private
+        )
         self._until = time.monotonic() + order.seconds_left
         self._files = 0
         self._fraction = 0.0
@@ -77,51 +76,13 @@ class ChildJob:
 
     def choose_seed(self, inputs: Input) -> None:
         """Take the client's seed if it named one."""
-        asked = getattr(inputs, inputs.seed_field, None)
-        if isinstance(asked, int) and asked >= 0:
-            self.seed = asked
+        self.seed = seed_of(self.task_id, inputs)
 
     def fetch(self, source: str, media: Media) -> Path:
         """Put the file behind a URL into scratch, within the field's limits."""
         path = self._new_path("input")
-        timeout_s = max(1.0, min(_FETCH_TIMEOUT_S, self.seconds_left))
-        try:
-            name = source.removeprefix(self._order.files_url)
-            if name != source and is_stored_name(name):
-                self._fetch_own(name, path, media.limit_bytes, timeout_s)
-            else:
-                self._guard.download(source, path, limit_bytes=media.limit_bytes, timeout_s=timeout_s)
-        except (Refused, Unreachable) as error:
-            raw_message = error.raw_message if isinstance(error, Unreachable) else ""
-            raise MediaFailure(f"{_PHRASES[media.kind]}: {error}", raw_message=raw_message) from error
-        with path.open("rb") as file:
-            found = sniff(file.read(HEAD_BYTES))
-        if found is None or found.kind != media.kind:
-            seen = f"it is {found.content_type}" if found else "its format is unknown"
-            raise MediaFailure(f"{_PHRASES[media.kind]}: the address must lead to {media.kind} data, {seen}")
+        self._sources.fetch(source, media, path, timeout_s=max(1.0, min(FETCH_S, self.seconds_left)))
         return path
-
-    def _fetch_own(self, name: str, into: Path, limit_bytes: int, timeout_s: float) -> None:
-        """Read a file of our own store from the API, which the worker trusts, however clients reach it.
-
-        As a download it never sends us on: an account's own bucket is a stranger's server.
-        """
-        size = 0
-        try:
-            with (
-                httpx.Client(trust_env=False, timeout=timeout_s) as client,
-                client.stream("GET", self._order.own_files_url + name, params={"download": "1"}) as answer,
-                into.open("wb") as file,
-            ):
-                if not answer.is_success:
-                    raise Unreachable("the file is not there; it may have expired")
-                for chunk in answer.iter_bytes():
-                    size += len(chunk)
-                    if size > limit_bytes:
-                        raise Unreachable(f"the file is larger than {limit_bytes} bytes; send a smaller one")
-                    file.write(chunk)
-        except httpx.HTTPError as error:
-            raise Unreachable("the store did not answer") from error
 
     def save(self, content: bytes | Path, extension: str) -> str:
         """Store an output file; returns its reference."""
@@ -159,7 +120,7 @@ class ChildJob:
 
     def warn(self, sentence: str) -> None:
         """Tell the client something about the result, once; further sentences than the first hundred are dropped."""
-        if sentence not in self.warnings and len(self.warnings) < _LIMIT_WARNINGS:
+        if sentence not in self.warnings and len(self.warnings) < LIMIT_WARNINGS:
             self.warnings.append(sentence)
 
     def _new_path(self, name: str) -> Path:

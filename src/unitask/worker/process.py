@@ -16,7 +16,7 @@ from typing import Final, Self, get_args
 from pydantic import SecretStr
 
 from unitask.kit.devices import pinned
-from unitask.settings import Settings
+from unitask.settings import PROVIDER_KEYS, Settings
 from unitask.worker import messages
 
 _LINE_LIMIT: Final = 64 * 2**20
@@ -71,7 +71,11 @@ class EngineProcess:
     async def start(cls, memory_bytes: int, device: str | None = None) -> Self:
         """Start a child that waits for its first attempt. It leads a group of its own, with all that it starts."""
         ours, theirs = socket.socketpair()
-        environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in _SECRETS and not name.startswith(PROVIDER_KEYS)
+        }
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,

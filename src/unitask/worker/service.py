@@ -11,18 +11,22 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
 from unitask.catalogue import Catalogue
+from unitask.engines import remote
 from unitask.kit.errors import Unavailable
+from unitask.routing import NO_ROUTING, Routing
 from unitask.spec import protocol
 from unitask.weights import Shelf
 from unitask.worker.attempt import Attempt, Reach, failed
 from unitask.worker.client import ApiClient, Rejected
 from unitask.worker.offers import offers
 from unitask.worker.pool import Held, Kind, Pool
+from unitask.worker.remote_pool import RemotePool
 from unitask.worker.report import Reports
 
 _RETRY_S: Final = 1.0
@@ -30,6 +34,7 @@ _SOON_S: Final = 0.1
 _LONGER: Final = 1.3
 _OFFER_EVERY_S: Final = 10.0
 _LAST_BEAT_S: Final = 2.0
+_CLEARED: Final = 100
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +45,7 @@ class Options:
     `slots`: tasks at the same time, each in its own process of at most `memory_bytes`. The engines of `devices` run in
     one process for each device instead, up to `batch` tasks at a time and without that limit. `memory`: bytes of the
     devices, where known. `products`: patterns of those that it takes; None for all. When it is told to end it finishes
-    what it has for `drain_s` seconds.
+    what it has for `drain_s` seconds. `routing`: the providers that it uses beside its engines.
     """
 
     api_url: str
@@ -54,6 +59,7 @@ class Options:
     products: tuple[str, ...] | None = None
     drain_s: float = 0.0
     memory: Mapping[str, int] = field(default_factory=dict)
+    routing: Routing = NO_ROUTING
 
     def kinds(self) -> list[Kind]:
         """List what pools of processes there are to be."""
@@ -77,8 +83,24 @@ class Worker:
         self._unknown: set[tuple[str, int]] = set()
         self._reports = Reports(client)
         self._held = Held(self._id, client, self._reports, self._reach)
-        self._pools = [Pool(kind, self._held) for kind in options.kinds()]
-        self._catalogue = Catalogue.load()
+        self._catalogue = options.routing.apply(Catalogue.load())
+        self._remote = {
+            name: RemotePool(
+                provider,
+                remote()[provider.engine],
+                self._held,
+                self._catalogue,
+                allow_private=options.allow_private,
+            )
+            for name, provider in options.routing.providers.items()
+        }
+        self._pools: list[Pool | RemotePool] = [
+            *(Pool(kind, self._held) for kind in options.kinds()),
+            *self._remote.values(),
+        ]
+        self._offered: dict[str, frozenset[str]] = {}
+        self._clearing: dict[str, asyncio.Task[None]] = {}
+        self._cleared: list[protocol.Cleared] = []
         self._offered_at = -math.inf
         self._scratch: Path | None = None
         self._draining = False
@@ -91,8 +113,7 @@ class Worker:
 
         """
         try:
-            for pool in self._pools:
-                await pool.open()
+            await asyncio.gather(*(pool.open() for pool in self._pools))
             await self._work(stop, await self._first_beat(stop))
         finally:
             for pool in self._pools:
@@ -118,6 +139,8 @@ class Worker:
             for task in (*side, waiting):
                 task.cancel()
             await asyncio.gather(*side, waiting, return_exceptions=True)
+            for task in self._clearing.values():
+                task.cancel()
             await self._reports.close()
             await self._give_back(unfinished)
 
@@ -149,19 +172,23 @@ class Worker:
 
     async def _beat(self) -> float:
         known = list(self._held.attempts.values())
-        makes = self._news()
+        makes, cleared = self._news(), self._cleared[:_CLEARED]
         answer = await self._client.beat(
             protocol.BeatRequest(
                 worker_id=self._id,
                 name=self._name,
-                engines=list(self._options.engines),
+                engines=[*self._options.engines, *self._remote],
                 devices=list(self._options.devices),
                 memory=dict(self._options.memory),
                 makes=makes,
                 loaded=sorted({card for pool in self._pools for card in pool.loaded}),
                 progress=[attempt.report() for attempt in known],
+                providers=[pool.health for pool in self._remote.values()],
+                cleared=cleared,
             )
         )
+        self._cleared = self._cleared[len(cleared) :]
+        self._clear(answer.leftovers)
         if makes is not None:
             self._offered_at = time.monotonic()
         self._files_url = answer.files_url
@@ -177,10 +204,29 @@ class Worker:
 
     def _news(self) -> list[protocol.Offer] | None:
         """Say what can be made here, now and then: weights come and go."""
-        if time.monotonic() - self._offered_at < _OFFER_EVERY_S:
+        well = {name: frozenset(pool.lacking) for name, pool in self._remote.items() if pool.breaker.state == "up"}
+        if time.monotonic() - self._offered_at < _OFFER_EVERY_S and well == self._offered:
             return None
+        self._offered = well
         options = self._options
-        return offers(self._catalogue, options.engines, Shelf(options.models), options.products)
+        made = offers(self._catalogue, [*options.engines, *well], Shelf(options.models), options.products)
+        return [one for one in made if one.product not in well.get(one.engine, ())]
+
+    def _clear(self, leftovers: Sequence[protocol.Leftover]) -> None:
+        """Cancel jobs at their providers whose tasks have ended without them; the next heartbeat says which are."""
+        for left in leftovers:
+            name = f"{left.provider}-{left.task_id}"
+            done = protocol.Cleared(task_id=left.task_id, provider=left.provider)
+            if name not in self._clearing and done not in self._cleared and left.provider in self._remote:
+                self._clearing[name] = asyncio.create_task(self._clear_one(left), name=f"clear-{name}")
+                self._clearing[name].add_done_callback(partial(self._clearing_ended, name))
+
+    def _clearing_ended(self, name: str, _: asyncio.Task[None]) -> None:
+        del self._clearing[name]
+
+    async def _clear_one(self, left: protocol.Leftover) -> None:
+        if await self._remote[left.provider].clear(left):
+            self._cleared.append(protocol.Cleared(task_id=left.task_id, provider=left.provider))
 
     async def _disown(self, held: set[tuple[str, int]]) -> None:
         """Report the attempts that the API counts as ours and that do not run here: the answer to a claim was lost.

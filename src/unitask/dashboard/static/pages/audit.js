@@ -8,7 +8,7 @@ import { badge, empty, table } from "../kit/parts.js";
 import { whole } from "../kit/tiles.js";
 import { keepQuery, link } from "../router.js";
 
-const ACTIONS = ["account.open", "account.set", "credit.top_up", "credit.adjust", "key.add", "key.rotate", "key.revoke", "key.set", "plan.put", "plan.remove"];
+const ACTIONS = ["account.open", "account.set", "credential.put", "credential.remove", "credit.top_up", "credit.adjust", "key.add", "key.rotate", "key.revoke", "key.set", "plan.put", "plan.remove"];
 
 export async function render(root, { api, query: asked, signal, heading, fail }) {
   heading.lead("Every decision about accounts, credit, keys and plans, newest first.");

@@ -28,6 +28,15 @@ export async function render(root, { api, signal, heading, fail }) {
 
 const device = (name, size) => (size ? `${name}, ${bytes(size)}` : name);
 
+const STATE = { up: "good", trying: "warn", down: "bad" };
+
+function provider(one) {
+  const latency = one.latency_ms === null ? "" : `, ${Math.round(one.latency_ms)} ms`;
+  const shown = badge(`${one.provider}: ${one.state}${latency}`, STATE[one.state]);
+  shown.title = one.why;
+  return shown;
+}
+
 const none = () => empty("No workers", "Start one with: unitask worker. It needs this server's address and UNITASK_WORKER_TOKEN.");
 
 function card(one) {
@@ -37,6 +46,7 @@ function card(one) {
     ["Engines", badges(one.engines)],
     ["Devices", one.devices.length ? badges(one.devices.map((name) => device(name, one.memory_bytes[name]))) : "none of its own"],
     ["In memory", one.loaded.length ? badges(one.loaded) : "no model"],
+    ...(one.providers.length ? [["Providers", h("div", { class: "row tight" }, ...one.providers.map(provider))]] : []),
     ["Since", ago(one.started_at)],
     ["Seen", one.alive ? "just now" : ago(one.seen_at)],
   ]);

@@ -1,0 +1,79 @@
+"""From what a provider made to the output of the wire."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from unitask.kit.errors import EngineFailure, JobFailed
+from unitask.kit.media import decode_inline
+from unitask.remote.binding import at
+from unitask.remote.mapping import Mapped
+from unitask.remote.measures import measured, sound_of
+from unitask.remote.threads import in_thread
+from unitask.spec.engine import Output
+from unitask.spec.product import AudioResult, ImageResult, VideoResult
+from unitask.spec.remote import RemoteJob
+
+RESULT_BYTES: Final = 4 * 2**30
+_INLINE_BYTES: Final = 256 * 2**20
+
+
+async def bring(job: RemoteJob, address: str) -> Path:
+    """Put a result into scratch, from an address or out of a data URI.
+
+    Raises:
+        ProviderRefused: it is not there any more, or may not be read.
+        ProviderAway: it cannot be read at present.
+
+    """
+    path = job.new_path("result")
+    if address.startswith("data:"):
+        try:
+            await in_thread(path.write_bytes, decode_inline(address, _INLINE_BYTES))
+        except ValueError as error:
+            raise JobFailed(f"the provider {job.calls.provider.name} gave a result that is {error}") from error
+    else:
+        await job.calls.download(address, path, limit_bytes=RESULT_BYTES)
+    return path
+
+
+async def output_of(job: RemoteJob, files: Sequence[Path] | Mapping[str, Path]) -> Output:
+    """Store files as the output of the job's product: in their order, or by the output's fields.
+
+    Raises:
+        JobFailed: there is none, or one is no media.
+
+    """
+    if not files:
+        raise JobFailed(f"the provider {job.calls.provider.name} gave no file")
+    if isinstance(files, Mapping):
+        return Output({name: await job.save(path) for name, path in files.items()})
+    kind = job.product.output
+    measures = await in_thread(measured, job.product.price.unit, files[0])
+    if issubclass(kind, ImageResult):
+        return Output(kind.of(*[await job.save(path) for path in files]), measures)
+    if issubclass(kind, VideoResult | AudioResult):
+        return Output(kind.of(await job.save(files[0])), measures)
+    raise EngineFailure(f"no way is known to put one file into a {kind.__name__}")
+
+
+async def collected(job: RemoteJob, result: Any, mapped: Mapped) -> Output:
+    """Fetch and store the files whose addresses stand at a mapping's paths of a result.
+
+    Where one is meant there may be a list of them, and the other way round: models change their minds in this.
+    """
+    mapped.warn(job)
+    where = mapped.files
+    if isinstance(where, Mapping):
+        found = {name: next(at(result, path), None) for name, path in where.items()}
+        absent = [name for name, address in found.items() if not isinstance(address, str)]
+        if absent:
+            raise JobFailed(f"the provider {job.calls.provider.name} gave no {', '.join(absent)}")
+        return await output_of(job, {name: await bring(job, str(address)) for name, address in found.items()})
+    found_at = [value for path in where for value in at(result, path)] or [result]
+    values = [one for value in found_at for one in (value if isinstance(value, list) else [value])]
+    addresses = [one for one in values if isinstance(one, str)]
+    paths = [await bring(job, address) for address in addresses]
+    return await output_of(
+        job, [await in_thread(sound_of, path) for path in paths] if mapped.take == "sound" else paths
+    )

@@ -1,0 +1,121 @@
+"""The job that a remote engine gets, in the worker's own process."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+from unitask.kit.errors import EngineFailure, JobFailed, Unavailable
+from unitask.kit.media import HEAD_BYTES, sniff
+from unitask.remote.threads import in_thread
+from unitask.spec.media import Media
+from unitask.spec.product import Input, Product
+from unitask.spec.remote import Calls, Document
+from unitask.worker.attempt import Attempt, upload
+from unitask.worker.client import ApiClient, Rejected
+from unitask.worker.job import FETCH_S, LIMIT_WARNINGS, seed_of
+from unitask.worker.sources import Sources
+
+_RETRY_S: Final = 1.0
+_TRIES: Final = 60
+log = logging.getLogger(__name__)
+
+
+class RemoteAttempt:
+    """Satisfies `unitask.remote.drive.Attended`."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        *,
+        product: Product,
+        inputs: Input,
+        calls: Calls,
+        client: ApiClient,
+        sources: Sources,
+        scratch: Path,
+        with_own_key: bool,
+    ) -> None:
+        self.task_id = attempt.task.task_id
+        self.attempt = attempt.task.attempt
+        self.product = product
+        self.inputs = inputs
+        self.seed = seed_of(self.task_id, inputs)
+        self.calls = calls
+        self.scratch = scratch
+        self.document: Document | None = attempt.task.remote
+        self.answer: Any = None
+        self.warnings: list[str] = []
+        self._of = attempt
+        self._client = client
+        self._sources = sources
+        self._files = 0
+        self.with_own_key = with_own_key
+
+    async def keep(self, document: Document | None) -> None:
+        """Commit what is known of the provider's job, with patience: an API may be on its way back.
+
+        Raises:
+            Rejected: another worker has the task.
+            Unavailable: the API stayed away.
+
+        """
+        own = {"own_key": True} if self.with_own_key else {}
+        for number in range(_TRIES):
+            try:
+                await self._client.keep(self.task_id, self.attempt, document and {**document, **own})
+                break
+            except Rejected:
+                self._of.lost = True
+                raise
+            except Unavailable as error:
+                log.warning("cannot write down a provider's job yet: %s", error, extra=self._of.extra)
+                if number == _TRIES - 1:
+                    raise
+                await asyncio.sleep(_RETRY_S)
+        self.document = document
+
+    async def progress(self, fraction: float | None, note: str) -> None:
+        """Report how far the job is; what the provider does not say stays as it was."""
+        if fraction is not None:
+            self._of.fraction = min(1.0, max(self._of.fraction, fraction))
+        self._of.note = note[:200]
+
+    async def fetch(self, source: str, media: Media) -> Path:
+        """Put the file behind a URL into scratch, within the field's limits, named with its extension."""
+        path = self.new_path("input")
+        found = await in_thread(self._sources.fetch, source, media, path, timeout_s=FETCH_S)
+        return path.rename(path.with_suffix(f".{found.extension}"))
+
+    def is_own(self, source: str) -> bool:
+        """Tell whether an address leads to a file of our own store."""
+        return self._sources.own_name(source) is not None
+
+    def new_path(self, name: str) -> Path:
+        """Name a file in scratch that is not there yet."""
+        self._files += 1
+        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.scratch / f"{self._files:03d}-{name}"
+
+    async def save(self, path: Path) -> str:
+        """Store an output file, whose content decides its type; gives its reference."""
+        found = sniff(await in_thread(_head, path))
+        if found is None:
+            raise JobFailed(f"the provider {self.calls.provider.name} gave a result of an unknown format")
+        since = self._of.watch.now()
+        try:
+            return await upload(self._of.task, self._client, path, found.extension)
+        except (Unavailable, Rejected, OSError) as error:
+            raise EngineFailure("the result could not be stored", raw_message=str(error), retryable=True) from error
+        finally:
+            self._of.watch.upload_s += self._of.watch.now() - since
+
+    def warn(self, sentence: str) -> None:
+        """Tell the client something about the result, once."""
+        if sentence not in self.warnings and len(self.warnings) < LIMIT_WARNINGS:
+            self.warnings.append(sentence)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
