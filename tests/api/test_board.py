@@ -179,6 +179,7 @@ async def test_workers_are_listed_with_what_they_do(
         "devices": [],
         "memory_bytes": {},
         "loaded": [],
+        "providers": [],
         "started_at": seen["started_at"],
         "seen_at": seen["started_at"],
         "running": [
@@ -200,6 +201,17 @@ async def test_a_worker_says_on_which_devices_it_runs(operator: httpx.AsyncClien
     (seen,) = accepted(await operator.get(f"{ADMIN}/workers"))
     assert (seen["name"], seen["devices"]) == ("gpu box", ["cuda:0", "cuda:1"])
     assert (seen["memory_bytes"], seen["loaded"]) == ({"cuda:0": 80 * 2**30}, ["flux1-dev"])
+
+
+async def test_a_worker_says_how_it_finds_its_providers(operator: httpx.AsyncClient) -> None:
+    """As it comes over the wire of workers; what it leaves out is not guessed."""
+    up = {"provider": "hub", "engine": "upstream", "state": "up", "latency_ms": 12.5}
+    down = {"provider": "box", "engine": "comfyui", "state": "down", "failures": 3, "why": "no connection"}
+    sign = {"worker_id": "w", "name": "w", "engines": ["hub", "box"], "providers": [up, down]}
+    headers = {"Authorization": f"Bearer {WORKER_TOKEN}", "X-API-Key": ""}
+    assert (await operator.post("/worker/v1/beat", json=sign, headers=headers)).status_code == 200
+    (seen,) = accepted(await operator.get(f"{ADMIN}/workers"))
+    assert seen["providers"] == [{**up, "failures": 0, "why": ""}, {**down, "latency_ms": None}]
 
 
 async def test_the_installation_says_what_is_missing_and_how_to_get_it(

@@ -12,7 +12,10 @@ from support.customer import Customer
 from support.keys import WORKER_TOKEN
 from support.worker import HandWorker
 from unitask.app import Services
-from unitask.queue.model import Offer
+from unitask.db import Transaction
+from unitask.kit.ids import new_id
+from unitask.queue import repository as queue
+from unitask.queue.model import Leftover, Offer
 from unitask.spec.cluster import COUNTED
 
 TOKEN = {"Authorization": f"Bearer {WORKER_TOKEN}", "X-API-Key": ""}
@@ -156,3 +159,32 @@ async def test_a_scrape_shows_queue_workers_and_clusters(
     assert found["unitask_cluster_workers", "main", "flux", "failing"] == 0
     assert await samples(operator, {}) == found
     assert (await client.get("/metrics")).status_code == 403
+
+
+async def test_a_scrape_shows_how_providers_are(
+    client: httpx.AsyncClient, services: Services, clock: ManualClock
+) -> None:
+    """Up is what some worker finds well; the slowest and the most failures are shown; silent workers do not count."""
+    up = {"provider": "hub", "engine": "upstream", "state": "up", "failures": 1, "latency_ms": 250.0}
+    trying = {**up, "state": "trying", "failures": 4, "latency_ms": 1500.0}
+    box = {"provider": "box", "engine": "comfyui", "state": "down", "failures": 3, "latency_ms": None}
+    silent = HandWorker(services, "silent", ("box",), providers=[{**box, "state": "up"}])
+    await silent.beat()
+    clock.pass_s(services.settings.lease_s + 1)
+    for name, said in (("one", [up, box]), ("two", [trying, {**box, "failures": 0}])):
+        await HandWorker(services, name, ("hub", "box"), providers=said).beat()
+
+    async def leave(tx: Transaction) -> None:
+        left = [Leftover(new_id(clock.now_us()), "hub", 1, "{}") for _ in range(2)]
+        await queue.leave(tx, left, clock.now_us())
+
+    await services.database.write(leave)
+    found = await samples(client, TOKEN)
+    assert {name: value for name, value in found.items() if name[0].startswith("unitask_provider_")} == {
+        ("unitask_provider_up", "upstream", "hub"): 1,
+        ("unitask_provider_up", "comfyui", "box"): 0,
+        ("unitask_provider_latency_seconds", "upstream", "hub"): 1.5,
+        ("unitask_provider_failures", "upstream", "hub"): 4,
+        ("unitask_provider_failures", "comfyui", "box"): 3,
+        ("unitask_provider_leftovers", "hub"): 2,
+    }

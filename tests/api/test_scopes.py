@@ -44,6 +44,9 @@ NEEDED = {
     "account": {
         "GET /account/info",
         "GET /account/active_tasks",
+        "GET /api/v1/account/credentials",
+        "PUT /api/v1/account/credentials/{provider}",
+        "DELETE /api/v1/account/credentials/{provider}",
         "GET /api/v1/bucket",
         "PUT /api/v1/bucket",
         "DELETE /api/v1/bucket",

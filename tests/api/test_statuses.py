@@ -32,6 +32,7 @@ WAITING: Final[dict[str, Any]] = {
     "is_using_private_pool": False,
     "engine": None,
     "engine_level": None,
+    "cost_points": None,
     "drawn_seed": 0,
     "queue_position": None,
     "eta_s": 20.0,

@@ -45,6 +45,7 @@ async def test_create_answers_the_whole_task_in_the_documented_order(client: htt
                 "is_using_private_pool": False,
                 "engine": None,
                 "engine_level": None,
+                "cost_points": None,
                 "drawn_seed": drawn_seed(task_id),
                 "queue_position": None,
                 "eta_s": 20.0,

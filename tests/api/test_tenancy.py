@@ -6,6 +6,7 @@ The table below is checked against the routes that the application has: a new ro
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -15,10 +16,12 @@ from support.accounts import Person, open_account
 from support.answers import accepted, refused
 from support.belongings import BUCKET, UPLOAD, Belongings, Named, acquire, belongings
 from support.orders import CAT
+from support.providers import providers_file
 from support.sink import Sink, receiving, says
 from support.worker import HandWorker
 from unitask.api import Application
 from unitask.app import Services
+from unitask.settings import Settings
 
 pytestmark = pytest.mark.reaches_loopback
 
@@ -74,6 +77,10 @@ MATRIX: Final[dict[str, str | list[Way]]] = {
     "POST /api/v1/keys": [Way(body={"name": "mine"})],
     "POST /api/v1/keys/{key_id}/rotate": [KEY],
     "DELETE /api/v1/keys/{key_id}": [KEY],
+    "GET /api/v1/account/credentials": [PLAIN],
+    # First: from then on the stranger has a key of his own under that name.
+    "DELETE /api/v1/account/credentials/{provider}": [Way("provider")],
+    "PUT /api/v1/account/credentials/{provider}": [Way("provider", body={"key": "the stranger's key"}, place=True)],
     "POST /api/ephemeral_resource": [Way(body=UPLOAD)],
     "POST /api/v1/uploads": [Way(body={"file_name": "a.png", "size_bytes": 5})],
     "POST /api/v1/uploads/{upload_id}/complete": [Way("uuid")],
@@ -135,6 +142,7 @@ MATRIX: Final[dict[str, str | list[Way]]] = {
     "POST /worker/v1/beat": WORKER,
     "PUT /worker/v1/tasks/{task_id:uuid}/{attempt:int}/files/{extension}": WORKER,
     "PUT /worker/v1/tasks/{task_id:uuid}/{attempt:int}/preview/{extension}": WORKER,
+    "PUT /worker/v1/tasks/{task_id:uuid}/{attempt:int}/remote": WORKER,
     "POST /worker/v1/settle": WORKER,
     "POST /worker/v1/settle-many": WORKER,
     "POST /worker/v1/tasks/{task_id:uuid}/{attempt:int}/files/{extension}/place": WORKER,
@@ -161,6 +169,12 @@ CHANGING: Final = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
     (r'"(drawn_seed|queue_position|eta_s|milliseconds)":[\d.]+', r'"\1":<number>'),
 )
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    """Know the providers for which people have keys."""
+    return settings.model_copy(update={"providers": providers_file(tmp_path, "owners-provider", "nobodys-provider")})
 
 
 @pytest.fixture

@@ -139,6 +139,9 @@ async def test_a_worker_gets_the_oldest_tasks_that_its_engines_can_make(
         "input": {"image": "https://example.com/a.png", "rmbg_model": "RMBG-2.0"},
         "seconds_left": 60.0,
         "preview": False,
+        "remote": None,
+        "own_key": None,
+        "has_lost_key": False,
     }
     assert [task["task_id"] for task in await claim(client, most=9)] == [flux, cut[1]]
     assert await claim(client, most=9) == []

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from sim.provider import served
+from sim.unified import Unified
 from support.accounts import Person, open_account
 from support.books import troubles
 from support.installation import FINAL, LIMIT_S, Installation, Program, ended, order, read
@@ -276,6 +278,60 @@ async def sweep_dies(scene: Scene) -> None:
     await finish(scene)
 
 
+HUB = """
+[provider.hub]
+engine = "upstream"
+url = "{url}"
+products = ["tester/brief"]
+[[route]]
+products = ["tester/brief"]
+order = ["hub", "tester"]
+"""
+
+
+async def order_at_hub(scene: Scene) -> str:
+    """Order what the provider makes."""
+    answer = await scene.client.post("/api/v1/task", json={**order(), "task_type": "brief"})
+    assert answer.is_success, answer.text
+    scene.acknowledged.append(answer.json()["data"]["task_id"])
+    return scene.acknowledged[-1]
+
+
+async def keep_dies(scene: Scene) -> None:
+    """Let the server die when a worker writes down that it orders, and what it has ordered; its worker goes on."""
+    with served(Unified()) as hub:
+        hub.outputs["tester/brief"] = {"image_url": "$png", "said": {}}
+        scene.installation.provide(HUB.format(url=hub.url), hub=hub.key)
+        scene.installation.set(UNITASK_LEASE_S="15")
+        worker = None
+        for visit in (1, 2):
+            server = await scene.installation.serve(fault=f"{scene.point}:{visit}")
+            worker = worker or scene.installation.work()
+            task_id = await order_at_hub(scene)
+            await server.dies()
+            server = await scene.installation.serve()
+            (task,) = await ended(scene.client, [task_id])
+            assert (task["status"], task["meta"]["engine"]) == ("completed", "hub"), task["error"]
+            assert (hub.submitted, worker.process.poll()) == (visit, None)
+            server.kill()
+        await scene.installation.serve()
+
+
+async def reroute_dies(scene: Scene) -> None:
+    """Let the server die while it sends a task on whose provider nobody works for; the next one does it, once."""
+    scene.installation.provide(HUB.format(url="http://127.0.0.1:9"), hub="sk-of-the-hub")
+    server = await scene.installation.serve(fault=scene.point)
+    task_id = await order_at_hub(scene)
+    makes = [protocol.Offer(product="tester/brief", engine="tester", level="basic")]
+    async with api_of(scene) as api:
+        await api.beat(protocol.BeatRequest(worker_id=HAND, name="", engines=["tester"], makes=makes))
+    await server.dies()
+    await scene.installation.serve()
+    await finish(scene)
+    task = await read(scene.client, task_id)
+    assert (task["meta"]["engine"], task["logs"]) == ("tester", ["nobody works for hub at present"])
+
+
 SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "create": create_dies,
     "claim": server_dies,
@@ -285,6 +341,8 @@ SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "upload": server_dies,
     "settle": server_dies,
     "promote": promote_dies,
+    "keep": keep_dies,
+    "reroute": reroute_dies,
     "cancel": cancel_dies,
     "reap": reap_dies,
     "deliver": deliver_dies,

@@ -23,6 +23,7 @@ from support.keys import WORKER_TOKEN
 from support.media import PNG
 from support.objects import SECRET, Objects
 from support.orders import CAT, cat
+from support.providers import providers_file
 from support.sql import rows, sql
 from support.worker import HandWorker
 from unitask import backup as backups
@@ -45,9 +46,9 @@ def place(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def settings(settings: Settings, place: str, request: pytest.FixtureRequest) -> Settings:
+def settings(settings: Settings, place: str, request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Let the installation be one of each kind, on a machine with its own settings."""
-    return placed(settings, place, request)
+    return placed(settings.model_copy(update={"providers": providers_file(tmp_path, "fal")}), place, request)
 
 
 def placed(settings: Settings, place: str, request: pytest.FixtureRequest) -> Settings:
@@ -139,6 +140,7 @@ async def test_what_is_restored_goes_on_where_it_was(
         (work,) = await worker.claim()
         assert await worker.fail(work)
         before = accepted(await client.get(f"/api/v1/task/{done}"))
+        await services.provider_keys.give(customer.caller.account_id, "fal", "of the customer", actor="a test")
         saved = await save(services, tmp_path / "backup")
         assert (saved.manifest.files, saved.troubles) == (1, [])
     newest = (await rows(services.database, "select max(id) as id from ledger"))[0]["id"]
@@ -157,6 +159,7 @@ async def test_what_is_restored_goes_on_where_it_was(
         await made(client, worker, new)
         other = await Customer.of(opened, "another")
     assert other.caller.account_id > customer.caller.account_id
+    assert await opened.credentials.find(customer.caller.account_id, "fal") == "of the customer"
     assert min(row["id"] for row in await rows(opened.database, f"select id from ledger where id > {newest}")) > newest
     assert await troubles(opened.database) == []
     await opened.close()

@@ -79,12 +79,18 @@ async def place(database_url: str, tmp_path: Path) -> AsyncIterator[Place]:
     secrets = Secrets()
     password = secrets.new("password of the database")
     preset, admin, token = (secrets.new(what) for what in ("preset key", "admin key", "worker token"))
+    providers = tmp_path / "providers.toml"
+    providers.write_text(
+        '[provider.fal]\nurl = "http://127.0.0.1:9"\n[provider.hub]\nengine = "upstream"\nown_key_only = true\n'
+    )
     settings = {
         "UNITASK_DATABASE_URL": database_url.replace("postgres:@", f"postgres:{password}@"),
         "UNITASK_API_KEY": preset,
         "UNITASK_ADMIN_KEY": admin,
         "UNITASK_WORKER_TOKEN": token,
         "UNITASK_SECRET": secrets.new("secret of the installation"),
+        "UNITASK_PROVIDERS": str(providers),
+        "UNITASK_KEY_FAL": secrets.new("the operator's key for a provider"),
         "PYTHONUNBUFFERED": "1",
         "UNITASK_LOG_LEVEL": "debug",
         "UNITASK_LOG_JSON": str(database_url.startswith("sqlite")),
@@ -115,6 +121,10 @@ async def keys_come_and_go(place: Place) -> None:
     await place.made("rotated own key", f"/api/v1/keys/{own['id']}/rotate", {"overlap_s": 0}, first["secret"])
     answer = await place.client.delete(f"/api/v1/keys/{own['id']}", headers={"X-API-Key": first["secret"]})
     assert answer.status_code == 200
+    for what in ("key for a provider", "newer key for a provider"):
+        body, as_shop = {"key": place.secrets.new(what)}, {"X-API-Key": first["secret"]}
+        answer = await place.client.put("/api/v1/account/credentials/fal", json=body, headers=as_shop)
+        assert answer.status_code == 200, answer.text
     await place.command("keys", "add", "--account", "shop", shows="key of a command")
     await place.command("keys", "rotate", str(first["id"]), shows="rotated key of a command")
     for words in (("keys", "list"), ("audit",), ("doctor",), ("accounts", "show", "shop"), ("keys", "revoke", "1000")):
@@ -209,6 +219,8 @@ async def everything_breaks(place: Place, file: str) -> None:
         ("audit", "POST", "/api/v1/admin/accounts/1/keys", {"name": place.admin}, {"X-API-Key": place.admin}),
         ("idempotency", "POST", "/api/v1/task", body, {**key, "Idempotency-Key": place.preset}),
         ("tasks", "POST", "/api/v1/task", body, key),
+        ("audit", "PUT", "/api/v1/account/credentials/fal", {"key": place.secrets.known["key for a provider"]}, key),
+        ("credentials", "PUT", "/api/v1/account/credentials/hub", {"key": place.preset}, key),
         ("artifacts", "GET", httpx.URL(file).path, None, key),
     )
     for table, method, path, sent, headers in broken:

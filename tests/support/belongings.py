@@ -29,6 +29,7 @@ _OF_ACCOUNTS: Final = (
     "credit_packs",
     "artifacts",
     "buckets",
+    "credentials",
     "deliveries",
     "endpoints",
     "idempotency",
@@ -68,6 +69,8 @@ async def acquire(client: httpx.AsyncClient, services: Services, endpoint: str) 
         "owner's hook secret",
         "owner's payment",
         "owner's key",
+        "o7q9",
+        "owners-provider",
         "owner's reason",
     ]
     found = Belongings(owner, marks=[*marks, "owner's reason", owner.headers["X-API-Key"]])
@@ -84,6 +87,7 @@ async def acquire(client: httpx.AsyncClient, services: Services, endpoint: str) 
         values (:owner, '{"bucket": "owners-bucket"}', 'sealed', 5) returning 1""",
         owner=owner.account_id,
     )
+    await services.provider_keys.give(owner.account_id, "owners-provider", "key-that-ends-in-o7q9", actor=ACTOR)
     await _name_everything(services, found, endpoint)
     return found
 
@@ -146,6 +150,7 @@ async def _name_everything(services: Services, found: Belongings, endpoint: str)
     assert await rows(database, "select disabled_at from endpoints where account_id = :owner", **of)
     found.named += [
         Named("account", "account", str(found.owner.account_id), "987654"),
+        Named("provider", "key for a provider", "owners-provider", "nobodys-provider"),
         Named("endpoint", "endpoint of a webhook", endpoint, endpoint.replace("/hook", "/kooh")),
         Named("text", "idempotency key", "owner's order", "nobody's order"),
     ]

@@ -93,6 +93,17 @@ class Installation:
             **self.settings,
         }
 
+    def set(self, **settings: str) -> None:
+        """Change settings for the processes that start from now on."""
+        self._environment |= settings
+
+    def provide(self, tables: str, **keys: str) -> None:
+        """Give them a file of providers, and keys for these."""
+        path = self.folder / "providers.toml"
+        path.write_text(tables)
+        self.set(UNITASK_PROVIDERS=str(path), UNITASK_ENGINES=",".join(["tester", *keys]))
+        self.set(**{f"UNITASK_KEY_{name.upper()}": key for name, key in keys.items()})
+
     @property
     def url(self) -> str:
         """Where the API is."""

@@ -55,6 +55,7 @@ class Do(Input):
         "save_file",
         "save_missing",
         "save_strange",
+        "save_when_told",
         "show",
         "show_strange",
         "slow_save",
@@ -195,6 +196,10 @@ def _save_missing(_: Do, job: Job) -> dict[str, Any]:
 
 def _save_strange(_: Do, job: Job) -> dict[str, Any]:
     return {"image_url": job.save(b"MZ", "exe")}
+
+
+def _save_when_told(inputs: Do, job: Job) -> dict[str, Any]:
+    return _wait_for_file(inputs, job) | _save_file(inputs, job)
 
 
 def _show(inputs: Do, job: Job) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import asyncpg
 T = TypeVar("T")
 TABLES = (
     *("audit", "credit_packs", "ledger", "deliveries", "artifacts", "idempotency", "queue", "tasks", "workers"),
-    *("usage", "leases", "api_keys", "buckets", "accounts"),
+    *("usage", "leases", "api_keys", "buckets", "credentials", "accounts"),
 )
 
 
