@@ -8,8 +8,8 @@ compile() {
   uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-emit-find-links --no-emit-package unitask-sdk --no-header --no-annotate --quiet "$@"
 }
-compile --extra cpu --extra postgres --extra s3 --group build --output-file requirements/run.txt
-compile --extra cpu --extra postgres --extra s3 --extra speech --extra fonts --extra mcp --extra ray --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+compile --extra cpu --extra postgres --extra provenance --extra s3 --extra tracing --group build --output-file requirements/run.txt
+compile --extra cpu --extra postgres --extra provenance --extra s3 --extra tracing --extra speech --extra fonts --extra mcp --extra ray --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
 # torch comes in builds for each kind of hardware, so its version is pinned (requirements/torch.constraints) and its files are
 # not. What it asks for besides is locked here under its own names. torchvision, which spandrel asks for, is not needed.
 compile --extra cpu --extra models --group test-models --constraints requirements/run.txt --constraints requirements/dev.txt \

@@ -1,7 +1,7 @@
 """Which libraries this Python has, asked without importing them."""
 
+import importlib.util
 from collections.abc import Iterable
-from importlib.util import find_spec
 
 
 def absent(libraries: Iterable[str]) -> list[str]:
@@ -15,6 +15,6 @@ def absent(libraries: Iterable[str]) -> list[str]:
 
 def _is_here(library: str) -> bool:
     try:
-        return find_spec(library) is not None
+        return importlib.util.find_spec(library) is not None
     except ValueError:  # another thread is importing it: OpenCV takes its own name's module away meanwhile
         return True
