@@ -12,9 +12,8 @@ from unitask.catalogue import Catalogue
 from unitask.engines import installed, remote
 from unitask.kit.money import points
 from unitask.spec.product import Conditions, Product, Recipe, is_named
-from unitask.spec.remote import LIMIT_S, Provider
+from unitask.spec.remote import LIMIT_S, PROVIDER_NAME, Provider
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _LEVELS: Final = ("full", "basic", "preview")
 
 
@@ -180,7 +179,7 @@ NO_ROUTING: Final = Routing({})
 
 
 def _provider(name: str, table: _Provider, key: SecretStr | None, folder: Path) -> Provider:
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(PROVIDER_NAME, name):
         raise ValueError(f"provider.{name}: a name is small letters, digits and dashes")
     engine = table.engine or name
     if engine not in remote():

@@ -9,10 +9,11 @@ from unitask.db import Database, Queries, Transaction
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from unitask.kit.seal import Broken, Seal
+from unitask.spec.remote import PROVIDER_NAME
 
 SQL = Queries(__package__)
-PROVIDER: Final = r"^[a-z0-9][a-z0-9-]{0,63}$"
-"""What a provider may be called."""
+PROVIDER: Final = f"^{PROVIDER_NAME}$"
+"""What stands where an account names one."""
 KEY: Final = r"^[!-~]([ -~]{0,4094}[!-~])?$"
 """What goes for a key: it is sent as a field of a head."""
 MOST_CREDENTIALS: Final = 100

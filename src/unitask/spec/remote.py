@@ -18,6 +18,8 @@ from unitask.spec.product import Input, Product
 
 Document = dict[str, Any]
 """What finds a provider's job again, as JSON: kept with the task before anything else is done with the job."""
+PROVIDER_NAME: Final = "[a-z0-9][a-z0-9-]{0,63}"
+"""What a provider may be called: small letters, digits and dashes."""
 LIMIT_S: Final = 1800
 CALL_S: Final = 60.0
 
