@@ -129,6 +129,11 @@ def answers(container: Container) -> bool:
         return False
 
 
+def let_go(container: Container) -> None:
+    """Wait for its place: the real one gives it back a moment after the answer."""
+    until(lambda: container.status() == "READY", within_s=LIMIT_S)
+
+
 def shape(answer: httpx.Response) -> tuple[int, list[str], str]:
     """Tell what an answer is like: its status, its fields, and the prediction's status."""
     told = answer.json()
@@ -168,6 +173,7 @@ def test_a_prediction_is_the_answer(container: Container) -> None:
     assert head == "data:image/png;base64"
     picture(base64.b64decode(data))
     assert set(made.json()["metrics"]) == {"predict_time"}
+    let_go(container)
     broken = container.http.post("/predictions", json=container.order("fail"))
     assert shape(broken) == FAILED
     assert broken.json()["error"].endswith("ValueError: it went wrong")
@@ -196,8 +202,7 @@ def test_a_prediction_that_has_ended_is_forgotten(container: Container) -> None:
     """The same order under the same id is another one."""
     for _ in range(2):
         assert shape(container.http.put("/predictions/a", json=container.order())) == SUCCEEDED
-        # The real one gives the place back a moment after the answer.
-        until(lambda: container.status() == "READY", within_s=LIMIT_S)
+        let_go(container)
     if container.sim:
         assert (container.sim.submitted, container.sim.duplicates) == (2, 1)
 
