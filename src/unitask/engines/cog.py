@@ -4,37 +4,26 @@ It has one prediction at a time and no place where a finished one could be asked
 that is answered with the result. Models and inputs are those of Replicate: the operator says in `recipes` what runs.
 """
 
-from functools import partial
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from unitask.kit.errors import JobFailed, JobLost, ProviderRefused
 from unitask.remote.inputs import as_inline, request_of
-from unitask.remote.mapping import mapped, mappings
-from unitask.remote.results import collected
+from unitask.remote.tabled import Tabled
 from unitask.spec.product import Product
-from unitask.spec.remote import Calls, Document, Look, Made, Provider, RemoteJob
+from unitask.spec.remote import Calls, Document, Look, RemoteJob
 
 _RUNNING: Final = frozenset({"starting", "processing"})
 _AGAIN_S: Final = 5.0
-_mapped: Final = partial(mapped, "")
 
 
-class CogEngine:
+class CogEngine(Tabled):
     """Orders a prediction and waits for it."""
 
     name = "cog"
     url = ""
     asks_key = False
     at_once = 1
-
-    def headers(self, key: str) -> dict[str, str]:
-        """Write the key for a proxy before the container, which itself asks none."""
-        return {"Authorization": f"Bearer {key}"}
-
-    def makes(self, product: Product, provider: Provider) -> bool:
-        """Tell whether the operator says that it makes a product."""
-        return provider.recipes is not None and product.key in mappings("", provider.recipes)
 
     async def repeats(self, calls: Calls) -> bool:
         """Say that an order may be repeated: a prediction under the same id that runs still is not begun again."""
@@ -43,7 +32,7 @@ class CogEngine:
 
     async def prepare(self, job: RemoteJob) -> Any:
         """Write the input, files as data: the container is in our network, and reads no address for a stranger."""
-        return await request_of(job, _mapped(job).input, as_inline)
+        return await request_of(job, self.mapped(job).input, as_inline)
 
     async def submit(self, job: RemoteJob, request: Any, key: str) -> Document:
         """Order the prediction and wait for it, also behind another one."""
@@ -83,11 +72,6 @@ class CogEngine:
         if job.answer is None:
             raise JobLost("the answer to the order was lost with the worker that had it")
         return Look("done", 1.0, result=job.answer.get("output"))
-
-    async def collect(self, job: RemoteJob, document: Document, result: Any) -> Made:
-        """Fetch and store what was made."""
-        del document
-        return Made(await collected(job, result, _mapped(job)))
 
     async def cancel(self, calls: Calls, document: Document) -> None:
         """Stop the prediction of a key."""

@@ -58,11 +58,6 @@ def _warn_of(job: RemoteJob, name: str, reason: str) -> None:
         job.warn(f"input.{name} was not used by {job.calls.provider.name}: {reason}")
 
 
-def mapped(package: str, job: RemoteJob) -> Mapped:
-    """Find how a job's product is made by an engine of this package."""
-    return mappings(package, job.calls.provider.recipes)[job.product.key]
-
-
 @lru_cache(maxsize=64)
 def mappings(package: str, own: Path | None) -> Mapping[str, Mapped]:
     """Read the tables of an engine's package, if it has some, and over them those of an operator's file, by product.

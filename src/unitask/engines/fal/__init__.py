@@ -1,14 +1,12 @@
 """fal: its queue, by the documented HTTP. What it makes of ours stands in `products.toml`."""
 
-from functools import partial
 from typing import Any, Final
 
 from unitask.kit.errors import JobFailed, JobLost, ProviderRefused, TaskFailure
 from unitask.remote.inputs import as_address, request_of
-from unitask.remote.mapping import mapped, mappings
-from unitask.remote.results import collected
+from unitask.remote.tabled import Tabled
 from unitask.spec.product import Product
-from unitask.spec.remote import Calls, Document, Look, Made, Provider, RemoteJob
+from unitask.spec.remote import Calls, Document, Look, RemoteJob
 
 _OF_INPUT: Final = frozenset({400, 413, 422})
 _GONE: Final = frozenset({404, 405})
@@ -20,13 +18,11 @@ _PASSING: Final = frozenset(
 """Kinds of errors of fal's own machines, for which it says that the same request may succeed."""
 
 
-_mapped: Final = partial(mapped, __name__)
-
-
-class FalEngine:
+class FalEngine(Tabled):
     """Orders at the queue and looks after the order there."""
 
     name = "fal"
+    tables = __name__
     url = "https://queue.fal.run"
     asks_key = True
     at_once = 16
@@ -35,23 +31,14 @@ class FalEngine:
         """Write the key as the provider reads it."""
         return {"Authorization": f"Key {key}"}
 
-    def makes(self, product: Product, provider: Provider) -> bool:
-        """Tell whether a model there is known for a product."""
-        return product.key in mappings(__name__, provider.recipes)
-
-    async def repeats(self, calls: Calls) -> bool:
-        """Each order makes a job."""
-        del calls
-        return False
-
     async def prepare(self, job: RemoteJob) -> Any:
         """Write the request."""
-        return await request_of(job, _mapped(job).input, as_address)
+        return await request_of(job, self.mapped(job).input, as_address)
 
     async def submit(self, job: RemoteJob, request: Any, key: str) -> Document:
         """Put the request in the queue."""
         del key
-        reply = await job.calls.send("POST", _mapped(job).call, json=request)
+        reply = await job.calls.send("POST", self.mapped(job).call, json=request)
         found = reply.document
         return {
             "id": found["request_id"],
@@ -83,11 +70,6 @@ class FalEngine:
             told = result.document
             raise _failure(job.calls, str(told.get("detail") or told.get("error")), str(told["error_type"]))
         return Look("done", 1.0, result=result.document)
-
-    async def collect(self, job: RemoteJob, document: Document, result: Any) -> Made:
-        """Fetch and store what was made."""
-        del document
-        return Made(await collected(job, result, _mapped(job)))
 
     async def cancel(self, calls: Calls, document: Document) -> None:
         """Take the request out of the queue, or stop it."""

@@ -1,17 +1,16 @@
 """Media servers that speak OpenAI's language: SGLang, vLLM-Omni, LocalAI. What they make of ours: `products.toml`."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from unitask.kit.errors import JobFailed, JobLost, ProviderRefused
 from unitask.remote.inputs import as_data, as_file, request_of
-from unitask.remote.mapping import mapped, mappings
 from unitask.remote.results import RESULT_BYTES, bring, output_of
+from unitask.remote.tabled import Tabled
 from unitask.remote.threads import in_thread
 from unitask.spec.product import Product
-from unitask.spec.remote import Calls, Document, Look, Made, Provider, RemoteJob, Reply
+from unitask.spec.remote import Calls, Document, Look, Made, RemoteJob, Reply
 
 _VIDEOS: Final = "videos"
 _EDITS: Final = "images/edits"
@@ -19,38 +18,23 @@ _SPEECH: Final = "audio/speech"
 _FORMS: Final = frozenset({_VIDEOS, _EDITS})
 
 
-_mapped: Final = partial(mapped, __name__)
-
-
-class OpenaiEngine:
+class OpenaiEngine(Tabled):
     """Pictures and speech are the answer to the order itself; films are jobs."""
 
     name = "openai"
+    tables = __name__
     url = ""
     asks_key = False
     at_once = 4
 
-    def headers(self, key: str) -> dict[str, str]:
-        """Write the key as the provider reads it."""
-        return {"Authorization": f"Bearer {key}"}
-
-    def makes(self, product: Product, provider: Provider) -> bool:
-        """Tell whether such a server can make a product."""
-        return product.key in mappings(__name__, provider.recipes)
-
-    async def repeats(self, calls: Calls) -> bool:
-        """Each order makes a job."""
-        del calls
-        return False
-
     async def prepare(self, job: RemoteJob) -> Any:
         """Write the request; in it, a file that goes with it is its path."""
-        return await request_of(job, _mapped(job).input, as_file)
+        return await request_of(job, self.mapped(job).input, as_file)
 
     async def submit(self, job: RemoteJob, request: Any, key: str) -> Document:
         """Order; what is made at once is the answer."""
         del key
-        call = _mapped(job).call
+        call = self.mapped(job).call
         limit_s = float(job.calls.provider.limit_s)
         path = _path(job.calls, call)
         if call in _FORMS:
@@ -90,7 +74,7 @@ class OpenaiEngine:
 
     async def collect(self, job: RemoteJob, document: Document, result: Any) -> Made:
         """Fetch and store what was made; a film stays on the server, for another attempt may need it."""
-        _mapped(job).warn(job)
+        self.mapped(job).warn(job)
         if "answered" in document:
             files = [one if isinstance(one, Path) else await bring(job, one) for one in result]
             return Made(await output_of(job, files))
@@ -116,7 +100,7 @@ class OpenaiEngine:
         """Look for the models that these products are ordered of."""
         reply = await calls.send("GET", _path(calls, "models"))
         there = [str(one.get("id")) for one in reply.document.get("data") or ()]
-        known = mappings(__name__, calls.provider.recipes)
+        known = self.known(calls.provider)
         wanted = {product.key: str(known[product.key].input.get("model", "")) for product in products}
         return {
             key: f"it serves {', '.join(there) or 'no model'}, not {model}"

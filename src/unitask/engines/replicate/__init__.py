@@ -1,16 +1,14 @@
 """Replicate, by its documented HTTP. What it makes of ours stands in `products.toml`."""
 
 import re
-from functools import partial
 from typing import Any, Final
 
 from unitask.kit.errors import JobFailed, ProviderRefused
 from unitask.remote.inputs import as_data, request_of
-from unitask.remote.mapping import mapped, mappings
-from unitask.remote.results import collected
+from unitask.remote.tabled import Tabled
 from unitask.spec.media import MediaValue
 from unitask.spec.product import Product
-from unitask.spec.remote import Calls, Document, Look, Made, Provider, RemoteJob
+from unitask.spec.remote import Calls, Document, Look, RemoteJob
 
 _INLINE_BYTES: Final = 256 * 1024
 _PERCENT: Final = re.compile(r"(\d{1,3})%\|")
@@ -18,33 +16,18 @@ _WAITING: Final = frozenset({"starting", "queued"})
 _STOPPED: Final = frozenset({"canceled", "aborted"})
 
 
-_mapped: Final = partial(mapped, __name__)
-
-
-class ReplicateEngine:
+class ReplicateEngine(Tabled):
     """Orders predictions and looks after them."""
 
     name = "replicate"
+    tables = __name__
     url = "https://api.replicate.com"
     asks_key = True
     at_once = 16
 
-    def headers(self, key: str) -> dict[str, str]:
-        """Write the key as the provider reads it."""
-        return {"Authorization": f"Bearer {key}"}
-
-    def makes(self, product: Product, provider: Provider) -> bool:
-        """Tell whether a model there is known for a product."""
-        return product.key in mappings(__name__, provider.recipes)
-
-    async def repeats(self, calls: Calls) -> bool:
-        """Each order makes a prediction."""
-        del calls
-        return False
-
     async def prepare(self, job: RemoteJob) -> Any:
         """Bring files of our own there and write the input."""
-        return await request_of(job, _mapped(job).input, self._handed)
+        return await request_of(job, self.mapped(job).input, self._handed)
 
     async def _handed(self, job: RemoteJob, value: MediaValue) -> str:
         if not job.is_own(value.source):
@@ -58,7 +41,7 @@ class ReplicateEngine:
     async def submit(self, job: RemoteJob, request: Any, key: str) -> Document:
         """Order the prediction; it ends by itself when the attempt's time is over, whatever becomes of us."""
         del key
-        model, _, version = _mapped(job).call.partition(":")
+        model, _, version = self.mapped(job).call.partition(":")
         path = "v1/predictions" if version else f"v1/models/{model}/predictions"
         body = {"input": request} | ({"version": version} if version else {})
         headers = {"Cancel-After": f"{job.calls.provider.limit_s}s"}
@@ -80,11 +63,6 @@ class ReplicateEngine:
         fraction = int(percents[-1]) / 100 if percents else None
         return Look("waiting" if status in _WAITING else "running", fraction)
 
-    async def collect(self, job: RemoteJob, document: Document, result: Any) -> Made:
-        """Fetch and store what was made."""
-        del document
-        return Made(await collected(job, result, _mapped(job)))
-
     async def cancel(self, calls: Calls, document: Document) -> None:
         """Stop the prediction."""
         if "id" not in document:
@@ -101,7 +79,7 @@ class ReplicateEngine:
     async def missing(self, calls: Calls, products: list[Product]) -> dict[str, str]:
         """Look for the models of these products."""
         found: dict[str, str] = {}
-        known = mappings(__name__, calls.provider.recipes)
+        known = self.known(calls.provider)
         for product in products:
             model = known[product.key].call.partition(":")[0]
             try:
