@@ -1,7 +1,7 @@
 """Providers as a real worker meets them: made there, refused there, away; with the operator's key or an account's."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from sim.provider import served
 from sim.unified import POINTS, Unified
 from support.clock import ManualClock
 from support.orders import CAT_POINTS
-from support.provided import Provided, in_a_hurry, key_for, provider, route
+from support.provided import Open, Provided, in_a_hurry, opening, provider, route
 from support.sql import rows
 from unitask.app import Services
 from unitask.kit.errors import Unavailable
@@ -24,22 +24,13 @@ from unitask.tasks.model import Status, Task
 BOTH = route('"hub"', '"spare"')
 OWN = "sk-of-the-customer"
 TRIES = 4
-Open = Callable[..., Awaitable[Provided]]
 
 
 @pytest.fixture
 async def provided(settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
     """Open services with these providers and routes; at the end the books must be right."""
     in_a_hurry(monkeypatch)
-    for name in ("hub", "spare"):
-        key_for(monkeypatch, name)
-    async with AsyncExitStack() as opened:
-
-        async def make(*tables: str, **changes: object) -> Provided:
-            found = await Provided.opened(settings, clock, "\n".join(tables), **changes)
-            opened.push_async_callback(found.close)
-            return found
-
+    async with opening(settings, clock, monkeypatch) as make:
         yield make
 
 

@@ -1,15 +1,14 @@
 """Who has a task: the order of the recipes, what each is for, and where a task goes that its engine cannot make."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from support.clock import ManualClock
 from support.orders import CAT, cat
-from support.provided import NOWHERE, Provided, key_for, provider, route
+from support.provided import NOWHERE, Open, opening, provider, route
 from unitask.accounts.limits import Limits
 from unitask.kit.errors import Unavailable
 from unitask.settings import Settings
@@ -18,21 +17,12 @@ from unitask.tasks.model import Status, Task
 DEV = "Qubico/flux1-dev/txt2img"
 HUB, SPARE = provider("hub"), provider("spare", NOWHERE)
 LEASE_S, REMEMBERED_S = 15, 5
-Open = Callable[..., Awaitable[Provided]]
 
 
 @pytest.fixture
 async def provided(settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
     """Open services with these providers and routes; at the end the books must be right."""
-    for name in ("hub", "spare"):
-        key_for(monkeypatch, name)
-    async with AsyncExitStack() as opened:
-
-        async def make(*tables: str, **changes: object) -> Provided:
-            found = await Provided.opened(settings, clock, "\n".join(tables), **changes)
-            opened.push_async_callback(found.close)
-            return found
-
+    async with opening(settings, clock, monkeypatch) as make:
         yield make
 
 

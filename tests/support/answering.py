@@ -1,12 +1,13 @@
 """A server on loopback that answers each path with one document, as a provider that is looked at does."""
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from support.threaded import threaded
 
 LIMIT_S = 30.0
 
@@ -41,13 +42,6 @@ def answering(documents: Mapping[str, Any], status: int = 200) -> Iterator[Answe
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's name
             """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        found = Answering(f"http://127.0.0.1:{server.server_address[1]}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
-            thread.join()
+    with threaded(Handler) as port:
+        found = Answering(f"http://127.0.0.1:{port}")
+        yield found

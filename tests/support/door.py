@@ -1,12 +1,13 @@
 """A door before a server that passes requests on and loses answers, as a bad network does."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import httpx
+
+from support.threaded import threaded
 
 
 @dataclass
@@ -48,13 +49,6 @@ def door_before(server: str) -> Iterator[Door]:
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's name
             """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
-        listener.daemon_threads = True
-        door = Door(f"http://127.0.0.1:{listener.server_address[1]}")
-        thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield door
-        finally:
-            listener.shutdown()
-            thread.join()
+    with threaded(Handler) as port:
+        door = Door(f"http://127.0.0.1:{port}")
+        yield door

@@ -5,13 +5,14 @@ nothing to it; an order with the prompt `fail` fails.
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from uuid import uuid4
+
+from support.threaded import threaded
 
 API_KEY = "sk-of-the-hosted-service"
 NOT_YET = "0001-01-01T00:00:00Z"
@@ -142,13 +143,6 @@ def hosting() -> Iterator[Hosted]:
     class Handler(_Handler):
         pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        Handler.hosted = Hosted(f"http://127.0.0.1:{server.server_address[1]}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield Handler.hosted
-        finally:
-            server.shutdown()
-            thread.join()
+    with threaded(Handler) as port:
+        Handler.hosted = Hosted(f"http://127.0.0.1:{port}")
+        yield Handler.hosted

@@ -1,8 +1,8 @@
 """Services with a file of providers on an empty database, and a real worker for them in the test's own process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from unitask.api import Application
 from unitask.app import Services
 from unitask.queue.model import Offer
 from unitask.remote import calls, drive
+from unitask.routing import Routing
 from unitask.settings import Settings
 from unitask.spec import protocol
 from unitask.tasks.model import Task
@@ -148,7 +149,8 @@ class Provided:
     async def working(self, *names: str, prepared: Callable[[Worker], None] = lambda _: None) -> AsyncIterator[Working]:
         """Run a real worker for these providers until the end of the block; it has said what it makes."""
         client = InnerClient(self.services)
-        worker = Worker(client, self._options(names))
+        known = self.services.settings.routing().among(names)
+        worker = Worker(client, options_of(known, "http://unitask.test", self.folder / "models"))
         prepared(worker)
         stop = asyncio.Event()
         running = asyncio.create_task(worker.run(stop))
@@ -161,15 +163,35 @@ class Provided:
             await running
             await client.close()
 
-    def _options(self, names: Collection[str]) -> Options:
-        return Options(
-            api_url="http://unitask.test",
-            slots=1,
-            engines=(),
-            devices={},
-            batch=1,
-            memory_bytes=0,
-            allow_private=False,
-            models=self.folder / "models",
-            routing=self.services.settings.routing().among(names),
-        )
+
+def options_of(known: Routing, api_url: str = NOWHERE, models: Path = Path("models")) -> Options:
+    """Write the options of a worker that has providers and no engine of its own."""
+    return Options(
+        api_url=api_url,
+        slots=1,
+        engines=(),
+        devices={},
+        batch=1,
+        memory_bytes=0,
+        allow_private=False,
+        models=models,
+        routing=known,
+    )
+
+
+Open = Callable[..., Awaitable[Provided]]
+
+
+@asynccontextmanager
+async def opening(settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
+    """Open services with these providers and routes, with keys for `hub` and `spare`, and close them at the end."""
+    for name in ("hub", "spare"):
+        key_for(monkeypatch, name)
+    async with AsyncExitStack() as opened:
+
+        async def make(*tables: str, **changes: object) -> Provided:
+            found = await Provided.opened(settings, clock, "\n".join(tables), **changes)
+            opened.push_async_callback(found.close)
+            return found
+
+        yield make

@@ -1,13 +1,13 @@
 """A server of HTTP behind TLS on loopback."""
 
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from support.objects import certificates
+from support.threaded import threaded
 
 
 @contextmanager
@@ -16,12 +16,5 @@ def serving_tls(folder: Path, handler: type[BaseHTTPRequestHandler]) -> Iterator
     authority = certificates(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port, authority
-        finally:
-            server.shutdown()
-            thread.join()
+    with threaded(handler, context) as port:
+        yield port, authority

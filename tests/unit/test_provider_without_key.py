@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from support.answering import Answering, answering
+from support.provided import options_of
 from support.wait import seen
 from support.written_api import WrittenApi
 from unitask.catalogue import Catalogue
@@ -17,7 +18,7 @@ from unitask.worker.attempt import Reach
 from unitask.worker.pool import Held
 from unitask.worker.remote_pool import RemotePool
 from unitask.worker.report import Reports
-from unitask.worker.service import Options, Worker
+from unitask.worker.service import Worker
 
 TASK = protocol.ClaimedTask(
     task_id="0192f0c0-0000-7000-8000-000000000001",
@@ -34,21 +35,6 @@ def routing(address: str, *, own_key_only: bool = True, key: str = "") -> Routin
     """Know one provider, as the operator's file would say it."""
     table = {"engine": "upstream", "url": address, "own_key_only": own_key_only}
     return Routing.of({"provider": {"hub": table}}, lambda _: SecretStr(key) if key else None, Path())
-
-
-def options(known: Routing) -> Options:
-    """Write a worker's options."""
-    return Options(
-        api_url="http://127.0.0.1:9",
-        slots=1,
-        engines=(),
-        devices={},
-        batch=1,
-        memory_bytes=0,
-        allow_private=False,
-        models=Path("models"),
-        routing=known,
-    )
 
 
 def pool_of(other: Answering) -> RemotePool:
@@ -72,7 +58,7 @@ async def test_it_is_taken_for_well_and_offered_without_being_asked() -> None:
     """A look without a key would be refused, and say nothing."""
     with answering({}, status=401) as other:
         api, stop = WrittenApi(), asyncio.Event()
-        working = asyncio.create_task(Worker(api, options(routing(other.address))).run(stop))
+        working = asyncio.create_task(Worker(api, options_of(routing(other.address))).run(stop))
         await seen(lambda: api.claims, within_s=10, what="a claim")
         stop.set()
         await working
@@ -87,7 +73,7 @@ async def test_a_task_whose_key_was_taken_back_goes_elsewhere() -> None:
     """It is not ordered without a key, and the provider is not blamed."""
     with answering({}, status=401) as other:
         api, stop = WrittenApi([TASK]), asyncio.Event()
-        working = asyncio.create_task(Worker(api, options(routing(other.address))).run(stop))
+        working = asyncio.create_task(Worker(api, options_of(routing(other.address))).run(stop))
         await seen(lambda: api.reports, within_s=10, what="a report")
         stop.set()
         await working
@@ -115,7 +101,7 @@ async def test_a_server_that_is_not_what_it_is_taken_for_does_not_end_the_worker
         box = {"engine": "comfyui", "url": other.address, "products": ["Qubico/flux1-dev/txt2img"]}
         api, stop = WrittenApi(), asyncio.Event()
         known = Routing.of({"provider": {"hub": box}}, lambda _: None, Path())
-        working = asyncio.create_task(Worker(api, options(known)).run(stop))
+        working = asyncio.create_task(Worker(api, options_of(known)).run(stop))
         await seen(lambda: api.claims or working.done(), within_s=10, what="a claim")
         stop.set()
         await working
