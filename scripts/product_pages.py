@@ -16,7 +16,7 @@ import orders
 
 from unitask.api.fields import Field, fields
 from unitask.api.product_schemas import ProductSchemas
-from unitask.api.wording import LEVELS, price
+from unitask.api.wording import LEVELS, dollars, price
 from unitask.catalogue import Catalogue
 from unitask.engines import remote
 from unitask.spec.product import Product, Recipe
@@ -25,7 +25,7 @@ from unitask.weights.arrival import in_words
 from unitask.weights.card import Card, read_cards
 
 HERE: Final = "docs/products"
-COLUMNS: Final = 4
+COLUMNS: Final = 5
 ADDRESS: Final = "http://127.0.0.1:8000"
 Made = dict[str, dict[str, Any]]
 """By key of a product: `engine`, `level`, `warnings`, `points` and `output` of its task, `picture`, perhaps `clip`."""
@@ -99,10 +99,9 @@ def _index(families: dict[str, list[Product]]) -> str:
     listed = [
         [
             f"[{product.title}]({page_of(name)}#{_anchor(product.title)})",
-            f"`{product.model}`",
-            f"`{product.task_type}`",
-            price(product),
-            " ".join(dict.fromkeys(recipe.level for recipe in product.recipes)),
+            f"`{product.model}` `{product.task_type}`",
+            _dollars(product),
+            ", ".join(dict.fromkeys(recipe.level for recipe in product.recipes)),
         ]
         for name, products in families.items()
         for product in products
@@ -112,8 +111,12 @@ def _index(families: dict[str, list[Product]]) -> str:
         families=len(families),
         grid=_table(["Families", *[""] * (COLUMNS - 1)], rows),
         levels="\n".join(f"- `{level}`: {meaning}" for level, meaning in LEVELS.items()),
-        listed=_table(["Product", "Model", "Task type", "Price", "Levels"], listed),
+        listed=_table(["Product", "Model, task type", "Price", "Levels"], listed),
     )
+
+
+def _dollars(product: Product) -> str:
+    return f"{dollars(product.price.points_per_unit)} per {product.price.unit}"
 
 
 def _anchor(title: str) -> str:
@@ -130,10 +133,10 @@ def _family(products: list[Product], made: Made, schemas: ProductSchemas, cards:
         parts += _prose(body)
     if len(products) > 1:
         rows = [
-            [f"[{one.title}](#{_anchor(one.title)})", f"`{one.model}`", f"`{one.task_type}`", price(one)]
+            [f"[{one.title}](#{_anchor(one.title)})", f"`{one.model}` `{one.task_type}`", _dollars(one)]
             for one in products
         ]
-        parts += [_table(["Product", "Model", "Task type", "Price"], rows), ""]
+        parts += [_table(["Product", "Model, task type", "Price"], rows), ""]
     for product in products:
         parts += _product(product, made[product.key], schemas, cards)
     return "\n".join(parts).rstrip() + "\n"
