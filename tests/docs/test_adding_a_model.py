@@ -24,7 +24,7 @@ def test_the_package_of_the_page_is_ordered_from(tmp_path: Path) -> None:
     project = tomllib.loads(only("toml pyproject").body)["project"]
     groups = {name.removeprefix("unitask."): entries for name, entries in project["entry-points"].items()}
     module = tmp_path / "acme_mosaic.py"
-    module.write_text(only(f"python {module.name}").body)
+    module.write_text(only("python module").body)
     assert {entry.split(":")[0] for entries in groups.values() for entry in entries.values()} == {module.stem}
     named = {group: {name: entry.split(":")[1] for name, entry in entries.items()} for group, entries in groups.items()}
     found_by = install(tmp_path / "plugin", module, **named)
