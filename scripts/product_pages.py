@@ -29,6 +29,8 @@ COLUMNS: Final = 5
 ADDRESS: Final = "http://127.0.0.1:8000"
 Made = dict[str, dict[str, Any]]
 """By key of a product: `engine`, `level`, `warnings`, `points` and `output` of its task, `picture`, perhaps `clip`."""
+_READINGS: Final = re.compile(r"Disputed, and read here as follows\.|Readings\s+where\s+the\s+sources[\w\s]*:")
+_DECISION: Final = r"[decision \2](../decisions/\1)"
 _INDEX: Final = Template("""# Products
 
 A product is a pair of `model` and `task_type` that can be ordered: $count of them, in $families families. Each page
@@ -77,13 +79,13 @@ def stem(product: Product) -> str:
     return re.sub(r"[^a-z0-9]+", "-", product.key.lower().removeprefix("qubico/"))
 
 
-def _title(products: list[Product]) -> str:
-    head, colon, _ = _doc(products).partition(":")
-    return head if colon and "\n" not in head else products[0].title
-
-
-def _doc(products: list[Product]) -> str:
-    return importlib.import_module(products[0].input.__module__).__doc__ or products[0].summary
+def _told(products: list[Product]) -> tuple[str, str, str]:
+    """Take the docstring of a family's file apart: its title, what it is, and how disputed points were read."""
+    text = importlib.import_module(products[0].input.__module__).__doc__ or products[0].summary
+    head, colon, rest = text.strip().partition(": ")
+    title, text = (head, rest[:1].upper() + rest[1:]) if colon and "\n" not in head else (products[0].title, text)
+    about, *readings = _READINGS.split(re.sub(r"docs/decisions/((\d{4})[\w-]*\.md)", _DECISION, text), maxsplit=1)
+    return title, about.strip(), "".join(readings).strip()
 
 
 # The index
@@ -91,8 +93,9 @@ def _doc(products: list[Product]) -> str:
 
 def _index(families: dict[str, list[Product]]) -> str:
     cells = [
-        f"[![{_title(products)}](media/family-{name.replace('_', '-')}.webp)<br>{_title(products)}]({page_of(name)})"
+        f"[![{title}](media/family-{name.replace('_', '-')}.webp)<br>{title}]({page_of(name)})"
         for name, products in families.items()
+        for title, *_ in [_told(products)]
     ]
     rows = [cells[start : start + COLUMNS] for start in range(0, len(cells), COLUMNS)]
     rows[-1] += [""] * (COLUMNS - len(rows[-1]))
@@ -127,10 +130,8 @@ def _anchor(title: str) -> str:
 
 
 def _family(products: list[Product], made: Made, schemas: ProductSchemas, cards: dict[str, Card]) -> str:
-    _, _, body = _doc(products).partition("\n\n")
-    parts = [f"# {_title(products)}", "", *_prose(_doc(products).partition("\n\n")[0])]
-    if body.strip():
-        parts += _prose(body)
+    title, about, readings = _told(products)
+    parts = [f"# {title}", "", about, ""]
     if len(products) > 1:
         rows = [
             [f"[{one.title}](#{_anchor(one.title)})", f"`{one.model}` `{one.task_type}`", _dollars(one)]
@@ -139,12 +140,9 @@ def _family(products: list[Product], made: Made, schemas: ProductSchemas, cards:
         parts += [_table(["Product", "Model, task type", "Price"], rows), ""]
     for product in products:
         parts += _product(product, made[product.key], schemas, cards)
+    if readings:
+        parts += ["## Where the sources differ", "", "What they leave open is read here as follows.", "", readings]
     return "\n".join(parts).rstrip() + "\n"
-
-
-def _prose(text: str) -> list[str]:
-    linked = re.sub(r"docs/decisions/((\d{4})[\w-]*\.md)", r"[decision \2](../decisions/\1)", text.strip())
-    return [linked, ""]
 
 
 def _product(product: Product, made: dict[str, Any], schemas: ProductSchemas, cards: dict[str, Card]) -> list[str]:
