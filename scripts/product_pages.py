@@ -31,6 +31,7 @@ Made = dict[str, dict[str, Any]]
 """By key of a product: `engine`, `level`, `warnings`, `points` and `output` of its task, `picture`, perhaps `clip`."""
 _READINGS: Final = re.compile(r"Disputed, and read here as follows\.|Readings\s+where\s+the\s+sources[\w\s]*:")
 _DECISION: Final = r"[decision \2](../decisions/\1)"
+_WHAT_THEY_NEED: Final = "See [engines](../guide/engines.md) for what each of them needs."
 _INDEX: Final = Template("""# Products
 
 A product is a pair of `model` and `task_type` that can be ordered: $count of them, in $families families. Each page
@@ -93,7 +94,7 @@ def _told(products: list[Product]) -> tuple[str, str, str]:
 
 def _index(families: dict[str, list[Product]]) -> str:
     cells = [
-        f"[![{title}](media/family-{name.replace('_', '-')}.webp)<br>{title}]({page_of(name)})"
+        f"[![An example of {title}](media/family-{name.replace('_', '-')}.webp)<br>{title}]({page_of(name)})"
         for name, products in families.items()
         for title, *_ in [_told(products)]
     ]
@@ -112,7 +113,7 @@ def _index(families: dict[str, list[Product]]) -> str:
     return _INDEX.substitute(
         count=sum(map(len, families.values())),
         families=len(families),
-        grid=_table(["Families", *[""] * (COLUMNS - 1)], rows),
+        grid=_table(rows[0], rows[1:]),
         levels="\n".join(f"- `{level}`: {meaning}" for level, meaning in LEVELS.items()),
         listed=_table(["Product", "Model, task type", "Price", "Levels"], listed),
     )
@@ -250,7 +251,7 @@ def _facts(product: Product, cards: dict[str, Card]) -> list[str]:
         "",
         _table(["Level", "Engine", "Weights", "An attempt is ended after"], rows),
         "",
-        f"Providers that can make it: {providers}. See [engines](../guide/engines.md) for what each of them needs.",
+        f"Providers that can make it: {providers}. Weights come by `unitask models pull`. {_WHAT_THEY_NEED}",
         "",
     ]
 
