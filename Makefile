@@ -18,6 +18,7 @@ gallery: .venv/run.stamp ## Order every product from a throw-away server and lay
 
 products: .venv/dev.stamp ## Order every product from a throw-away server and write its pages: docs/products
 	$(BIN)/python scripts/products.py
+	$(BIN)/python scripts/screenshot.py
 
 product-texts: .venv/dev.stamp ## Write the texts of docs/products again, from the catalogue and the examples that are there
 	$(BIN)/python scripts/products.py --texts

@@ -22,7 +22,7 @@ from unitask.spec.product import KEEP_DAYS
 GUIDES = {name: text_of(ROOT / f"docs/guide/{name}.md") or "" for name in ("quickstart", "moving")}
 MADE = {
     "quickstart": {"boat.png", "cut.png", "large.png"},
-    "moving": {"cat.json", "boat.json"},
+    "moving": {"cat.json", "boat.json", "swapped.png"},
 }
 
 
