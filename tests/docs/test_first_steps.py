@@ -10,7 +10,7 @@ import pytest
 from support.examples import ADDRESS, run, runnable
 from support.server import throw_away_server
 from support.source import ROOT, text_of
-from support.texts import section, tables
+from support.texts import blocks, section, tables
 from unitask.api.openapi import document
 from unitask.api.uploads import LIMIT_BYTES
 from unitask.api.wording import REFUSALS, STATUSES
@@ -92,3 +92,14 @@ def test_the_numbers_of_the_page_are_the_code_s() -> None:
     assert f"{KEEP_DAYS} days, AI Hug 1 day" in said["outputs stay"]
     assert {one.model for one in Catalogue.load() if one.keep_days == 1} == {"Qubico/hug-video"}
     assert f"({fields['staged_limit'].default})" in rows("Statuses")["`staged`"]
+
+
+def test_the_hosted_service_can_stand_behind_the_server_as_the_page_says(tmp_path: Path) -> None:
+    """Its file of providers is read: what has a route is made in its order, all else can be passed on."""
+    (tables_of_providers,) = (block.body for block in blocks(GUIDES["moving"]) if block.info == "toml")
+    path = tmp_path / "providers.toml"
+    path.write_text(tables_of_providers)
+    catalogue = Settings.load(data=tmp_path, providers=path).routing().apply(Catalogue.load())
+    makers = {product.key: [recipe.engine for recipe in product.recipes] for product in catalogue}
+    assert makers["Qubico/image-toolkit/face-swap"] == ["onnx", "cpu", "hub"]
+    assert all("hub" in engines for engines in makers.values())
