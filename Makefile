@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-providers bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
+.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-providers bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery products product-texts clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -15,6 +15,13 @@ up: .venv/run.stamp ## Serve in the foreground: API, worker, SQLite and files in
 
 gallery: .venv/run.stamp ## Order every product from a throw-away server and lay the results out in docs/gallery/
 	$(BIN)/python scripts/gallery.py
+
+products: .venv/dev.stamp ## Order every product from a throw-away server and write its pages: docs/products
+	$(BIN)/python scripts/products.py
+	$(BIN)/python scripts/screenshot.py
+
+product-texts: .venv/dev.stamp ## Write the texts of docs/products again, from the catalogue and the examples that are there
+	$(BIN)/python scripts/products.py --texts
 
 bench-providers: .venv/dev.stamp ## Measure jobs at a provider against a bare poller
 	UNITASK_ALLOW_PRIVATE_NETWORKS=true $(BIN)/python bench/providers.py

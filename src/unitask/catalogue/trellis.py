@@ -32,9 +32,9 @@ SurfaceGuidance = Annotated[float, Field(ge=0, le=10), AfterValidator(lambda val
 class TrellisResult(BaseModel):
     """A 3D model as GLB, a film of it turning as MP4, and the picture without its background as PNG."""
 
-    model_file: str
-    combined_video: str
-    no_background_image: str
+    model_file: str = Field(description="Address of the 3D model, GLB.")
+    combined_video: str = Field(description="Address of a film of it turning, MP4.")
+    no_background_image: str = Field(description="Address of the picture without its background, PNG.")
 
     @classmethod
     def of(cls, *, model: str, video: str, picture: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from unitask.spec.price import Price
 
@@ -33,9 +33,9 @@ class Input(BaseModel):
 class ImageResult(BaseModel):
     """The output of a product that makes pictures. `image_url` is never null; `image_urls` lists all if several."""
 
-    image_url: str
-    image_urls: list[str] | None = None
-    image_base64: str = ""
+    image_url: str = Field(description="Address of the picture, of the first one if there are several.")
+    image_urls: list[str] | None = Field(default=None, description="Addresses of all pictures if there are several.")
+    image_base64: str = Field(default="", description="Always empty here; for clients that look for it.")
 
     @classmethod
     def of(cls, *pictures: str) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class ImageResult(BaseModel):
 class VideoResult(BaseModel):
     """The output of a product that makes one video."""
 
-    video_url: str
+    video_url: str = Field(description="Address of the video, MP4.")
 
     @classmethod
     def of(cls, video: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class VideoResult(BaseModel):
 class AudioResult(BaseModel):
     """The output of a product that makes one sound file."""
 
-    audio_url: str
+    audio_url: str = Field(description="Address of the sound file.")
 
     @classmethod
     def of(cls, audio: str) -> dict[str, Any]:
