@@ -11,6 +11,8 @@ from unitask.kit.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from unitask.kit.seal import Broken, Seal
 
 SQL = Queries(__package__)
+SEALED_AS: Final = b"unitask provider keys"
+"""The purpose under which secrets are encrypted here, see `unitask.kit.seal`."""
 PROVIDER: Final = r"^[a-z0-9][a-z0-9-]{0,63}$"
 """What a provider may be called."""
 KEY: Final = r"^[!-~]([ -~]{0,4094}[!-~])?$"
@@ -41,7 +43,7 @@ class Credentials:
     def __init__(self, database: Database, clock: Clock, secret: str) -> None:
         self._database = database
         self._clock = clock
-        self._seal = Seal(secret, b"unitask provider keys")
+        self._seal = Seal(secret, SEALED_AS)
         self._remembered: dict[int, tuple[frozenset[str], int]] = {}
 
     async def shown(self, account_id: int) -> list[Credential]:
