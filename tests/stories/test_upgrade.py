@@ -46,7 +46,9 @@ class Left:
 
     def is_there(self, api: Api) -> None:
         """See that it is still all there, for the same key."""
-        assert api.task(self.task["task_id"]) == self.task
+        now = api.task(self.task["task_id"])
+        assert {name: now["meta"].get(name) for name in self.task["meta"]} == self.task["meta"]
+        assert {**now, "meta": self.task["meta"]} == self.task, "a release may add to meta, and to nothing else"
         assert api.http.get(self.file).content == self.content
         assert api.http.get(self.upload).content == PNG
         assert api.task(self.waits)["status"] in {"pending", "processing", "completed"}
