@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-providers bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery products product-texts clean
+.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-providers bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery products product-texts wheel sbom clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -95,8 +95,14 @@ bench-scale: .venv/dev.stamp ## Measure what a task, a worker and a connection c
 sim-scheduler: .venv/dev.stamp ## Simulate 10,000 workers and the order in which tasks are claimed: docs/scale.md
 	$(BIN)/python bench/sim_scheduler.py
 
+wheel: .venv/run.stamp ## Build source archives and wheels into dist/, twice, and see that both are the same bytes
+	$(BIN)/python scripts/wheel.py dist
+
+sbom: .venv/dev.stamp ## Write the bill of materials of what a server installs: dist/unitask.cdx.json, CycloneDX
+	$(BIN)/python scripts/sbom.py dist/unitask.cdx.json
+
 clean: ## Remove the virtual environment and what the tools left behind
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .bench demo-output docs/gallery
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .bench demo-output docs/gallery dist
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

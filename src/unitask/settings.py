@@ -313,7 +313,7 @@ class Settings(BaseSettings):
             return self.secret.get_secret_value()
         path = self.data / "secret"
         if not path.exists():
-            self.data.mkdir(parents=True, exist_ok=True)
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
             path.write_text(secrets.token_hex(32))
         return path.read_text()

@@ -36,8 +36,9 @@ COPYLEFT = {
 }
 
 
-# pydantic asks for this one in the very version that it was made with: the two are one package in two wheels.
-HALVES = {"pydantic-core": "pydantic"}
+# Two wheels that are one package: pydantic asks for this one in the very version that it was made with, and
+# cyclonedx-bom is the command of that library.
+HALVES = {"pydantic-core": "pydantic", "cyclonedx-python-lib": "cyclonedx-bom"}
 
 
 class Row(NamedTuple):

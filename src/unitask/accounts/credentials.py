@@ -12,6 +12,8 @@ from unitask.kit.seal import Broken, Seal
 from unitask.spec.remote import PROVIDER_NAME
 
 SQL = Queries(__package__)
+SEALED_AS: Final = b"unitask provider keys"
+"""The purpose under which secrets are encrypted here, see `unitask.kit.seal`."""
 PROVIDER: Final = f"^{PROVIDER_NAME}$"
 """What stands where an account names one."""
 KEY: Final = r"^[!-~]([ -~]{0,4094}[!-~])?$"
@@ -42,7 +44,7 @@ class Credentials:
     def __init__(self, database: Database, clock: Clock, secret: str) -> None:
         self._database = database
         self._clock = clock
-        self._seal = Seal(secret, b"unitask provider keys")
+        self._seal = Seal(secret, SEALED_AS)
         self._remembered: dict[int, tuple[frozenset[str], int]] = {}
 
     async def shown(self, account_id: int) -> list[Credential]:

@@ -125,3 +125,17 @@ select * from clusters where reported_at > :since order by name limit :most
 
 -- name: forget_clusters
 delete from clusters where reported_at <= :since
+
+-- name: signs
+select exists (select 1 from api_keys) as has_keys,
+  (select count(*) from queue where deadline < :overdue) as overdue,
+  (select count(*) from deliveries where state = 'owed' and due_at < :late) as late,
+  (select count(*) from endpoints where disabled_at is not null) as disabled
+
+-- name: old_leftovers
+select provider, count(*) as number from leftovers where created_at < :before group by provider order by provider
+
+-- One of each kind is enough: all are sealed under one secret.
+-- name: some_sealed
+select 'keys' as label, sealed from (select sealed from credentials limit 1) one_key
+union all select 'buckets', secret from (select secret from buckets limit 1) one_bucket

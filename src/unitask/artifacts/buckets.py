@@ -16,6 +16,8 @@ from unitask.kit.seal import Broken, Seal
 from unitask.kit.tunnel import Tunnel
 
 SQL = Queries(__package__)
+SEALED_AS: Final = b"unitask bucket secrets"
+"""The purpose under which secrets are encrypted here, see `unitask.kit.seal`."""
 _OPENED: Final = 100
 
 
@@ -30,7 +32,7 @@ class Buckets:
         self._database = database
         self._clock = clock
         self.own = own
-        self._seal = Seal(secret, b"unitask bucket secrets")
+        self._seal = Seal(secret, SEALED_AS)
         self._guard = guard
         self._tunnel = Tunnel(guard)
         self._opened: dict[int, Store] = {}

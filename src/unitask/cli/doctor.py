@@ -3,31 +3,23 @@
 import asyncio
 import platform
 import re
-import shutil
 import sys
 from functools import partial
-from typing import Final
 from urllib.parse import urlsplit
 
 import click
 from pydantic import SecretStr
 
 from unitask import __version__
-from unitask.app import open_store
-from unitask.artifacts.model import new_name
-from unitask.artifacts.store import trouble
 from unitask.cli.catalogue import choices
-from unitask.cli.engines import check_engines
+from unitask.cli.checks.known import Found, found
+from unitask.cli.checks.looking import all_found
 from unitask.cli.providers import Seen, barred, described, look, routes
-from unitask.db.migrate import check
 from unitask.engines import installed
-from unitask.kit.clock import Clock
-from unitask.kit.errors import UnitaskError
-from unitask.settings import Settings, WrongSetting
+from unitask.settings import Settings
 from unitask.spec.product import Product, Recipe
+from unitask.tasks.orders import OFF
 from unitask.weights import Shelf
-
-_DISK_NEEDED: Final = 2**30
 
 
 def _shown(name: str, value: object) -> str:
@@ -51,41 +43,6 @@ def _settings(settings: Settings) -> None:
         mark = " " if value == field.default else "*"
         click.echo(f" {mark} UNITASK_{name.upper():24} {_shown(name, value):34} {field.description}")
     click.echo(" * set by you")
-
-
-async def _store_trouble(settings: Settings) -> str | None:
-    """Write, read and delete a file where files lie; a folder that is not there yet will be made."""
-    if not settings.store and not settings.data.exists():
-        return None
-    try:
-        wrong = await trouble(open_store(settings), new_name("txt", Clock().now_us()))
-    except UnitaskError as error:
-        wrong = str(error)
-    return f"the store of files does not work: {wrong}" if wrong else None
-
-
-def _troubles(settings: Settings) -> list[str]:
-    troubles = []
-    try:
-        check_engines(settings)
-    except WrongSetting as error:
-        troubles.append(str(error))
-    try:
-        wrong = asyncio.run(check(settings.database_direct))
-    except Exception as error:  # noqa: BLE001 - whatever keeps the database away is what the operator wants to read
-        ours = isinstance(error, UnitaskError)
-        wrong = str(error) if ours else f"the database does not answer: {type(error).__name__}: {error}"
-    if wrong:
-        troubles.append(f"{wrong} (`unitask up` does it by itself)" if "migrate" in wrong else wrong)
-    if wrong := asyncio.run(_store_trouble(settings)):
-        troubles.append(wrong)
-    folder = settings.data.resolve()
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if free < _DISK_NEEDED:
-        troubles.append(f"only {free // 2**20} MiB are free for {settings.data}: make room or set UNITASK_DATA")
-    return troubles
 
 
 def _made(shelf: Shelf, product: Product, recipe: Recipe) -> str:
@@ -128,35 +85,43 @@ def _providers(settings: Settings) -> list[Seen]:
     return seen
 
 
-def _products(settings: Settings, seen: list[Seen]) -> list[str]:
+def _products(settings: Settings, seen: list[Seen]) -> list[Found]:
     click.echo("\nProducts")
     shelf = Shelf(settings.models_folder)
-    troubles = []
+    troubles, previews = [], 0
     better: dict[str, list[str]] = {}
     for product, choice in choices(settings, partial(barred, seen)):
         if choice.recipe:
+            previews += choice.recipe.level == "preview"
             click.echo(f"   {product.key:48} {_made(shelf, product, choice.recipe)}")
             if choice.missing and not (choice.recipe.is_remote and choice.recipe.level == "full"):
                 better.setdefault(choice.missing, []).append(product.key)
+        elif all(one.endswith(OFF) for one in (choice.missing or "").split("; ")):
+            click.echo(f"   {product.key:48} not here: all its engines are off (UNITASK_ENGINES)")
         else:
-            troubles.append(f"{product.key} cannot be made: {choice.missing}")
+            troubles.append(found("product-unmade", product=product.key, why=choice.missing))
     if better:
         click.echo("\nWhat would be made better")
     for missing, keys in better.items():
         click.echo(f"   {', '.join(keys)}\n      {missing}")
-    return troubles
+    return troubles + ([found("previews", number=previews)] if previews and settings.public_url else [])
 
 
 @click.command()
 def doctor() -> None:
-    """Show the effective settings, and what is missing with how to get it."""
+    """Show the effective settings, and what is missing or wrong with its cure; changes nothing."""
     settings = Settings.load()
     click.echo(f"Unitask {__version__}, Python {platform.python_version()}\n")
     _settings(settings)
     _engines()
     seen = _providers(settings)
     of_providers = [one.trouble for one in seen if one.trouble]
-    troubles = [*_products(settings, seen), *of_providers, *_troubles(settings)]
+    told = [*_products(settings, seen), *of_providers, *asyncio.run(all_found(settings))]
+    notes, troubles = ([one.text for one in told if one.is_note is is_note] for is_note in (True, False))
+    if notes:
+        click.echo("\nWorth knowing")
+    for sentence in notes:
+        click.echo(f" - {sentence}")
     click.echo("\nTroubles" if troubles else "\nNo troubles found.")
     for sentence in troubles:
         click.echo(f" ! {sentence}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from unitask.cli.checks.known import Found, found
 from unitask.cli.engines import without_key
 from unitask.engines import remote
 from unitask.kit.errors import EngineFailure
@@ -29,7 +30,7 @@ class Seen:
     provider: Provider
     state: str
     bar: str = ""
-    trouble: str = ""
+    trouble: Found | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -76,7 +77,7 @@ async def _look_at(settings: Settings, provider: Provider, products: list[Produc
         return Seen(provider, "it is off (UNITASK_ENGINES)")
     if name in settings.routing().keyless:
         cure = without_key(name)
-        return Seen(provider, "it is not used", cure, f"the provider {name} is not used: {cure}")
+        return Seen(provider, "it is not used", cure, found("provider-no-key", provider=name, why=cure))
     access = Access(provider, engine, allow_private=settings.allow_private_networks)
     try:
         if access.has_key:
@@ -105,13 +106,12 @@ async def _ask(access: Access, provider: Provider, engine: RemoteEngine, product
 
 
 def _down(provider: Provider, why: str) -> Seen:
-    at = f"see that it runs at {_address(provider)}"
     key = f" and that {key_variable(provider.name)} is right" if provider.key else ""
     return Seen(
         provider,
         f"does not answer: {why}",
         "it does not answer at present",
-        f"the provider {provider.name} does not answer: {why}; {at}{key}",
+        found("provider-down", provider=provider.name, why=why, at=_address(provider) + key),
     )
 
 

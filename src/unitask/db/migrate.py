@@ -50,7 +50,7 @@ def upgrade(url: str, to: str = "head") -> None:
 
 def _create_file(path: str) -> None:
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds prompts and hashes of keys
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("pragma journal_mode=wal")
     except (OSError, sqlite3.Error) as error:

@@ -26,6 +26,8 @@ from unitask.spec.product import Input, Product, Recipe
 from unitask.tasks.model import Idempotency, Order
 from unitask.weights import Shelf
 
+OFF: Final = "is off (UNITASK_ENGINES)"
+"""How a sentence ends that says of an engine that the operator left it out."""
 IDEMPOTENCY_KEEP_US: Final = 24 * 3600 * SECOND_US
 _KEY_LENGTH: Final = 255
 _SHORT_NAME: Final = 200
@@ -301,7 +303,7 @@ def choose(
     offered = _offered(product, engines, offers, bars)
     for recipe in product.recipes:
         if engines is not None and recipe.engine not in engines:
-            missing.append(f"the engine {recipe.engine} is off (UNITASK_ENGINES)")
+            missing.append(f"the engine {recipe.engine} {OFF}")
             continue
         if recipe is offered:
             return Choice(recipe, "; ".join(missing))

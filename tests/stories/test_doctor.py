@@ -1,0 +1,108 @@
+"""Every trouble that `unitask doctor` knows is found with its cure, alone, where it was made for real."""
+
+import asyncio
+import os
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from support.ailing import SCENES, changed
+from support.machine import Machine
+from support.source import ROOT, text_of
+from support.texts import section, tables
+from unitask.cli.checks import looking
+from unitask.cli.checks.known import KNOWN, Kind
+from unitask.cli.doctor import doctor as command
+
+GUIDE = ROOT / "docs" / "guide" / "doctor.md"
+# What comes with a trouble: a disk that cannot be written keeps no files either.
+ALSO = {"data-read-only": {"store-fails"}}
+
+
+def pattern(kind: Kind) -> re.Pattern[str]:
+    """Make out of a sentence what finds it."""
+    text = f"{kind.sentence}; {kind.cure}" if kind.says_cure else kind.sentence
+    return re.compile(
+        "".join(".+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", text))
+    )
+
+
+def doctor(machine: Machine, **settings: str) -> tuple[int, str]:
+    """Run the command, in this process unless another would see other programs; gives exit status and what it says."""
+    if machine.found_by:
+        ended = machine.run("doctor", **settings)
+        return ended.returncode, ended.stdout + ended.stderr
+    others = {name: None for name in os.environ if name.startswith("UNITASK_")}
+    told = CliRunner().invoke(command, env={**others, **machine.environment(**settings)})
+    return told.exit_code, told.output
+
+
+@pytest.mark.parametrize("name", sorted(SCENES))
+def test_a_trouble_is_found_with_its_cure(machine: Machine, name: str) -> None:
+    """One line, and the exit status is 1; for what is only worth knowing it is 0."""
+    machine.prepare()
+    (machine.folder / "data").chmod(0o700)
+    orders = name in {"no-worker", "no-maker", "no-housekeeping"}
+    if not orders:
+        machine.found_by = {}
+    with SCENES[name](machine) as settings:
+        if orders:
+            machine.found_by = {}
+        status, told = doctor(machine, **settings)
+    kind = KNOWN[name]
+    mark = " - " if kind.is_note else " ! "
+    said = [line.removeprefix(mark) for line in told.splitlines() if line.startswith(mark)]
+    others = [line for line in said if not pattern(kind).fullmatch(line)]
+    assert len(others) < len(said), told
+    if not kind.is_note:
+        expected = [pattern(KNOWN[other]) for other in ALSO.get(name, ())]
+        assert all(any(one.fullmatch(line) for one in expected) for line in others), others
+    assert status == (0 if kind.is_note else 1)
+    assert kind.is_note is ("No troubles found." in told)
+
+
+@pytest.mark.parametrize("database_source", ["postgres"], indirect=True)
+async def test_servers_that_share_a_database_need_one_secret(machine: Machine, database_url: str) -> None:
+    """Each would make its own."""
+    machine.found_by = {}
+    told = await asyncio.to_thread(doctor, machine, DATABASE_URL=database_url)
+    (line,) = [line for line in told[1].splitlines() if line.startswith(" ! ")]
+    assert pattern(KNOWN["secret-of-one"]).fullmatch(line.removeprefix(" ! "))
+    with_one = {"DATABASE_URL": database_url, "SECRET": "a-secret-for-all-of-them"}
+    assert (await asyncio.to_thread(doctor, machine, **with_one))[0] == 0
+
+
+async def test_what_hangs_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that is told."""
+    monkeypatch.setattr(looking, "_LOOK_S", 0.05)
+    (told,) = await looking._within("the database", asyncio.Event().wait)  # type: ignore[arg-type]
+    assert pattern(KNOWN["too-slow"]).fullmatch(told.text)
+
+
+def test_every_trouble_is_made_by_a_test() -> None:
+    """Those of the table that no scene makes have a test of their own above."""
+    assert KNOWN.keys() - SCENES.keys() == {"secret-of-one", "too-slow"}
+
+
+def test_the_doctor_changes_nothing(machine: Machine) -> None:
+    """Neither a row nor a file, nor the mode in which the database keeps its log; the folder is not made."""
+    machine.found_by = {}
+    assert doctor(machine)[0] == 1
+    assert not (machine.folder / "data").exists()
+    machine.prepare()
+    changed(machine, "pragma journal_mode=delete")
+    before = {path: path.read_bytes() for path in (machine.folder / "data").rglob("*") if path.is_file()}
+    doctor(machine)
+    after = {path: path.read_bytes() for path in (machine.folder / "data").rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_the_guide_lists_every_trouble() -> None:
+    """In the order and the words of the table."""
+    text = text_of(GUIDE) or ""
+    rows = [row for table in tables(section(text, "Troubles and cures")) for row in table]
+    known = [[kind.sentence, kind.cure] for kind in KNOWN.values() if not kind.is_note]
+    assert rows == known
+    rows = [row for table in tables(section(text, "Worth knowing")) for row in table]
+    assert rows == [[kind.sentence, kind.cure] for kind in KNOWN.values() if kind.is_note]
