@@ -1,6 +1,6 @@
 """Where media come from, in the words of IPTC, and the rule that says it of a result.
 
-Their definitions stand at https://cv.iptc.org/newscodes/digitalsourcetype/. The rule, as docs/guide/provenance.md shows it:
+Definitions: https://cv.iptc.org/newscodes/digitalsourcetype/. The rule, as in docs/guide/provenance.md:
 
     made by                             nothing of the client's         over the client's media
     a trained model                     trainedAlgorithmicMedia         compositeWithTrainedAlgorithmicMedia
