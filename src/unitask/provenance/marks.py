@@ -90,7 +90,7 @@ def source_in(file: Input) -> str:
 
 def read(file: Input, trust: Trust) -> dict[str, Any]:
     """Read and check the marks of a file."""
-    found: dict[str, Any] = {"iptc": None, "c2pa": None}
+    found: dict[str, Any] = {"iptc": None, "c2pa": None, "damaged": None}
     texts = []
     if file.extension in WALKERS:
         try:

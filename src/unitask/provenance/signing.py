@@ -5,6 +5,7 @@ process comes to the very same, and nothing has to be stored or agreed upon. The
 the dates and numbers are constants.
 """
 
+import asyncio
 import hashlib
 import hmac
 import threading
@@ -29,7 +30,7 @@ _UNTIL: Final = datetime(2124, 1, 1, tzinfo=UTC)
 # C2PA takes certificates for signing mail or documents.
 _USES: Final = ("1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36")
 _CURVES: Final = {256: "ES256", 384: "ES384", 521: "ES512"}
-_PAIR: Final = 2
+_READERS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ class Signing:
         self._certificate = certificate
         self._key = key
         self._making = threading.Lock()
+        self.readers = asyncio.Semaphore(_READERS)
+        """How many files may be taken apart at a time to see who signed them."""
         self._made: Signer | None = None
 
     @property

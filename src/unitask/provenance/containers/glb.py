@@ -25,10 +25,14 @@ def plan(view: View, words: Words | None) -> Plan:
     at = _object(_object(_object(document, "asset"), "extensions"), _NAME).get("packet")
     if not isinstance(packets, list):
         raise Unmarkable("the document of the file is not what its format demands")
-    found = Plan(json.dumps(packets[at]).encode() if isinstance(at, int) and 0 <= at < len(packets) else None)
+    found = Plan()
+    if isinstance(at, int) and 0 <= at < len(packets):
+        found.packet = json.dumps(packets[at]).encode()
+    else:
+        document["asset"]["extensions"][_NAME]["packet"] = at = len(packets)
+        packets.append({})
     if words:
-        document["asset"]["extensions"][_NAME]["packet"] = len(packets)
-        packets.append(words.json_ld())
+        packets[at] = words.json_ld()
         used = document.setdefault("extensionsUsed", [])
         if isinstance(used, list) and _NAME not in used:
             used.append(_NAME)

@@ -20,6 +20,11 @@ def wav(view: View, words: Words | None) -> Plan:
     found = Plan(_packet(view, pieces, b"_PMX"))
     if words:
         found.edits = [Edit(at - 8, at - 4, b"JUNK") for name, at, _ in pieces if name == b"_PMX"]
+        found.edits += [
+            Edit(at - 4, at, struct.pack("<I", length))
+            for name, at, length in pieces
+            if name == b"data" and at + length == view.size
+        ]
         _append(view, pieces, found, _chunk(b"_PMX", words.xmp()))
     return found
 
@@ -52,7 +57,7 @@ def webp(view: View, words: Words | None) -> Plan:
 def _pieces(view: View) -> list[Piece]:
     """List the chunks: name, where the content begins, how long it is. Zeroes at the end are no chunk."""
     found: list[Piece] = []
-    at = _HEAD
+    at = len(view.read(0, _HEAD))
     for _ in bounded():
         if at + 8 > view.size:
             return found
@@ -97,5 +102,7 @@ def _canvas(view: View, name: bytes, at: int) -> bytes:
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
         flags = _HAS_XMP | (_HAS_ALPHA if bits >> 28 & 1 else 0)
     else:
+        width = height = flags = 0
+    if not width or not height:
         raise Unmarkable("this is no WebP that we know")
     return bytes([flags, 0, 0, 0]) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
