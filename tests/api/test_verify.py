@@ -1,6 +1,7 @@
 """`GET /api/v1/verify`: what the marks of a file say, whoever made it."""
 
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,6 @@ from support.marked import SIGNER, SMALL, marked, small
 from support.orders import CAT
 from support.worker import HandWorker
 from unitask.app import Services
-from unitask.provenance.manifest import Input
 from unitask.provenance.signing import Signer
 from unitask.provenance.sources import Source
 from unitask.settings import Settings
@@ -33,7 +33,7 @@ def own(services: Services) -> Signer:
 
 async def stored(client: httpx.AsyncClient, file: Path) -> str:
     """Upload a file; gives its address."""
-    data = base64.b64encode(file.read_bytes()).decode()
+    data = base64.b64encode(file.read_bytes()).decode()  # noqa: ASYNC240 - a small file
     answered = await client.post("/api/ephemeral_resource", json={"file_name": file.name, "file_data": data})
     url: str = answered.json()["url"]
     return url
@@ -80,7 +80,7 @@ async def test_the_task_is_told_to_its_owner_alone(
     file = small(tmp_path, "png")
     content = marked(file, Source.TRAINED, signer=own).path.read_bytes()
 
-    async def chunks():
+    async def chunks() -> AsyncIterator[bytes]:
         yield content
 
     kept = await services.artifacts.store(chunks(), extension="png", limit_bytes=2**20)

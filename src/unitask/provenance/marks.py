@@ -102,7 +102,10 @@ def read(file: Input, trust: Trust) -> dict[str, Any]:
             found["iptc"] = {"digital_source_type": source}
             texts.append(source)
     if not absent([manifest.LIBRARY]):
-        found["c2pa"] = _manifest(file, trust)
+        try:
+            found["c2pa"] = manifest.read(file, trust)
+        except Exception as error:  # noqa: BLE001 - as above
+            found["damaged"] = found["damaged"] or f"{type(error).__name__}: {error}"[:200]
         texts += [one["digital_source_type"] for one in (found["c2pa"] or {}).get("actions", ())]
     sources = [text for text in texts if text]
     source = named(b" ".join(f"cv.iptc.org/newscodes/digitalsourcetype/{one}".encode() for one in sources))
@@ -112,10 +115,3 @@ def read(file: Input, trust: Trust) -> dict[str, Any]:
         "marks": [name for name in ("c2pa", "iptc") if found[name]],
         **found,
     }
-
-
-def _manifest(file: Input, trust: Trust) -> dict[str, Any] | None:
-    try:
-        return manifest.read(file, trust)
-    except Exception as error:  # noqa: BLE001 - as above
-        return {"state": "invalid", "is_ours": False, "problems": [f"{type(error).__name__}: {error}"[:200]]}
