@@ -16,6 +16,7 @@ from unitask import __version__
 from unitask.app import open_store
 from unitask.artifacts.model import new_name
 from unitask.artifacts.store import trouble
+from unitask.cli import marks
 from unitask.cli.catalogue import choices
 from unitask.cli.engines import check_engines
 from unitask.cli.providers import Seen, barred, described, look, routes
@@ -154,9 +155,10 @@ def doctor() -> None:
     click.echo(f"Unitask {__version__}, Python {platform.python_version()}\n")
     _settings(settings)
     _engines()
+    click.echo(f"\nMarks\n   {marks.described(settings)}")
     seen = _providers(settings)
     of_providers = [one.trouble for one in seen if one.trouble]
-    troubles = [*_products(settings, seen), *of_providers, *_troubles(settings)]
+    troubles = [*_products(settings, seen), *of_providers, *marks.troubles(settings), *_troubles(settings)]
     click.echo("\nTroubles" if troubles else "\nNo troubles found.")
     for sentence in troubles:
         click.echo(f" ! {sentence}")
