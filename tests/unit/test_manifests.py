@@ -18,7 +18,7 @@ from support.marked import SIGNER, SMALL, decoded, marked, said, small
 from unitask.kit.errors import Unavailable
 from unitask.provenance.clerk import Clerk, Gone
 from unitask.provenance.manifest import FORMATS, Input, Trust, is_signable
-from unitask.provenance.marks import MarkOrder, read
+from unitask.provenance.marks import MarkOrder, read, source_in
 from unitask.provenance.signing import Signer, Signing
 from unitask.provenance.sources import Source
 
@@ -116,6 +116,27 @@ def test_a_file_that_a_provider_marked_keeps_what_it_said(tmp_path: Path) -> Non
     assert [one["relationship"] for one in found["c2pa"]["inputs"]] == ["parentOf"]
 
 
+@pytest.mark.parametrize("extension", ["tiff", "bmp", "webm"])
+def test_the_word_of_an_input_counts_wherever_it_stands(extension: str, tmp_path: Path) -> None:
+    """Formats in which we look for no packet are searched for IPTC's words, also across blocks."""
+    odd = Input(path=tmp_path / f"a.{extension}", extension=extension)
+    odd.path.write_bytes(bytes((1 << 20) - 20) + Source.TRAINED.uri.encode() + bytes(99))
+    assert source_in(odd) == Source.TRAINED
+    assert marked(small(tmp_path, "png"), Source.ENHANCED, odd).source == Source.TRAINED
+
+
+def test_a_tampered_input_spoils_no_result(tmp_path: Path) -> None:
+    """Its manifest goes along as what it is, and our own signature is whole."""
+    parent = marked(small(tmp_path, "png"), Source.TRAINED)
+    content = bytearray(parent.path.read_bytes())
+    content[-60] ^= 1
+    parent.path.write_bytes(content)
+    result = marked(small(tmp_path, "jpg"), Source.ENHANCED, Input(path=parent.path, extension="png"), edited=True)
+    found = seen(result.path, "jpg")
+    assert (found["c2pa"]["state"], found["c2pa"]["is_ours"]) == ("trusted", True)
+    assert found["digital_source_type"] == Source.TRAINED
+
+
 def test_an_input_that_cannot_be_read_costs_no_mark(tmp_path: Path) -> None:
     """What a stranger sent as a picture is left out."""
     broken = Input(path=tmp_path / "broken.png", extension="png")
@@ -132,9 +153,12 @@ def test_nothing_but_a_manifest_is_signed() -> None:
     assert not is_signable(b"\x84\x6aSignature1" + bytes(64 << 10))
 
 
+AUTHORITY = ec.generate_private_key(ec.SECP256R1())
+
+
 def own(folder: Path, key: Any, algorithm: Any) -> tuple[Path, Path]:
     """Have a certificate for a key from an authority, as an operator would."""
-    authority = ec.generate_private_key(ec.SECP256R1())
+    authority = AUTHORITY
     names = [
         x509.Name(
             [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "A press"), x509.NameAttribute(NameOID.COMMON_NAME, one)]
@@ -188,6 +212,20 @@ def test_an_operators_certificate_signs(algorithm: str, tmp_path: Path) -> None:
     assert found["issuer"] == "A press"
     before = marked(small(tmp_path, "jpg"), Source.TRAINED)
     assert seen(before.path, "jpg", signer.trust)["c2pa"]["is_ours"]
+
+
+def test_another_customer_of_the_same_authority_is_trusted_and_not_ours(tmp_path: Path) -> None:
+    """An authority vouches for many."""
+    signers = []
+    for name in ("ours", "theirs"):
+        folder = tmp_path / name
+        folder.mkdir()
+        signers.append(Signing(name * 4, *own(folder, KEYS["ES256"](), hashes.SHA256())).signer())
+    ours, theirs = signers
+    assert ours is not None
+    result = marked(small(tmp_path, "png"), Source.TRAINED, signer=theirs)
+    found = seen(result.path, "png", ours.trust)["c2pa"]
+    assert (found["state"], found["is_ours"], found["problems"]) == ("trusted", False, [])
 
 
 def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:

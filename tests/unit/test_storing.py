@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from support.marked import SIGNER, SMALL, said, small
+from support.marked import SIGNER, SMALL, marked, said, small
 from unitask.kit.errors import Unavailable, UnitaskError
+from unitask.provenance.clerk import AsyncSign, Clerk, Gone
 from unitask.provenance.manifest import Input
-from unitask.provenance.marks import read
+from unitask.provenance.marks import Marked, MarkOrder, read, source_in
 from unitask.provenance.signing import Signer
 from unitask.provenance.sources import Source
 from unitask.spec.protocol import ClaimedTask, MarksAnswer
@@ -172,6 +173,29 @@ async def test_a_file_that_cannot_be_marked_is_stored_and_the_task_says_so(
     path.write_bytes(content)
     assert (await store(opened(api), Input(path=path, extension=extension))).warning == UNMARKED
     assert api.stored == [content]
+
+
+class Fragile(Clerk):
+    """Breaks over every input."""
+
+    async def mark(self, order: MarkOrder, sign: AsyncSign) -> Marked:
+        """Mark what has none."""
+        if order.inputs:
+            raise Gone("it took too long")
+        return await super().mark(order, sign)
+
+
+async def test_an_input_that_breaks_its_reader_launders_nothing(opened: Open, tmp_path: Path) -> None:
+    """The result is marked and signed without it, and what stands in its bytes counts."""
+    api = Api()
+    storing = opened(api)
+    storing._clerk = Fragile()
+    generated = Input(path=marked(small(tmp_path, "jpg"), Source.TRAINED).path, extension="jpg")
+    file = small(tmp_path, "png")
+    stored = await storing.store(TASK, file.path, "png", said(Source.ENHANCED, edited=True), [generated])
+    assert stored.warning == ""
+    assert marks(api.stored[0], tmp_path, "png") == ["c2pa", "iptc"]
+    assert source_in(Input(path=tmp_path / "stored.png", extension="png")) == Source.TRAINED
 
 
 async def test_a_preview_has_the_small_mark(opened: Open, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -11,9 +11,11 @@ from unitask.provenance import manifest
 from unitask.provenance.containers import WALKERS, Unmarkable, packet_in, put_into
 from unitask.provenance.manifest import Input, Pen, Said, Trust
 from unitask.provenance.packet import Words
-from unitask.provenance.sources import GENERATED, named, over
+from unitask.provenance.sources import GENERATED, named, named_in, over
 
 Sign = Callable[[bytes], bytes]
+_BLOCK: Final = 1 << 20
+_LONGEST_NAME: Final = 128
 
 
 class MarkOrder(BaseModel):
@@ -83,9 +85,18 @@ def _sign(order: MarkOrder, said: Said, result: Marked, sign: Sign) -> None:
 
 
 def source_in(file: Input) -> str:
-    """Tell what a file says of where it comes from, by either mark; an empty text if it says nothing."""
-    seen = read(file, Trust())
-    return str(seen["digital_source_type"] or "")
+    """Tell what a file says of where it comes from, by either mark or in any other place; else an empty text."""
+    return str(read(file, Trust())["digital_source_type"] or scanned(file))
+
+
+def scanned(file: Input) -> str:
+    """Look for IPTC's words in the bytes of a file, whatever its format: both marks have them there in plain."""
+    strongest, rest = "", b""
+    with file.path.open("rb") as content:
+        while block := content.read(_BLOCK):
+            strongest = named_in((strongest, named(rest + block)))
+            rest = block[-_LONGEST_NAME:]
+    return strongest
 
 
 def read(file: Input, trust: Trust) -> dict[str, Any]:
@@ -107,8 +118,7 @@ def read(file: Input, trust: Trust) -> dict[str, Any]:
         except Exception as error:  # noqa: BLE001 - as above
             found["damaged"] = found["damaged"] or f"{type(error).__name__}: {error}"[:200]
         texts += [one["digital_source_type"] for one in (found["c2pa"] or {}).get("actions", ())]
-    sources = [text for text in texts if text]
-    source = named(b" ".join(f"cv.iptc.org/newscodes/digitalsourcetype/{one}".encode() for one in sources))
+    source = named_in(texts)
     return {
         "is_generated": source in GENERATED if source else None,
         "digital_source_type": source or None,

@@ -11,7 +11,7 @@ What an input says of itself is never made less: see `over`.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -77,5 +77,10 @@ def over(made: Source, inputs: Collection[str]) -> Source:
 
 def named(content: bytes) -> str:
     """Find the strongest source that a text of any form names, else the first of another kind, else nothing."""
-    found = [name.decode() for name in _NAMED.findall(content)]
+    return named_in([name.decode() for name in _NAMED.findall(content)])
+
+
+def named_in(names: Iterable[str]) -> str:
+    """Find the strongest of these sources, empty names aside."""
+    found = [name for name in names if name]
     return next((source for source in STRONGEST_FIRST if source in found), found[0] if found else "")

@@ -13,7 +13,8 @@ from unitask.kit.errors import Unavailable
 from unitask.kit.libraries import absent
 from unitask.provenance.clerk import Clerk, Gone
 from unitask.provenance.manifest import FORMATS, LIBRARY, Input, Said
-from unitask.provenance.marks import Marked, MarkOrder
+from unitask.provenance.marks import Marked, MarkOrder, scanned
+from unitask.provenance.sources import over
 from unitask.spec import protocol
 from unitask.worker.client import ApiClient, Rejected
 
@@ -90,8 +91,13 @@ class Storing:
             return path, ""
         signs = bool(terms.chain) and not absent([LIBRARY]) and extension in FORMATS
         marked = await self._by_clerk(path, extension, said, inputs, terms if signs else None)
-        if signs and not marked.marks:
-            marked = await self._by_clerk(path, extension, said, inputs, None)
+        if not marked.marks:
+            # An input may be made to break whatever takes it apart: its words count all the same.
+            words = [await asyncio.to_thread(scanned, one) for one in inputs]
+            said = said.model_copy(update={"source": over(said.source, words)})
+            for again in (terms if signs else None, None):
+                if not marked.marks:
+                    marked = await self._by_clerk(path, extension, said, (), again)
         if marked.why:
             log.warning("%s: %s", path.name, marked.why)
         if not marked.marks:
