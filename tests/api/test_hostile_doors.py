@@ -34,7 +34,9 @@ async def test_a_hostile_address_is_refused_at_every_door(client: httpx.AsyncCli
     """With status 400 and a sentence, before anything is stored, frozen or looked up."""
     before = await traces(services)
     for case in ADDRESSES:
-        for path, body in at_every_door(case.url.format(port=8000)):
+        url = case.url.format(port=8000)
+        refused(await client.get("/api/v1/verify", params={"url": url}), 400)
+        for path, body in at_every_door(url):
             answer = await client.post(path, content=raw(body))
             assert answer.status_code == 400, (case, path, answer.text)
             refused(answer, 400)
