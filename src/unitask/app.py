@@ -24,6 +24,7 @@ from unitask.db.migrate import check
 from unitask.kit.clock import Clock
 from unitask.kit.errors import Unavailable
 from unitask.kit.net import Guard
+from unitask.provenance.signing import Signing
 from unitask.routing import Routing
 from unitask.settings import Settings
 from unitask.spec.remote import Provider
@@ -61,6 +62,7 @@ class Services:
     guard: Guard
     webhooks: Webhooks
     providers: Mapping[str, Provider]
+    signing: Signing
 
     @classmethod
     async def open(
@@ -77,10 +79,8 @@ class Services:
             Unavailable: the database is away, or its schema is not this release's.
 
         """
-        if wrong := await check(settings.database_direct):
-            raise Unavailable(wrong)
         clock = clock or Clock()
-        database = await open_database(settings.database, settings.database_direct_url)
+        database = await _database(settings)
         await _follow(clock, database)
         guard = Guard(allow_private=settings.allow_private_networks)
         catalogue = catalogue or settings.products_here().priced(settings.price_list()).keeping(settings.keep_days)
@@ -122,6 +122,7 @@ class Services:
             guard=guard,
             webhooks=Webhooks(database, clock, guard, Rate().take),
             providers=settings.routing().providers,
+            signing=_signing(settings, secret),
         )
 
     async def first_key(self) -> str | None:
@@ -160,6 +161,20 @@ class Services:
         """Let go of the database, and of accounts' own buckets."""
         await self.artifacts.buckets.close()
         await self.database.close()
+
+
+async def _database(settings: Settings) -> Database:
+    if wrong := await check(settings.database_direct):
+        raise Unavailable(wrong)
+    return await open_database(settings.database, settings.database_direct_url)
+
+
+def _signing(settings: Settings, secret: str) -> Signing:
+    """Find who signs; a certificate of the operator's is looked at now, when somebody reads what is wrong with it."""
+    signing = Signing(secret, settings.mark_certificate, settings.mark_key)
+    if signing.is_own:
+        signing.signer()
+    return signing
 
 
 async def _follow(clock: Clock, database: Database) -> None:

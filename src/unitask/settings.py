@@ -105,6 +105,15 @@ class Settings(BaseSettings):
     s3_region: str = Field("", description="Region of the bucket. Default: AWS_REGION, else us-east-1.")
     s3_access_key_id: str = Field("", description="Access key of the bucket. Default: as AWS_... say.")
     s3_secret_access_key: SecretStr | None = Field(None, description="Its secret. Default: as AWS_... say.")
+    marks: bool = Field(
+        True,
+        description="Whether what is made carries marks that say where it comes from, see docs/guide/provenance.md.",
+    )
+    mark_certificate: Path | None = Field(
+        None,
+        description="PEM file of the certificates that sign files, the signer's first. Default: a derived one.",
+    )
+    mark_key: Path | None = Field(None, description="PEM file of the key of that certificate; both or neither are set.")
     keep_days: Annotated[dict[str, Annotated[int, Field(ge=1, le=36500)]], NoDecode] = Field(
         {},
         description="Days that outputs are kept, by kind or product, as image=3,video=3,audio=3,model=3,"

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -34,7 +35,10 @@ async def test_a_hostile_address_is_refused_at_every_door(client: httpx.AsyncCli
     """With status 400 and a sentence, before anything is stored, frozen or looked up."""
     before = await traces(services)
     for case in ADDRESSES:
-        for path, body in at_every_door(case.url.format(port=8000)):
+        url = case.url.format(port=8000)
+        asked = quote(url.encode("utf-8", "surrogatepass"), safe="")
+        refused(await client.get(f"/api/v1/verify?url={asked}"), 400)
+        for path, body in at_every_door(url):
             answer = await client.post(path, content=raw(body))
             assert answer.status_code == 400, (case, path, answer.text)
             refused(answer, 400)

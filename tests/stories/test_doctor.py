@@ -1,6 +1,7 @@
 """Every trouble that `unitask doctor` knows is found with its cure, alone, where it was made for real."""
 
 import asyncio
+import importlib.util
 import os
 import re
 
@@ -80,9 +81,19 @@ async def test_what_hangs_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch)
     assert pattern(KNOWN["too-slow"]).fullmatch(told.text)
 
 
+def test_a_certificate_needs_the_library_that_signs(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the operator reads what to install."""
+    machine.prepare()
+    machine.found_by = {}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "c2pa" else name)
+    status, told = doctor(machine, MARK_CERTIFICATE="/nowhere/chain.pem", MARK_KEY="/nowhere/key.pem")
+    assert any(pattern(KNOWN["marks-unsigned"]).fullmatch(line.removeprefix(" ! ")) for line in told.splitlines())
+    assert status == 1
+
+
 def test_every_trouble_is_made_by_a_test() -> None:
     """Those of the table that no scene makes have a test of their own above."""
-    assert KNOWN.keys() - SCENES.keys() == {"secret-of-one", "too-slow"}
+    assert KNOWN.keys() - SCENES.keys() == {"secret-of-one", "too-slow", "marks-unsigned"}
 
 
 def test_the_doctor_changes_nothing(machine: Machine) -> None:

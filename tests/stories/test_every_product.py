@@ -15,6 +15,8 @@ from support.machine import Api
 from support.piapi import OFTEN, Cli, said
 from support.recipes import plain_recipe
 from unitask.catalogue import Catalogue, validate
+from unitask.provenance.sources import source_of
+from unitask.spec.media import media_values
 from unitask.spec.product import AudioResult, ImageResult, Product, VideoResult
 
 PRODUCTS: Final = tuple(Catalogue.load())
@@ -71,12 +73,20 @@ def given(source: str) -> bytes:
     return base64.b64decode(source.partition(",")[2])
 
 
-def download(api: Api, url: str, kind: str) -> bytes:
-    """Get a file as any client would: without a key."""
+def download(api: Api, product: Product, url: str, kind: str) -> bytes:
+    """Get a file as any client would: without a key. Its marks say where it comes from."""
     answer = httpx.get(url, trust_env=False, timeout=20)
     assert answer.status_code == 200, url
     assert answer.headers["content-type"] == kind
     assert url.startswith(str(api.http.base_url))
+    seen = api.http.get("/api/v1/verify", params={"url": url}, timeout=60).json()["data"]
+    has_media = any(True for _ in media_values(inputs_of(product)))
+    assert seen["digital_source_type"] == source_of(plain_recipe(product), has_media=has_media)
+    if kind == "model/gltf-binary":
+        assert seen["marks"] == ["iptc"]
+    else:
+        assert seen["marks"] == ["c2pa", "iptc"]
+        assert (seen["c2pa"]["state"], seen["c2pa"]["problems"], seen["c2pa"]["is_ours"]) == ("trusted", [], True)
     return answer.content
 
 
@@ -183,14 +193,14 @@ def test_pictures_are_png_of_the_right_size(product: Product, errands: Errands, 
     assert len(urls) == wanted
     assert output["image_url"] == urls[0]
     for url in urls:
-        image = picture(download(api, url, "image/png"))
+        image = picture(download(api, product, url, "image/png"))
         assert (image.format, image.size) == ("PNG", picture_size(product))
 
 
 @each(VIDEOS)
 def test_videos_play_anywhere_and_are_as_long_and_large_as_said(product: Product, errands: Errands, api: Api) -> None:
     """H.264 in the pixels that every player knows, every frame there, in a file that can begin to play at once."""
-    content = download(api, made(product, errands)["video_url"], "video/mp4")
+    content = download(api, product, made(product, errands)["video_url"], "video/mp4")
     assert content[4:8] == b"ftyp"
     assert content.index(b"moov") < content.index(b"mdat")
     seen = film(content)
@@ -204,7 +214,7 @@ def test_sounds_last_as_long_as_said(product: Product, errands: Errands, api: Ap
     """In the format and at the rate of the recipe."""
     options = plain_recipe(product).options
     kinds = {"mp3": "audio/mpeg", "wav": "audio/wav"}
-    seen = sound(download(api, made(product, errands)["audio_url"], kinds[options["format"]]))
+    seen = sound(download(api, product, made(product, errands)["audio_url"], kinds[options["format"]]))
     assert seen.codec in CODECS[options["format"]]
     assert seen.rate == options["rate"]
     least, most = sound_length(product)
@@ -215,15 +225,15 @@ def test_sounds_last_as_long_as_said(product: Product, errands: Errands, api: Ap
 def test_solids_load_and_turn(product: Product, errands: Errands, api: Api) -> None:
     """A mesh that can be loaded, a video of it from all sides, and the picture that it was made from."""
     output = made(product, errands)
-    scene = solid(download(api, output["model_file"], "model/gltf-binary"))
+    scene = solid(download(api, product, output["model_file"], "model/gltf-binary"))
     assert scene.geometry
     assert all(len(mesh.faces) > 100 for mesh in scene.geometry.values())
     assert (scene.extents > 0).all()
     turntable = plain_recipe(product).options["turntable"]
-    seen = film(download(api, output["combined_video"], "video/mp4"))
+    seen = film(download(api, product, output["combined_video"], "video/mp4"))
     assert (seen.codec, seen.pixels) == ("h264", "yuv420p")
     assert (seen.frames, seen.fps, seen.size) == (turntable["frames"], turntable["fps"], tuple(turntable["size"]))
-    cutout = picture(download(api, output["no_background_image"], "image/png"))
+    cutout = picture(download(api, product, output["no_background_image"], "image/png"))
     assert cutout.mode == "RGBA"
     low, high = cutout.getchannel("A").getextrema()
     assert (low, high) == (0, 255)

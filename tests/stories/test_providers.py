@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from support.provided import Open, Provided, in_a_hurry, opening, provider, rout
 from support.sql import rows
 from unitask.app import Services
 from unitask.kit.errors import Unavailable
+from unitask.provenance.manifest import Input
+from unitask.provenance.marks import read
 from unitask.settings import Settings
 from unitask.tasks.model import Status, Task
 
@@ -60,6 +63,22 @@ async def test_a_task_is_made_by_the_provider_and_charged_at_our_price(provided:
     assert (task.charged_points, task.cost_points) == (CAT_POINTS, POINTS)
     assert "unitask-artifact:" in str(task.output)
     assert (sim.submitted, sim.job.headers["x-api-key"]) == (1, Unified.key)
+
+
+async def test_what_a_provider_made_is_marked_by_us(provided: Open) -> None:
+    """By a trained model, as far as we know; both marks, and our own signature."""
+    with served(Unified()) as sim:
+        it = await provided(provider("hub", sim.url))
+        async with it.working("hub"):
+            task = await it.ended(await it.customer.order())
+    artifacts, signer = it.services.artifacts, it.services.signing.signer()
+    assert signer is not None
+    name = artifacts.own_path(json.loads(str(task.output))["image_url"])
+    path = await artifacts.locate(await artifacts.find(str(name)), "GET")
+    assert isinstance(path, Path)
+    found = read(Input(path=path, extension=path.suffix[1:]), signer.trust)
+    assert found["digital_source_type"] == "trainedAlgorithmicMedia"
+    assert (found["marks"], found["c2pa"]["is_ours"], found["c2pa"]["problems"]) == (["c2pa", "iptc"], True, [])
 
 
 async def test_nobody_at_the_address_sends_the_task_on(provided: Open) -> None:

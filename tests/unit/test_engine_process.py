@@ -16,10 +16,11 @@ from support.processes import runs
 from support.tester import PNG_HEAD
 from support.wait import seen
 from unitask.kit.errors import Unavailable, UnitaskError
-from unitask.spec.protocol import ClaimedTask, SettleRequest
+from unitask.spec.protocol import ClaimedTask, MarksAnswer, SettleRequest
 from unitask.worker.attempt import CANCEL_GRACE_S, Attempt, Reach, run
 from unitask.worker.client import Rejected
 from unitask.worker.process import EngineProcess
+from unitask.worker.storing import Storing
 
 TASK_ID = "0192f0c0-0000-7000-8000-000000000001"
 STORED = "2026/11/21/0123456789abcdef0123456789abcdef.png"
@@ -32,6 +33,10 @@ class Store:
 
     refusals: list[UnitaskError] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+
+    async def marks(self) -> MarksAnswer:
+        """Want no marks: what is stored here is no media."""
+        return MarksAnswer(marks=False)
 
     async def upload(self, task_id: str, attempt: int, path: Path, extension: str) -> str:
         """Keep a copy and give its reference."""
@@ -49,6 +54,7 @@ class Bench:
 
     engine: EngineProcess
     store: Store
+    storing: Storing = field(init=False)
     reach: Reach = field(
         default_factory=lambda: Reach(
             Path("models"),
@@ -59,10 +65,13 @@ class Bench:
         )
     )
 
+    def __post_init__(self) -> None:
+        self.storing = Storing(self.store)
+
     async def run(self, task: ClaimedTask | Attempt, within_s: float = 30) -> SettleRequest:
         """Run one attempt and give what would be reported."""
         attempt = task if isinstance(task, Attempt) else Attempt(task)
-        return await asyncio.wait_for(run(attempt, self.engine, self.store, self.reach), within_s)
+        return await asyncio.wait_for(run(attempt, self.engine, self.storing, self.reach), within_s)
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,14 @@ from itertools import count
 
 import pytest
 
+from unitask.provenance.manifest import Said
+from unitask.provenance.sources import Source
 from unitask.worker import messages
 from unitask.worker.attempt import Stopwatch
 
 OF = messages.Name("task", 1)
+SAID = Said(source=Source.DRAWN, release="1", engine="cpu", model="m")
+SAVED = messages.Save(of=OF, path="", extension="", said=SAID, inputs=[])
 
 
 def note(text: str) -> messages.Progress:
@@ -38,6 +42,6 @@ def test_weights_are_read_from_the_note_that_says_so_to_the_next_word() -> None:
     for word in (note("reading the picture"), note("loading the model"), note("step 1"), note("step 2")):
         watch.hear(word)
     assert watch.read(100).load_s == 1
-    for word in (note("loading the decoder"), note("loading the decoder"), messages.Save(of=OF, path="", extension="")):
+    for word in (note("loading the decoder"), note("loading the decoder"), SAVED):
         watch.hear(word)
     assert watch.read(100).load_s == 3

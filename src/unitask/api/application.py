@@ -33,6 +33,7 @@ from unitask.api import (
     tasks,
     uploads,
     usage,
+    verify,
     webhooks,
     workers,
 )
@@ -53,6 +54,7 @@ PUBLIC: Final = (
     credentials,
     uploads,
     artifacts,
+    verify,
     bucket,
     webhooks,
     legacy,

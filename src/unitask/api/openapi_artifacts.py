@@ -54,6 +54,7 @@ def schemas() -> dict[str, Json]:
             },
             "An upload that may begin.",
         ),
+        "Verification": _verification(),
         "Bucket": complete(
             {"bucket": _TEXT, "prefix": _TEXT, "endpoint": _TEXT, "region": _TEXT, "since": _TIME},
             "The own bucket of an account; its credentials are not shown.",
@@ -87,6 +88,60 @@ def _download(refusals: Callable[..., Json]) -> Json:
             **refusals(404, 500, 503),
         },
     }
+
+
+def _verify(refusals: Callable[..., Json]) -> Json:
+    return _operation(
+        "verifyFile",
+        "Read and check the marks of a file",
+        ref("Verification"),
+        refusals(400, *KEY, 404, 429, 500, 503),
+        description="Says what the marks of a file say of where it comes from: one of this server, or any that can be "
+        "reached by a public address. A file without marks may come from anywhere.",
+        parameters=[{**_query("url", "The address of the file.", _TEXT), "required": True}],
+    )
+
+
+def _verification() -> Json:
+    source = {"type": ["string", "null"], "description": "IPTC's name of where it comes from; null: no mark says."}
+    problems = {"type": "array", "items": _TEXT, "description": "C2PA's codes of what is wrong with it."}
+    manifest = {
+        "type": ["object", "null"],
+        "required": ["state", "is_ours", "problems"],
+        "properties": {
+            "state": {
+                **_TEXT,
+                "description": "`trusted`: signed here; `valid`: signed by another; `invalid`: changed since.",
+            },
+            "is_ours": {"type": "boolean", "description": "Signed by this installation, and not changed since."},
+            "signer": _TEXT,
+            "issuer": _TEXT,
+            "signed_at": {"type": ["string", "null"]},
+            "generator": {**_TEXT, "description": "The program that wrote it."},
+            "actions": {"type": "array", "items": {"type": "object"}, "description": "What was done, in its order."},
+            "inputs": {"type": "array", "items": {"type": "object"}, "description": "What the file was made of."},
+            "problems": problems,
+        },
+        "description": "The C2PA manifest; null where there is none, or where it cannot be read here.",
+    }
+    iptc = {
+        "type": ["object", "null"],
+        "properties": {"digital_source_type": _TEXT},
+        "description": "The IPTC mark; null where there is none.",
+    }
+    return complete(
+        {
+            "content_type": _TEXT,
+            "is_generated": {"type": ["boolean", "null"], "description": "Made by a machine; null: no mark says."},
+            "digital_source_type": source,
+            "marks": {"type": "array", "items": {"enum": ["c2pa", "iptc"]}},
+            "iptc": iptc,
+            "c2pa": manifest,
+            "damaged": {"type": ["string", "null"], "description": "Why the file could not be read to its end."},
+            "task_id": {"type": ["string", "null"], "description": "Your task that made it; null for any other file."},
+        },
+        "What the marks of a file say.",
+    )
 
 
 def _uploads(refusals: Callable[..., Json]) -> dict[str, Json]:
@@ -197,6 +252,7 @@ def paths(refusals: Callable[..., Json]) -> dict[str, Json]:
                 "unpinArtifact", "Let a file expire, in a day at the earliest", ref("Artifact"), known, **one
             ),
         },
+        "/api/v1/verify": {"get": _verify(refusals)},
         **_uploads(refusals),
         "/api/v1/bucket": _bucket(refusals),
     }

@@ -1,6 +1,7 @@
 """The door of the workers; see `unitask.spec.protocol`."""
 
 import asyncio
+import base64
 import logging
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from unitask.kit import faults
 from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import InvalidRequest, Unavailable
 from unitask.kit.media import CONTENT_TYPES
+from unitask.provenance.manifest import is_signable
 from unitask.queue.model import Announcement, Offer, Progress
 from unitask.spec import protocol
 from unitask.tasks.claims import Ask
@@ -217,6 +219,31 @@ async def _published(request: Request, file: StoredFile, kind: ArtifactKind) -> 
     return _answer(protocol.UploadAnswer(reference=file.reference))
 
 
+async def marks(request: Request) -> JsonAnswer:
+    """Tell how files are to be marked; the key that signs stays here."""
+    require_worker(request)
+    unitask = services(request)
+    signer = await asyncio.to_thread(unitask.signing.signer)
+    if not unitask.settings.marks or signer is None:
+        return _answer(protocol.MarksAnswer(marks=unitask.settings.marks))
+    return _answer(protocol.MarksAnswer(chain=signer.chain, algorithm=signer.algorithm))
+
+
+async def sign(request: Request) -> JsonAnswer:
+    """Sign a manifest, and nothing else."""
+    asked = await _read(request, protocol.SignRequest)
+    signer = await asyncio.to_thread(services(request).signing.signer)
+    try:
+        content = base64.b64decode(asked.content, validate=True)
+    except ValueError as error:
+        raise InvalidRequest("invalid request: content is not base64") from error
+    if signer is None or asked.chain_sha256 != signer.chain_sha256:
+        raise InvalidRequest("invalid request: this API does not sign by those certificates; ask for them again")
+    if not is_signable(content):
+        raise InvalidRequest("invalid request: only manifests are signed")
+    return _answer(protocol.SignAnswer(signature=base64.b64encode(signer.sign(content)).decode()))
+
+
 def _outcome(end: protocol.SettleRequest) -> Outcome:
     failure = end.failure
     return Outcome(
@@ -261,6 +288,8 @@ ROUTES = [
     route("POST", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/files/{{extension}}/placed", placed),
     route("PUT", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/preview/{{extension}}", show),
     route("PUT", f"{protocol.PREFIX}/tasks/{{task_id:uuid}}/{{attempt:int}}/remote", keep),
+    route("GET", f"{protocol.PREFIX}/marks", marks),
+    route("POST", f"{protocol.PREFIX}/sign", sign),
     route("POST", f"{protocol.PREFIX}/settle", settle),
     route("POST", f"{protocol.PREFIX}/settle-many", settle_many),
 ]

@@ -36,6 +36,7 @@ _COMMANDS: Final = {
     "tasks": "tasks:tasks",
     "up": "server:up",
     "usage": "tasks:usage",
+    "verify": "marks:verify",
     "watch": "run:watch",
     "worker": "worker:worker",
 }

@@ -11,6 +11,7 @@ import click
 from pydantic import SecretStr
 
 from unitask import __version__
+from unitask.cli import marks
 from unitask.cli.catalogue import choices
 from unitask.cli.checks.known import Found, found
 from unitask.cli.checks.looking import all_found
@@ -114,9 +115,10 @@ def doctor() -> None:
     click.echo(f"Unitask {__version__}, Python {platform.python_version()}\n")
     _settings(settings)
     _engines()
+    click.echo(f"\nMarks\n   {marks.described(settings)}")
     seen = _providers(settings)
     of_providers = [one.trouble for one in seen if one.trouble]
-    told = [*_products(settings, seen), *of_providers, *asyncio.run(all_found(settings))]
+    told = [*_products(settings, seen), *of_providers, *marks.troubles(settings), *asyncio.run(all_found(settings))]
     notes, troubles = ([one.text for one in told if one.is_note is is_note] for is_note in (True, False))
     if notes:
         click.echo("\nWorth knowing")

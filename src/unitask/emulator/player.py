@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 from uuid import uuid4
@@ -23,6 +24,7 @@ from unitask.emulator.script import Script
 from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import UnitaskError
 from unitask.kit.ids import made_at_us
+from unitask.provenance.marks import MarkOrder, mark
 from unitask.queue.model import Announcement, Progress, State, Ticket
 from unitask.tasks.bell import Bell, heard
 from unitask.tasks.claims import WORK
@@ -250,11 +252,20 @@ class _Desk:
     async def _store(self, word: messages.Save) -> None:
         work, store = self._work, self._services.artifacts
         try:
-            file = await store.store(_chunks(word.path), extension=word.extension, limit_bytes=_FILE_LIMIT_BYTES)
+            path = await asyncio.to_thread(_marked, word)
+            file = await store.store(_chunks(path), extension=word.extension, limit_bytes=_FILE_LIMIT_BYTES)
             await self._services.tasks.add_output(file, task_id=work.task_id, attempt=work.attempt)
             self.saved.put(messages.Saved(of=word.of, reference=file.reference))
         except (UnitaskError, OSError) as error:
             self.saved.put(messages.Saved(of=word.of, reference="", why=str(error)))
+
+
+def _marked(word: messages.Save) -> str:
+    """Put the IPTC mark on a card; nothing is signed here."""
+    path = Path(word.path)
+    into = path.with_name(f"{path.name}.marked")
+    order = MarkOrder(path=path, extension=word.extension, into=into, said=word.said, inputs=word.inputs)
+    return str(mark(order, None).path)
 
 
 async def _chunks(path: str) -> AsyncIterator[bytes]:

@@ -250,6 +250,27 @@ class PlacedRequest(_Message):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class MarksAnswer(_Message):
+    """How files are to be marked: whether at all, and by whose certificates they are signed, if they are."""
+
+    marks: bool = True
+    chain: str = ""
+    algorithm: str = ""
+
+
+class SignRequest(_Message):
+    """What a manifest's signature is made over, as base64, and the SHA-256 of the certificates that it names."""
+
+    content: str = Field(max_length=2**17)
+    chain_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class SignAnswer(_Message):
+    """The signature, as base64."""
+
+    signature: str
+
+
 class UploadAnswer(_Message):
     """The reference under which the output may name the uploaded file."""
 

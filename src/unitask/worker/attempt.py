@@ -14,14 +14,15 @@ from unitask.kit import faults
 from unitask.kit.errors import Unavailable
 from unitask.spec import protocol
 from unitask.worker import messages
-from unitask.worker.client import ApiClient, Rejected
+from unitask.worker.client import Rejected
+from unitask.worker.job import LIMIT_WARNINGS
 from unitask.worker.process import EngineProcess, Seat
+from unitask.worker.storing import Storing
 
 CANCEL_GRACE_S: Final = 2.0
 DEVICE_GRACE_S: Final = 120.0
 """A step of a large model, its loading and its decoding take long, and killing it throws away what the device holds."""
 _LOOK_S: Final = 0.5
-_UPLOAD_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 _LOADING: Final = "loading"
 """Notes of engines that begin so say that weights are being read until the next word."""
 log = logging.getLogger(__name__)
@@ -72,7 +73,8 @@ class Stopwatch:
 class Attempt:
     """A claimed task while it is this worker's. `end`: what has to be reported of it, as soon as that is known.
 
-    `together`: so many are given to a process at once, this among them.
+    `together`: so many are given to a process at once, this among them. `warnings`: what is said of its files, beside
+    what its engine says.
 
     `scratch` is its folder, made by its engine process when it is first needed: removed when the attempt ends, or by
     whoever runs attempts together when the last has ended.
@@ -87,6 +89,7 @@ class Attempt:
     watch: Stopwatch = field(default_factory=Stopwatch)
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
     lost: bool = False
+    warnings: list[str] = field(default_factory=list)
     end: protocol.SettleRequest | None = None
 
     @property
@@ -123,9 +126,7 @@ def failed(task: protocol.ClaimedTask, message: str, **details: object) -> proto
     return protocol.SettleRequest(task_id=task.task_id, attempt=task.attempt, failure=failure)
 
 
-async def run(
-    attempt: Attempt, engine: EngineProcess, client: ApiClient, reach: Reach
-) -> protocol.SettleRequest | None:
+async def run(attempt: Attempt, engine: EngineProcess, storing: Storing, reach: Reach) -> protocol.SettleRequest | None:
     """Run an attempt in an engine process; the process may be dead afterwards. None: it was, before the attempt began.
 
     Others may run in the process, and those that began with this one share its end if the process dies or is killed.
@@ -135,7 +136,7 @@ async def run(
         with engine.seat(attempt.name) as attempt.seat:
             try:
                 await engine.send(_order(attempt, scratch, reach))
-                report = await _within_limits(attempt, attempt.seat, engine, client)
+                report = await _within_limits(attempt, attempt.seat, engine, storing)
                 return report and report.model_copy(update={"timings": attempt.watch.read(attempt.seat.began)})
             except BaseException:
                 await engine.kill()
@@ -166,11 +167,11 @@ def _order(attempt: Attempt, scratch: str, reach: Reach) -> messages.Run:
 
 
 async def _within_limits(
-    attempt: Attempt, seat: Seat, engine: EngineProcess, client: ApiClient
+    attempt: Attempt, seat: Seat, engine: EngineProcess, storing: Storing
 ) -> protocol.SettleRequest | None:
     """Wait for the end, the deadline or a cancel that is not obeyed, whichever comes first."""
     task = attempt.task
-    listening = asyncio.create_task(_listen(attempt, seat, engine, client), name=f"listen-{task.task_id}")
+    listening = asyncio.create_task(_listen(attempt, seat, engine, storing), name=f"listen-{task.task_id}")
     cancelled = asyncio.create_task(_insist(attempt, seat, engine), name=f"cancel-{task.task_id}")
     overdue = asyncio.create_task(_overdue(task, seat, engine), name=f"deadline-{task.task_id}")
     watching = {listening, cancelled, overdue}
@@ -212,7 +213,7 @@ async def _insist(attempt: Attempt, seat: Seat, engine: EngineProcess) -> None:
 
 
 async def _listen(
-    attempt: Attempt, seat: Seat, engine: EngineProcess, client: ApiClient
+    attempt: Attempt, seat: Seat, engine: EngineProcess, storing: Storing
 ) -> protocol.SettleRequest | None:
     task = attempt.task
     async for word in engine.words(seat):
@@ -220,13 +221,13 @@ async def _listen(
         match word:
             case messages.Progress(fraction=fraction, note=note):
                 attempt.fraction, attempt.note = fraction, note
-            case messages.Save(path=path, extension=extension):
+            case messages.Save():
                 since = attempt.watch.now()
-                saved = await _store(attempt, client, Path(path), extension)
+                saved = await _store(attempt, storing, word)
                 attempt.watch.upload_s += attempt.watch.now() - since
                 await engine.send(saved)
-            case messages.Show(path=path, extension=extension):
-                await _show(task, client, Path(path), extension)
+            case messages.Show():
+                await _show(task, storing, word)
             case messages.Done(output=output, level=level, measures=measures, warnings=warnings):
                 return protocol.SettleRequest(
                     task_id=task.task_id,
@@ -234,7 +235,7 @@ async def _listen(
                     output=output,
                     level=level,
                     measures=measures,
-                    warnings=warnings,
+                    warnings=[*warnings, *attempt.warnings][:LIMIT_WARNINGS],
                 )
             case messages.Broke() as broke:
                 if broke.spent:
@@ -264,29 +265,20 @@ def _broken(task: protocol.ClaimedTask, broke: messages.Broke) -> protocol.Settl
     return report.model_copy(update={"warnings": broke.warnings})
 
 
-async def _store(attempt: Attempt, client: ApiClient, path: Path, extension: str) -> messages.Saved:
+async def _store(attempt: Attempt, storing: Storing, word: messages.Save) -> messages.Saved:
     try:
-        reference = await upload(attempt.task, client, path, extension)
+        stored = await storing.store(attempt.task, Path(word.path), word.extension, word.said, word.inputs)
     except (Unavailable, Rejected, OSError) as error:
         return messages.Saved(of=attempt.name, reference="", why=str(error))
+    if stored.warning and stored.warning not in attempt.warnings:
+        attempt.warnings.append(stored.warning)
     faults.point("run.saved")
-    return messages.Saved(of=attempt.name, reference=reference)
+    return messages.Saved(of=attempt.name, reference=stored.reference)
 
 
-async def _show(task: protocol.ClaimedTask, client: ApiClient, path: Path, extension: str) -> None:
-    """Send a preview once: one that does not arrive is missed by nobody."""
+async def _show(task: protocol.ClaimedTask, storing: Storing, word: messages.Show) -> None:
+    """Send a preview: one that does not arrive is missed by nobody."""
     try:
-        await client.show(task.task_id, task.attempt, path, extension)
+        await storing.show(task, Path(word.path), word.extension, word.said, word.inputs)
     except (Unavailable, Rejected, OSError) as error:
         log.info("a preview was not shown: %s", error, extra={"task_id": task.task_id})
-
-
-async def upload(task: protocol.ClaimedTask, client: ApiClient, path: Path, extension: str) -> str:
-    """Upload with patience: an API that is being restarted must not cost the work of an hour."""
-    for pause_s in _UPLOAD_PAUSES_S:
-        try:
-            return await client.upload(task.task_id, task.attempt, path, extension)
-        except Unavailable as error:
-            log.warning("cannot upload yet: %s", error, extra={"task_id": task.task_id})
-            await asyncio.sleep(pause_s)
-    return await client.upload(task.task_id, task.attempt, path, extension)

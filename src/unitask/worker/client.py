@@ -1,5 +1,6 @@
 """The worker's side of the protocol with the API."""
 
+import base64
 import hashlib
 import json
 import logging
@@ -124,6 +125,15 @@ class ApiClient:
         url = f"{protocol.PREFIX}/tasks/{task_id}/{attempt}/preview/{extension}"
         with path.open("rb") as file:
             await self._request("PUT", url, content=_chunks(file), timeout=_SHOW_TIMEOUT_S)
+
+    async def marks(self) -> protocol.MarksAnswer:
+        """Ask how files are to be marked; an API of the release before refuses."""
+        return _understood(await self._request("GET", f"{protocol.PREFIX}/marks"), protocol.MarksAnswer)
+
+    async def sign(self, content: bytes, chain_sha256: str) -> bytes:
+        """Have a manifest signed by those certificates."""
+        request = protocol.SignRequest(content=base64.b64encode(content).decode(), chain_sha256=chain_sha256)
+        return base64.b64decode((await self._send("sign", request, protocol.SignAnswer)).signature)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,10 +6,12 @@ from functools import cached_property
 from math import inf
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from unitask.kit.errors import Cancelled, EngineFailure
 from unitask.kit.ids import drawn_seed
+from unitask.provenance.manifest import Input as File
+from unitask.provenance.statement import statement
 from unitask.spec.media import Media
 from unitask.spec.product import Input, Recipe
 from unitask.worker import messages
@@ -54,6 +56,7 @@ class ChildJob:
         )
         self._until = time.monotonic() + order.seconds_left
         self._files = 0
+        self._taken: list[File] = []
         self._fraction = 0.0
         self._shown = (-inf, 0.0)
 
@@ -81,7 +84,8 @@ class ChildJob:
     def fetch(self, source: str, media: Media) -> Path:
         """Put the file behind a URL into scratch, within the field's limits."""
         path = self._new_path("input")
-        self._sources.fetch(source, media, path, timeout_s=max(1.0, min(FETCH_S, self.seconds_left)))
+        found = self._sources.fetch(source, media, path, timeout_s=max(1.0, min(FETCH_S, self.seconds_left)))
+        self._taken.append(File(path=path, extension=found.extension))
         return path
 
     def save(self, content: bytes | Path, extension: str) -> str:
@@ -89,7 +93,7 @@ class ChildJob:
         path = content if isinstance(content, Path) else self._new_path(f"output.{extension}")
         if isinstance(content, bytes):
             path.write_bytes(content)
-        self._parent.say(messages.Save(of=self._order.of, path=str(path), extension=extension))
+        self._parent.say(messages.Save(**self._file(path, extension)))
         saved = self._parent.saved.get(timeout=_SAVE_TIMEOUT_S)
         if not saved.reference:
             raise EngineFailure("the result could not be stored", raw_message=saved.why, retryable=True)
@@ -116,12 +120,24 @@ class ChildJob:
             self._shown = (time.monotonic(), self._fraction)
             path = self._new_path(f"preview.{extension}")
             path.write_bytes(content)
-            self._parent.say(messages.Show(of=self._order.of, path=str(path), extension=extension))
+            self._parent.say(messages.Show(**self._file(path, extension)))
 
     def warn(self, sentence: str) -> None:
         """Tell the client something about the result, once; further sentences than the first hundred are dropped."""
         if sentence not in self.warnings and len(self.warnings) < LIMIT_WARNINGS:
             self.warnings.append(sentence)
+
+    def _file(self, path: Path, extension: str) -> dict[str, Any]:
+        """Tell of a file what it is and of what it was made."""
+        taken = [one.extension for one in self._taken]
+        said = statement(self.recipe, self._order.model, extension, taken, has_media=bool(taken))
+        return {
+            "of": self._order.of,
+            "path": str(path),
+            "extension": extension,
+            "said": said,
+            "inputs": self._taken,
+        }
 
     def _new_path(self, name: str) -> Path:
         self._files += 1

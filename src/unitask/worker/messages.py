@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 
+from unitask.provenance.manifest import Input, Said
 from unitask.spec.product import Level
 from unitask.spec.protocol import KEYS_ONLY
 
@@ -74,20 +75,23 @@ class Progress(_OfAttempt):
     note: str
 
 
-class Save(_OfAttempt):
-    """Store this file; the engine waits for `Saved`."""
-
-    say: Literal["save"] = "save"
+class _File(_OfAttempt):
     path: str
     extension: str
+    said: Said
+    inputs: list[Input]
 
 
-class Show(_OfAttempt):
+class Save(_File):
+    """Store this file, which was made of these inputs; the engine waits for `Saved`."""
+
+    say: Literal["save"] = "save"
+
+
+class Show(_File):
     """Let the client see this picture of what there is so far; nobody waits for an answer."""
 
     say: Literal["show"] = "show"
-    path: str
-    extension: str
 
 
 class Done(_OfAttempt):

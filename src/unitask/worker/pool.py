@@ -15,6 +15,7 @@ from unitask.worker.client import ApiClient
 from unitask.worker.messages import Name
 from unitask.worker.process import EngineProcess
 from unitask.worker.report import Reports
+from unitask.worker.storing import Storing
 
 _CLAIM_WAIT_S: Final = 20.0
 _RETRY_S: Final = 1.0
@@ -44,6 +45,10 @@ class Held:
     reports: Reports
     reach: Callable[[], Reach]
     attempts: dict[Name, Attempt] = field(default_factory=dict)
+    storing: Storing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.storing = Storing(self.client)
 
 
 class Pool:
@@ -198,7 +203,7 @@ class Pool:
     async def _run(self, attempt: Attempt, engine: EngineProcess, reporting: asyncio.TaskGroup) -> bool:
         """Run an attempt; whatever is wrong with it or here costs this one attempt. False: it has not begun."""
         try:
-            report = await run(attempt, engine, self._held.client, self._held.reach())
+            report = await run(attempt, engine, self._held.storing, self._held.reach())
         except Exception as error:
             log.exception("the worker could not run an attempt", extra={"task_id": attempt.task.task_id})
             report = _not_run(attempt, error)

@@ -7,14 +7,18 @@ from typing import Any, Final
 
 from unitask.kit.errors import EngineFailure, JobFailed, Unavailable
 from unitask.kit.media import HEAD_BYTES, sniff
+from unitask.provenance.manifest import Input as File
+from unitask.provenance.manifest import Said
+from unitask.provenance.statement import statement
 from unitask.remote.threads import in_thread
-from unitask.spec.media import Media
+from unitask.spec.media import Media, media_values
 from unitask.spec.product import Input, Product
 from unitask.spec.remote import Calls, Document
-from unitask.worker.attempt import Attempt, upload
+from unitask.worker.attempt import Attempt
 from unitask.worker.client import ApiClient, Rejected
 from unitask.worker.job import FETCH_S, LIMIT_WARNINGS, seed_of
 from unitask.worker.sources import Sources
+from unitask.worker.storing import Storing
 
 _RETRY_S: Final = 1.0
 _TRIES: Final = 60
@@ -32,6 +36,7 @@ class RemoteAttempt:
         inputs: Input,
         calls: Calls,
         client: ApiClient,
+        storing: Storing,
         sources: Sources,
         scratch: Path,
         with_own_key: bool,
@@ -48,6 +53,8 @@ class RemoteAttempt:
         self.warnings: list[str] = []
         self._of = attempt
         self._client = client
+        self._storing = storing
+        self._taken: list[File] = []
         self._sources = sources
         self._files = 0
         self.with_own_key = with_own_key
@@ -85,7 +92,9 @@ class RemoteAttempt:
         """Put the file behind a URL into scratch, within the field's limits, named with its extension."""
         path = self.new_path("input")
         found = await in_thread(self._sources.fetch, source, media, path, timeout_s=FETCH_S)
-        return path.rename(path.with_suffix(f".{found.extension}"))
+        path = path.rename(path.with_suffix(f".{found.extension}"))
+        self._taken.append(File(path=path, extension=found.extension))
+        return path
 
     def is_own(self, source: str) -> bool:
         """Tell whether an address leads to a file of our own store."""
@@ -104,11 +113,23 @@ class RemoteAttempt:
             raise JobFailed(f"the provider {self.calls.provider.name} gave a result of an unknown format")
         since = self._of.watch.now()
         try:
-            return await upload(self._of.task, self._client, path, found.extension)
+            stored = await self._storing.store(
+                self._of.task, path, found.extension, self._said(found.extension), self._taken
+            )
         except (Unavailable, Rejected, OSError) as error:
             raise EngineFailure("the result could not be stored", raw_message=str(error), retryable=True) from error
         finally:
             self._of.watch.upload_s += self._of.watch.now() - since
+        if stored.warning:
+            self.warn(stored.warning)
+        return stored.reference
+
+    def _said(self, extension: str) -> Said:
+        """Say of what a result was made; a provider may have read an input at its own address, past us."""
+        recipe = next(one for one in self.product.recipes if one.engine == self._of.task.engine)
+        taken = [one.extension for one in self._taken]
+        has_media = any(True for _ in media_values(self.inputs))
+        return statement(recipe, self.product.model, extension, taken, has_media=has_media)
 
     def warn(self, sentence: str) -> None:
         """Tell the client something about the result, once."""

@@ -249,6 +249,7 @@ class RemotePool:
             inputs=product.input.model_validate(attempt.task.input),
             calls=self._access.calls(attempt.task.own_key if is_own else None),
             client=self._held.client,
+            storing=self._held.storing,
             sources=sources,
             scratch=Path(f"{reach.scratch}/{attempt.task.task_id}-{attempt.task.attempt}"),
             with_own_key=is_own,

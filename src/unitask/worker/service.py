@@ -118,6 +118,7 @@ class Worker:
         finally:
             for pool in self._pools:
                 await pool.close()
+            await self._held.storing.close()
             if self._scratch:
                 await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 

@@ -74,6 +74,15 @@ KNOWN: Final[Mapping[str, Kind]] = {
         "bring weights or name a provider; to refuse them leave `preview` out of UNITASK_ENGINES",
         is_note=True,
     ),
+    "marks-off": Kind(
+        "UNITASK_MARKS is off: nothing in a file says that it was generated",
+        "see docs/guide/provenance.md for what the law wants",
+        is_note=True,
+    ),
+    "marks-certificate": Kind("{why}", "correct the two files, or unset both", says_cure=False),
+    "marks-unsigned": Kind(
+        "UNITASK_MARK_CERTIFICATE is set and nothing can be signed", "pip install 'unitask[provenance]'"
+    ),
     # this machine
     "data-no-folder": Kind("{path} is a file", "set UNITASK_DATA to a folder"),
     "data-read-only": Kind(
