@@ -45,6 +45,19 @@ class Held:
     reach: Callable[[], Reach]
     attempts: dict[Name, Attempt] = field(default_factory=dict)
 
+    async def conclude(self, attempt: Attempt, report: protocol.SettleRequest) -> None:
+        """Report the end of an attempt, unless another worker has the task."""
+        if attempt.lost:
+            log.warning("lost to another worker", extra=attempt.extra)
+            attempt.spans.end("lost")
+            return
+        with attempt.spans.reporting(report) as span:
+            accepted = await self.reports.settle(report.model_copy(update={"trace": span.trace}))
+            span.set({"accepted": accepted})
+        attempt.spans.end(None if accepted else "lost")
+        ended = report.failure.message if report.failure else "done"
+        log.info(ended, extra={**attempt.extra, "accepted": accepted})
+
 
 class Pool:
     """Claims when a process is free, for tasks that wait here while another worker has a free one would wait longer."""
@@ -210,12 +223,7 @@ class Pool:
     async def _conclude(self, attempt: Attempt, report: protocol.SettleRequest) -> None:
         attempt.end = report
         try:
-            if attempt.lost:
-                log.warning("lost to another worker", extra=attempt.extra)
-                return
-            accepted = await self._held.reports.settle(report)
-            ended = report.failure.message if report.failure else "done"
-            log.info(ended, extra={**attempt.extra, "accepted": accepted})
+            await self._held.conclude(attempt, report)
         finally:
             self._held.attempts.pop(attempt.name, None)
 
