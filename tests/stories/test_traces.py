@@ -194,6 +194,7 @@ async def test_without_tracing_a_clients_own_trace_still_goes_on(installation: I
     assert f'"trace_id":"{TRACE}"' in installation.programs[1].log.read_text()
 
 
+@pytest.mark.parametrize("database_source", ["sqlite"], indirect=True)
 async def test_what_its_client_does_not_sample_is_not_told(
     installation: Installation, collector: Collector, hook: Sink
 ) -> None:
@@ -209,6 +210,7 @@ async def test_what_its_client_does_not_sample_is_not_told(
     assert len(spans) == len(WHOLE)
 
 
+@pytest.mark.parametrize("database_source", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("silent", [True, False], ids=["silent", "closed"])
 async def test_a_collector_that_is_away_costs_an_order_nothing(
     installation: Installation,
@@ -217,7 +219,7 @@ async def test_a_collector_that_is_away_costs_an_order_nothing(
     """The task is made as fast, one sentence is logged, and the server ends in time."""
     with receiving(hangs) as sink:
         address = sink.url("") if silent else f"http://127.0.0.1:{free_port()}"
-        waits = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+        waits = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_EXPORTER_OTLP_TIMEOUT": "3"}
         installation.set(UNITASK_TRACING="true", OTEL_EXPORTER_OTLP_ENDPOINT=address, **waits)
         program = await installation.serve(with_worker=True)
         began = time.monotonic()
@@ -227,6 +229,7 @@ async def test_a_collector_that_is_away_costs_an_order_nothing(
         sentence = "the collector of traces does not take them"
         await seen(lambda: sentence in program.log.read_text(), within_s=LIMIT_S, what="the sentence")
         assert program.log.read_text().count(sentence) <= 2  # the server's, and its worker's
+        assert ("timeout" if silent else "refused") in program.log.read_text()
         program.send(signal.SIGTERM)
         assert program.process.wait(timeout=15) == 0
         assert "Traceback" not in program.log.read_text()

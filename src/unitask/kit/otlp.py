@@ -34,8 +34,21 @@ except ModuleNotFoundError as error:
 
 _FLUSH_S: Final = 2.0
 _SAY_EVERY_S: Final = 60.0
+_WHY_CHARACTERS: Final = 300
 _KINDS: Final = {kind.name.lower(): kind for kind in SpanKind}
 log = logging.getLogger(__name__)
+
+
+class _Reason(logging.Handler):
+    """Hears what the library says of a batch, which it would say of every batch, and keeps the first of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hear a line."""
+        self.said = self.said or record.getMessage()
 
 
 class _Bearing(SpanExporter):
@@ -43,16 +56,21 @@ class _Bearing(SpanExporter):
 
     def __init__(self) -> None:
         self._inner = OTLPSpanExporter()
+        self._why = _Reason()
+        library = logging.getLogger("opentelemetry")
+        library.handlers, library.propagate = [self._why], False
         self._lost = 0
         self._said = -_SAY_EVERY_S
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send a batch; what cannot be sent is dropped."""
+        self._why.said = ""
         result = self._inner.export(spans)
         if result is not SpanExportResult.SUCCESS:
             self._lost += len(spans)
             if time.monotonic() - self._said >= _SAY_EVERY_S:
-                log.warning("the collector of traces does not take them", extra={"dropped_spans": self._lost})
+                why = self._why.said[:_WHY_CHARACTERS]
+                log.warning("the collector of traces does not take them: %s", why, extra={"dropped_spans": self._lost})
                 self._said, self._lost = time.monotonic(), 0
         return result
 
@@ -70,8 +88,6 @@ class Exporting:
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(_Bearing()))
         self._tracer = self._provider.get_tracer("unitask")
-        # It would say of every batch, and of every span for which there is no room, what we say once a minute.
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
 
     def begin(
         self, name: str, parent: str | None, kind: str, attributes: dict[str, Any], began_ns: int | None
