@@ -157,6 +157,20 @@ def test_what_an_attempt_is_part_of_is_checked_again() -> None:
     assert Spans(TASK.model_copy(update={"trace": "garbage"})).trace is None
 
 
+def test_an_attempt_that_is_given_back_or_lost_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose worker was told to end has not failed; whose task another worker has is over for nothing."""
+    with collecting() as collector:
+        for name, value in collector.environment().items():
+            monkeypatch.setenv(name, value)
+        with tracing.running("it", on=True):
+            given_back, lost = Spans(TASK), Spans(TASK)
+            given_back.reporting(failed(TASK, "the worker was stopped", given_back=True)).end()
+            given_back.end()
+            lost.end("lost")
+        told = [one for one in collector.trace(TRACE) if one.name == "attempt"]
+    assert {(one.attributes["unitask.outcome"], one.failed) for one in told} == {("given back", False), ("lost", True)}
+
+
 async def test_what_an_engine_says_becomes_spans_below_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it read, and that it loaded weights until its next word; what is not over when it dies ends with it."""
     of = messages.Name(TASK.task_id, TASK.attempt)

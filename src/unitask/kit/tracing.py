@@ -111,8 +111,7 @@ def is_on() -> bool:
 
 def trace_id() -> str | None:
     """Name the trace of the span that is open here."""
-    trace = _current.get()
-    return None if trace is None else trace[3:35]
+    return id_of(_current.get())
 
 
 def id_of(trace: str | None) -> str | None:

@@ -88,7 +88,7 @@ class Spans:
         """Say how the attempt ended; an engine that was killed has not said so itself."""
         self._load.end()
         failure = report.failure if report else None
-        if failure:
+        if failure and not failure.given_back:
             self._run.fail(str(failure.number))
             self._attempt.fail(str(failure.number))
         self._run.end()
