@@ -157,6 +157,19 @@ def test_what_an_attempt_is_part_of_is_checked_again() -> None:
     assert Spans(TASK.model_copy(update={"trace": "garbage"})).trace is None
 
 
+def test_a_sampler_of_our_own_is_not_told_by_clients_what_to_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes by the id of the trace, whatever the flag says; so every process decides alike."""
+    told = f"00-{'1' * 32}-{PARENT}-00"
+    with collecting() as collector:
+        sampler = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5"}
+        for name, value in (collector.environment() | sampler).items():
+            monkeypatch.setenv(name, value)
+        with tracing.running("it", on=True):
+            for parent in (GOOD, told):
+                tracing.span("work", parent=parent).end()
+        assert [one.trace for one in collector.spans] == ["1" * 32]
+
+
 def test_an_attempt_that_is_given_back_or_lost_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whose worker was told to end has not failed; whose task another worker has is over for nothing."""
     with collecting() as collector:
