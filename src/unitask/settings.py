@@ -173,6 +173,11 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_json: bool = Field(False, description="Log one JSON object a line.")
+    tracing: bool = Field(
+        False,
+        description="Send traces over OTLP, as the standard variables say: OTEL_EXPORTER_OTLP_ENDPOINT, "
+        "OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and so on.",
+    )
 
     @field_validator("admin_key")
     @classmethod

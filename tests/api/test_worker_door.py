@@ -142,6 +142,8 @@ async def test_a_worker_gets_the_oldest_tasks_that_its_engines_can_make(
         "remote": None,
         "own_key": None,
         "has_lost_key": False,
+        "trace": None,
+        "waited_s": 1.0,
     }
     assert [task["task_id"] for task in await claim(client, most=9)] == [flux, cut[1]]
     assert await claim(client, most=9) == []

@@ -84,15 +84,17 @@ def _install(folder: Path, template: Path, **settings: str) -> Installation:
 
 
 @asynccontextmanager
-async def chained(folder: Path, template: Path) -> AsyncIterator[Chain]:
-    """Run both; at the end all processes are killed, and the books of both must be right."""
+async def chained(folder: Path, template: Path, **settings: str) -> AsyncIterator[Chain]:
+    """Run both, with these settings; at the end all processes are killed, and the books of both must be right."""
     prices = folder / "prices.toml"
     prices.write_text(f'"*" = "{FAR_POINTS / 10**7:.4f}"')
     providers = folder / "providers.toml"
-    far = _install(folder / "far", template, UNITASK_ENGINES="cpu,preview,tester", UNITASK_PRICES=str(prices))
+    far = _install(
+        folder / "far", template, UNITASK_ENGINES="cpu,preview,tester", UNITASK_PRICES=str(prices), **settings
+    )
     providers.write_text(f'[provider.hub]\nengine = "upstream"\nurl = "{far.url}"\n')
     known = {"UNITASK_PROVIDERS": str(providers), "UNITASK_KEY_HUB": API_KEY}
-    near = _install(folder / "near", template, UNITASK_ENGINES="hub", **known)
+    near = _install(folder / "near", template, UNITASK_ENGINES="hub", **known, **settings)
     headers = {"X-API-Key": API_KEY}
     try:
         async with near.client(headers) as client, far.client(headers) as beyond:

@@ -363,7 +363,7 @@ async def test_a_stored_file_is_read_through_the_api(bench: Bench) -> None:
 async def test_an_engine_process_holds_no_secret(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a model's code could print or send away is not there: tokens, keys, database."""
     ours = {f"UNITASK_{name}" for name in ("WORKER_TOKEN", "API_KEY", "ADMIN_KEY", "SECRET", "DATABASE_URL")}
-    secrets = {*ours, "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN"}
+    secrets = {*ours, "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS"}
     for name in {*secrets, "UNITASK_LOG_LEVEL"}:
         monkeypatch.setenv(name, "a-long-enough-secret")
     engine = await EngineProcess.start(0)

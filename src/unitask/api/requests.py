@@ -14,6 +14,7 @@ from unitask.accounts.model import Caller, Scope
 from unitask.api.envelope import JsonAnswer
 from unitask.api.errors import answer
 from unitask.api.headers import protected
+from unitask.api.traced import traced
 from unitask.app import Services
 from unitask.kit.errors import BodyTooLarge, Forbidden, InvalidRequest, NotFound, Unauthorized
 
@@ -48,7 +49,7 @@ class Endpoint:
 
 def route(method: str, path: str, handler: Handler) -> Route:
     """Bind a handler to a method and a path."""
-    return Route(path, Endpoint(handler, f"{method} {path}"), methods=[method])
+    return Route(path, Endpoint(traced(method, path, handler), f"{method} {path}"), methods=[method])
 
 
 def services(request: Request) -> Services:

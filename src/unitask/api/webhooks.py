@@ -44,7 +44,9 @@ def deliverer(unitask: Services) -> Deliverer:
     async def messages(task_ids: Iterable[str]) -> dict[str, Message]:
         return {
             task.id: Message(
-                orjson.dumps(task_object(task, unitask.artifacts, unitask.tasks.eta_s(task))), task.status.final
+                orjson.dumps(task_object(task, unitask.artifacts, unitask.tasks.eta_s(task))),
+                task.status.final,
+                task.trace,
             )
             for task in await unitask.history.show_many(task_ids)
         }

@@ -13,9 +13,10 @@ from unitask.api.envelope import JsonAnswer
 from unitask.api.requests import body, require_worker, route, services
 from unitask.app import Services
 from unitask.artifacts.model import ArtifactKind, StoredFile
-from unitask.kit import faults
+from unitask.kit import faults, tracing
 from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import InvalidRequest, Unavailable
+from unitask.kit.ids import made_at_us
 from unitask.kit.media import CONTENT_TYPES
 from unitask.provenance.manifest import is_signable
 from unitask.queue.model import Announcement, Offer, Progress
@@ -46,7 +47,7 @@ def _answer(message: BaseModel) -> JsonAnswer:
 
 async def _claimed(work: Work, unitask: Services) -> protocol.ClaimedTask:
     own_key, has_lost_key = await _own_key(unitask, work.account_id, work.engine)
-    left_us = work.attempt_deadline - unitask.clock.now_us()
+    now = unitask.clock.now_us()
     return protocol.ClaimedTask(
         task_id=work.task_id,
         attempt=work.attempt,
@@ -54,11 +55,13 @@ async def _claimed(work: Work, unitask: Services) -> protocol.ClaimedTask:
         task_type=work.task_type,
         engine=work.engine,
         input=orjson.loads(unitask.artifacts.with_urls(work.input)),
-        seconds_left=left_us / SECOND_US,
+        seconds_left=(work.attempt_deadline - now) / SECOND_US,
         preview=bool(orjson.loads(work.config).get("preview")),
         remote=orjson.loads(work.remote) if work.remote else None,
         own_key=own_key,
         has_lost_key=has_lost_key,
+        trace=work.trace,
+        waited_s=max(0, now - made_at_us(work.task_id)) / SECOND_US,
     )
 
 
@@ -262,6 +265,7 @@ def _outcome(end: protocol.SettleRequest) -> Outcome:
         logs=end.logs,
         cost_points=end.cost_points,
         own_key=end.own_key,
+        trace=tracing.carried(end.trace),
     )
 
 

@@ -25,7 +25,7 @@ from unitask.cli.catalogue import barring, keyless, levels
 from unitask.cli.engines import check_engines
 from unitask.cli.loop import run
 from unitask.db.migrate import upgrade
-from unitask.kit import log
+from unitask.kit import log, tracing
 from unitask.settings import Settings
 from unitask.tasks.orders import Bars
 
@@ -166,7 +166,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 def _run(settings: Settings, serving: Coroutine[Any, Any, None]) -> None:
     log.configure(settings.log_level, as_json=settings.log_json)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), tracing.running("unitask-api", on=settings.tracing):
         run(serving)
 
 

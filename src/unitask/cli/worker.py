@@ -10,7 +10,7 @@ import click
 from unitask.cli.door import api_and_token
 from unitask.cli.engines import check_engines, usable_providers
 from unitask.cli.loop import run
-from unitask.kit import log
+from unitask.kit import log, tracing
 from unitask.kit.devices import memory
 from unitask.kit.errors import Unavailable
 from unitask.kit.process import die_with_parent
@@ -50,7 +50,8 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
         memory=memory(),
         routing=routing,
     )
-    run(_work(api, token, options, embedded=embedded))
+    with tracing.running("unitask-worker", on=settings.tracing):
+        run(_work(api, token, options, embedded=embedded))
 
 
 async def _work(api_url: str, token: str, options: Options, *, embedded: bool) -> None:

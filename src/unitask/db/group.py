@@ -7,6 +7,7 @@ locked once for all of them. Ten look-ups in a database that is far away cost on
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Final, Generic, Self, TypeVar
 
 from unitask.db.database import Database, Transaction
@@ -52,7 +53,8 @@ class Group(Generic[Item, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush(), name="group")
+            # A group is nobody's alone: what it logs does not belong to the trace of whoever came first.
+            self._flushing = asyncio.create_task(self._flush(), name="group", context=Context())
         return await future
 
     async def _flush(self) -> None:

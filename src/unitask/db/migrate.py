@@ -13,7 +13,7 @@ from unitask.db.statements import Queries
 from unitask.kit.errors import Unavailable
 
 SQL: Final = Queries(__package__)
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 _SQLITE_NEEDED: Final = (3, 38)
 _UPGRADE: Final = "the database has schema {found}, this release needs {head}: run `unitask migrate`"
 _TOO_OLD: Final = "the database has schema {found}, which this release ({head}) is too old for: install a later one"

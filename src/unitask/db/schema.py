@@ -1,8 +1,7 @@
 """The schema, once for both databases.
 
-Times are microseconds since the epoch, money is points, documents are JSON text.
-
-This module is read by migrations and tests only: hot statements are hand-written text in each domain's `queries.sql`.
+Times are microseconds since the epoch, money is points, documents are JSON text. Read by migrations and tests only: hot
+statements are hand-written text in each domain's `queries.sql`.
 """
 
 from typing import Any, Final
@@ -123,6 +122,7 @@ tasks = Table(
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
     Column("cost_points", BigInteger),
+    Column("trace", String(600)),
     Index("tasks_account", "account_id", "id"),
     postgresql_partition_by="range (id)",
 )

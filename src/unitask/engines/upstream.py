@@ -81,10 +81,12 @@ class UpstreamEngine:
         return value.source if path.stat().st_size > _INLINE_BYTES else await as_data(path)
 
     async def submit(self, job: RemoteJob, request: Any, key: str) -> Document:
-        """Order the task."""
+        """Order the task; another Unitask goes on with its trace."""
         may_repeat = await self.repeats(job.calls)
         headers = {"Idempotency-Key": key}
-        reply = await job.calls.send("POST", _TASK, json=request, headers=headers, repeatable=may_repeat)
+        reply = await job.calls.send(
+            "POST", _TASK, json=request, headers=headers, repeatable=may_repeat, joins_trace=may_repeat
+        )
         task = reply.document.get("data") if isinstance(reply.document, dict) else None
         name = task.get("task_id") if isinstance(task, dict) else None
         if not isinstance(name, str) or not name:

@@ -7,12 +7,21 @@ from typing import Final
 
 import orjson
 
+from unitask.kit import tracing
+
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
     # Libraries that add fields of their own to every record begin them with a line.
     return {key: value for key, value in vars(record).items() if key not in _STANDARD and not key.startswith("_")}
+
+
+def _with_trace(record: logging.LogRecord) -> bool:
+    """Name the trace that a line belongs to, where it does not say so itself."""
+    if "trace_id" not in vars(record) and (trace_id := tracing.trace_id()):
+        record.trace_id = trace_id
+    return True
 
 
 class JsonFormatter(logging.Formatter):
@@ -47,6 +56,7 @@ def configure(level: str, *, as_json: bool) -> None:
     """Send all logging to standard error in one format."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
+    handler.addFilter(_with_trace)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)

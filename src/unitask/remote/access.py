@@ -28,10 +28,21 @@ class Access:
         """Tell whether anything can be asked in the operator's name."""
         return self._provider.key is not None or not self._engine.asks_key
 
-    def calls(self, own_key: SecretStr | None = None, *, counts: bool = True) -> HttpCalls:
-        """Give the way to it: with the operator's key, or an account's own; `counts`: its failures open the breaker."""
+    def calls(self, own_key: SecretStr | None = None, *, counts: bool = True, trace: str | None = None) -> HttpCalls:
+        """Give the way to it: with the operator's key, or an account's own; `counts`: its failures open the breaker.
+
+        `trace`: what the calls are part of.
+        """
         breaker = self.breaker if counts else Breaker()
-        return HttpCalls(self._provider, self._engine, self._http, guard=self._guard, breaker=breaker, own_key=own_key)
+        return HttpCalls(
+            self._provider,
+            self._engine,
+            self._http,
+            guard=self._guard,
+            breaker=breaker,
+            own_key=own_key,
+            trace=trace,
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -13,6 +13,7 @@ import httpx
 import orjson
 from pydantic import SecretStr
 
+from unitask.kit import tracing
 from unitask.kit.errors import ProviderAway, ProviderRefused, ProviderUnsure
 from unitask.kit.net import Guard, Refused, Unreachable
 from unitask.remote.breaker import Breaker
@@ -41,7 +42,10 @@ _Pause = Callable[[float], Awaitable[None]]
 
 
 class HttpCalls:
-    """Satisfies `unitask.spec.remote.Calls`. `own_key`: the account's, in place of the operator's."""
+    """Satisfies `unitask.spec.remote.Calls`. `own_key`: the account's, in place of the operator's.
+
+    Each call is a span below `trace`. Most providers are not told of it: it is nobody's business.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class HttpCalls:
         guard: Guard,
         breaker: Breaker,
         own_key: SecretStr | None = None,
+        trace: str | None = None,
         pause: _Pause = asyncio.sleep,
     ) -> None:
         self.provider = provider
@@ -60,6 +65,7 @@ class HttpCalls:
         self._guard = guard
         self._breaker = breaker
         self._pause = pause
+        self._trace = trace
         self._is_own = own_key is not None
         key = own_key or provider.key
         self._keys = [one.get_secret_value() for one in (own_key, provider.key) if one]
@@ -89,6 +95,7 @@ class HttpCalls:
         repeatable: bool | None = None,
         reads_json: bool = True,
         accepts: Callable[[Any], bool] | None = None,
+        joins_trace: bool = False,
         limit_s: float = CALL_S,
     ) -> Reply:
         """Send a request to a path of the provider, or to a whole address of the same server."""
@@ -100,8 +107,11 @@ class HttpCalls:
             try:
                 with ExitStack() as opened:
                     parts = [(name, (file.name, opened.enter_context(file.open("rb")))) for name, file in files]
-                    request = self._request(method, url, json, form, parts, headers)
+                    span = opened.enter_context(self._span(method))
+                    joined = tracing.headers(span.trace) if joins_trace else {}
+                    request = self._request(method, url, json, form, parts, {**(headers or {}), **joined})
                     reply, why, wait_s = await self._try(request, accepts, reads_json=reads_json, limit_s=limit_s)
+                    span.set({"http.response.status_code": reply.status if reply else None, "is_answered": bool(reply)})
                 if reply:
                     return reply
             except _Unsure as error:
@@ -119,8 +129,9 @@ class HttpCalls:
         for number in range(_TRIES):
             try:
                 is_theirs = self._is_of_provider(httpx.URL(address))
-                elsewhere = await self._read(address, into, limit_bytes) if is_theirs else address
-                return await in_thread(self._fetch, elsewhere, into, limit_bytes) if elsewhere else None
+                with self._span("download"):
+                    elsewhere = await self._read(address, into, limit_bytes) if is_theirs else address
+                    return await in_thread(self._fetch, elsewhere, into, limit_bytes) if elsewhere else None
             except (httpx.HTTPError, Unreachable) as error:
                 why = f"{type(error).__name__}: {error}"
             except httpx.InvalidURL as error:
@@ -150,6 +161,11 @@ class HttpCalls:
             ) as socket:
                 async for message in socket:
                     yield message
+
+    def _span(self, what: str) -> tracing.Span:
+        """Begin the span of one request; its address is left out, for it may open something by itself."""
+        name = self.provider.name
+        return tracing.span(f"{what} {name}", {"provider": name}, parent=self._trace, kind="client")
 
     def _target(self, path: str) -> httpx.URL:
         """Find the whole address; the key goes to no other server, whoever names it."""

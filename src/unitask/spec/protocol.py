@@ -51,7 +51,8 @@ class ClaimedTask(_Message):
 
     `preview`: the client wants to see what the engine has so far. `remote`: what an earlier attempt by the same engine
     kept of the provider's job. `own_key`: the key that the account left for this provider; `has_lost_key`: it left one
-    that cannot be read any more.
+    that cannot be read any more. `trace`: what the attempt is part of, see `unitask.kit.tracing`; `waited_s`: since the
+    order.
     """
 
     task_id: str
@@ -65,6 +66,8 @@ class ClaimedTask(_Message):
     remote: dict[str, Any] | None = None
     own_key: SecretStr | None = None
     has_lost_key: bool = False
+    trace: str | None = None
+    waited_s: float = 0.0
 
     @field_serializer("own_key", when_used="json-unless-none")
     def _told(self, key: SecretStr) -> str:
@@ -208,6 +211,7 @@ class SettleRequest(_Message):
     logs: list[Text] = Field(default_factory=list, max_length=1000)
     cost_points: int | None = Field(default=None, ge=0, le=2**53, description="What it cost the operator.")
     own_key: bool = Field(default=False, description="It was made with the account's own key, and is not charged.")
+    trace: Text | None = Field(default=None, max_length=600, description="The worker's span that reports it.")
 
 
 class KeepRequest(_Message):

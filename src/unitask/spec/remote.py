@@ -84,12 +84,14 @@ class Calls(Protocol):
         repeatable: bool | None = None,
         reads_json: bool = True,
         accepts: Callable[[Any], bool] | None = None,
+        joins_trace: bool = False,
         limit_s: float = CALL_S,
     ) -> Reply:
         """Send a request to a path of the provider, or to a whole address of the same server.
 
         `repeatable`: whether it may be sent twice; None: GET may. `reads_json`: an answer that is not JSON is none.
-        `accepts` tells of the JSON of an error answer that it is what was asked for. `limit_s`: for each try.
+        `accepts` tells of the JSON of an error answer that it is what was asked for. `joins_trace`: it is told
+        which trace this is part of. `limit_s`: for each try.
         """
 
     async def download(self, address: str, into: Path, *, limit_bytes: int) -> None:

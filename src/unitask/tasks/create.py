@@ -126,6 +126,7 @@ def _task(order: Order, status: Status) -> Task:
         warnings=orjson.dumps(order.warnings).decode(),
         price_points=order.price_points,
         created_at=order.now,
+        trace=order.trace,
     )
 
 

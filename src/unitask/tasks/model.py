@@ -62,7 +62,8 @@ class Idempotency:
 class Order:
     """A checked and priced request, ready to become a task. `input` and `config` are JSON text.
 
-    `routes`: the engines that have it next if `engine` fails, with commas between them.
+    `routes`: the engines that have it next if `engine` fails, with commas between them. `trace`: what it is part
+    of, see `unitask.kit.tracing`.
     """
 
     task_id: str
@@ -82,6 +83,7 @@ class Order:
     artifacts: tuple[Artifact, ...] = ()
     idempotency: Idempotency | None = None
     routes: str = ""
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Task:
     started_at: int | None = None
     ended_at: int | None = None
     cost_points: int | None = None
+    trace: str | None = None
     progress: float | None = None
     expires_at: int | None = None
     preview: str | None = None
@@ -152,6 +155,7 @@ class Work:
     config: str
     account_id: int
     remote: str | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +183,4 @@ class Outcome:
     timings: dict[str, float] | None = None
     cost_points: int | None = None
     own_key: bool = False
+    trace: str | None = None

@@ -1,21 +1,24 @@
 -- name: add_tasks [sqlite]
-insert into tasks (id, account_id, api_key_id, model, task_type, status, input, config, warnings, logs, price_points, created_at)
+insert into tasks (id, account_id, api_key_id, model, task_type, status, input, config, warnings, logs, price_points,
+  created_at, trace)
 select r.value ->> 'id', r.value ->> 'account_id', r.value ->> 'api_key_id', r.value ->> 'model', r.value ->> 'task_type',
   r.value ->> 'status', r.value ->> 'input', r.value ->> 'config', r.value ->> 'warnings', '[]',
-  r.value ->> 'price_points', r.value ->> 'created_at'
+  r.value ->> 'price_points', r.value ->> 'created_at', r.value ->> 'trace'
 from json_each(:rows) r
 -- name: add_tasks [postgres]
-insert into tasks (id, account_id, api_key_id, model, task_type, status, input, config, warnings, logs, price_points, created_at)
+insert into tasks (id, account_id, api_key_id, model, task_type, status, input, config, warnings, logs, price_points,
+  created_at, trace)
 select id, account_id, api_key_id, model, task_type, status, input::json, config::json, warnings::json, '[]',
-  price_points, created_at
+  price_points, created_at, trace
 from json_to_recordset(:rows::json) as r(
   id uuid, account_id bigint, api_key_id bigint, model text, task_type text, status text, input text, config text,
-  warnings text, price_points bigint, created_at bigint)
+  warnings text, price_points bigint, created_at bigint, trace text)
 
 -- In the order of the fields of `unitask.tasks.model.Task`.
 -- part: stored
 t.id, t.account_id, t.api_key_id, t.model, t.task_type, t.status, t.input, t.config, t.warnings, t.price_points, t.created_at,
-  t.output, t.error, t.logs, t.engine, t.engine_level, t.attempt, t.charged_points, t.started_at, t.ended_at, t.cost_points
+  t.output, t.error, t.logs, t.engine, t.engine_level, t.attempt, t.charged_points, t.started_at, t.ended_at, t.cost_points,
+  t.trace
 
 -- When the first file of its output goes, and where the newest preview lies.
 -- part: shown
@@ -65,11 +68,11 @@ select id, account_id, config from tasks where id in (select value::uuid from js
 update tasks set status = 'processing', started_at = coalesce(started_at, :now), attempt = r.value ->> 'attempt',
   engine = r.value ->> 'engine'
 from json_each(:rows) r where tasks.id = (r.value ->> 'task_id')
-returning id, attempt, model, task_type, engine, input, config
+returning id, attempt, model, task_type, engine, input, config, trace
 -- name: start_tasks [postgres]
 update tasks set status = 'processing', started_at = coalesce(started_at, :now::bigint), attempt = r.attempt, engine = r.engine
 from json_to_recordset(:rows::json) as r(task_id uuid, attempt int, engine text) where tasks.id = r.task_id
-returning tasks.id, tasks.attempt, model, task_type, tasks.engine, input, config
+returning tasks.id, tasks.attempt, model, task_type, tasks.engine, input, config, trace
 
 -- name: move_tasks [sqlite]
 update tasks set status = r.value ->> 'status',

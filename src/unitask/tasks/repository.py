@@ -146,6 +146,7 @@ def _work(row: Row, claimed: Claimed) -> Work:
         config=row["config"],
         account_id=claimed.account_id,
         remote=claimed.remote,
+        trace=row["trace"],
     )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -11,7 +11,7 @@ from unitask.artifacts.model import ArtifactKind, StoredFile
 from unitask.artifacts.service import Artifacts
 from unitask.catalogue import Catalogue
 from unitask.db import Database, Group, Transaction
-from unitask.kit import faults
+from unitask.kit import faults, tracing
 from unitask.kit.clock import DAY_US, SECOND_US, Clock
 from unitask.kit.errors import Conflict, NotFound, UnitaskError, UnknownProduct
 from unitask.kit.ids import is_uuid, uuid7
@@ -97,7 +97,12 @@ class Tasks:
             IdempotencyMismatch: the key was used for another body.
 
         """
-        task = await self._creates.submit(order)
+        with tracing.span("create", kind="producer") as span:
+            if span.trace is not None:
+                order = replace(order, trace=span.trace)
+            task = await self._creates.submit(order)
+            if span.is_recorded:
+                span.set(_told(task, order))
         faults.point("create.after_commit")
         await self._database.notify(WORK)
         return task
@@ -226,7 +231,9 @@ class Tasks:
 
     async def settle(self, outcome: Outcome) -> bool:
         """End an attempt; False if it was lost. A second transaction gives the free slot to a staged task."""
-        settled = await self._settles.submit(outcome)
+        with tracing.span("settle", parent=outcome.trace) as span:
+            settled = await self._settles.submit(outcome)
+            span.set({"task_id": outcome.task_id, "attempt": outcome.attempt, "accepted": settled.held})
         faults.point("settle.after_commit")
         self.watch.ring([outcome.task_id])
         if settled.owed:
@@ -323,6 +330,17 @@ class Tasks:
         return await self._database.write(
             lambda tx: queue.take_lease(tx, name="housekeeping", holder=holder, now=now, until=until)
         )
+
+
+def _told(task: Task, order: Order) -> tracing.Attributes:
+    return {
+        "task_id": task.id,
+        "product": order.product,
+        "engine": order.engine,
+        "price_points": task.price_points,
+        "status": task.status,
+        "is_repeated": task.id != order.task_id,
+    }
 
 
 def _why_abandoned(ticket: Ticket, latest: int) -> str:

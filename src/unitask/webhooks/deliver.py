@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final
 
 from unitask.db import Database, Group, Transaction
-from unitask.kit import faults
+from unitask.kit import faults, tracing
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Unavailable, UnitaskError
 from unitask.kit.net import Guard, Poster, host_and_port
@@ -175,9 +175,7 @@ class Deliverer:
         began = self._clock.now_us()
         try:
             faults.point("deliver.before_post")
-            attempt = await post(
-                poster, self._clock, endpoint=one.endpoint, secret=one.secret, message_id=one.id, body=body
-            )
+            attempt = await self._post(one, body, poster, message.trace)
             faults.point("deliver.after_post")
         except BaseException:
             self._lanes.leave(one.host)
@@ -191,6 +189,28 @@ class Deliverer:
         written = await self._reports.submit(_report(one, attempt, now, failed_before=failed_before))
         faults.point("deliver.after_commit")
         return written
+
+    async def _post(self, one: Delivery, body: bytes, poster: Poster, trace: str | None) -> Attempt:
+        told: tracing.Attributes = {
+            "task_id": one.task_id,
+            "event": one.event,
+            "try": one.sent + 1,
+            "server.address": one.host,
+        }
+        with tracing.span("deliver", told, parent=trace, kind="client") as span:
+            attempt = await post(
+                poster,
+                self._clock,
+                endpoint=one.endpoint,
+                secret=one.secret,
+                message_id=one.id,
+                body=body,
+                trace=span.trace,
+            )
+            span.set({"http.response.status_code": attempt.status})
+            if not attempt.succeeded:
+                span.fail(str(attempt.status or "unreachable"))
+        return attempt
 
     async def _report_many(self, tx: Transaction, reports: list[Report]) -> list[bool | UnitaskError]:
         now = self._clock.now_us()

@@ -75,10 +75,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a delivery carries: a task as JSON, and whether it has ended."""
+    """What a delivery carries: a task as JSON, whether it has ended, and the trace that it is part of."""
 
     data: bytes
     ended: bool
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

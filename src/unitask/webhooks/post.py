@@ -4,6 +4,7 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from unitask.kit import tracing
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.net import Poster, Refused, Unreachable
 from unitask.webhooks import sign
@@ -13,10 +14,20 @@ GONE: Final = 410
 _DIGITS: Final = 9
 
 
-async def post(poster: Poster, clock: Clock, *, endpoint: str, secret: str, message_id: str, body: bytes) -> Attempt:
-    """Send a message once. Whatever goes wrong is in the attempt; nothing is raised."""
+async def post(
+    poster: Poster,
+    clock: Clock,
+    *,
+    endpoint: str,
+    secret: str,
+    message_id: str,
+    body: bytes,
+    trace: str | None = None,
+) -> Attempt:
+    """Send a message once, as a part of `trace`. Whatever goes wrong is in the attempt; nothing is raised."""
     at = clock.now_us()
     headers = sign.headers(secret=secret, message_id=message_id, timestamp_s=at // SECOND_US, body=body)
+    headers |= tracing.headers(trace)
     began_s = time.monotonic()
     status, reason, answer, pause_us = None, "", "", 0
     try:

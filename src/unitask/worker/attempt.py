@@ -10,21 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from unitask.kit import faults
+from unitask.kit import faults, tracing
 from unitask.kit.errors import Unavailable
 from unitask.spec import protocol
 from unitask.worker import messages
 from unitask.worker.client import Rejected
 from unitask.worker.job import LIMIT_WARNINGS
 from unitask.worker.process import EngineProcess, Seat
+from unitask.worker.spans import Spans, loads
 from unitask.worker.storing import Storing
 
 CANCEL_GRACE_S: Final = 2.0
 DEVICE_GRACE_S: Final = 120.0
 """A step of a large model, its loading and its decoding take long, and killing it throws away what the device holds."""
 _LOOK_S: Final = 0.5
-_LOADING: Final = "loading"
-"""Notes of engines that begin so say that weights are being read until the next word."""
 log = logging.getLogger(__name__)
 
 
@@ -60,8 +59,7 @@ class Stopwatch:
         now = self.now()
         if self.loading is not None:
             self.load_s += now - self.loading
-        loads = isinstance(word, messages.Progress) and word.note.startswith(_LOADING)
-        self.loading = now if loads else None
+        self.loading = now if loads(word) else None
 
     def read(self, began: float | None) -> protocol.Timings:
         """Tell what there is so far; all of it was waiting if the attempt never began."""
@@ -91,6 +89,10 @@ class Attempt:
     lost: bool = False
     warnings: list[str] = field(default_factory=list)
     end: protocol.SettleRequest | None = None
+    spans: Spans = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spans = Spans(self.task)
 
     @property
     def name(self) -> messages.Name:
@@ -101,7 +103,9 @@ class Attempt:
     def extra(self) -> dict[str, object]:
         """What the log says of it in every line."""
         task = self.task
-        return {"task_id": task.task_id, "attempt": task.attempt, "product": f"{task.model}/{task.task_type}"}
+        about = {"task_id": task.task_id, "attempt": task.attempt, "product": f"{task.model}/{task.task_type}"}
+        trace_id = tracing.id_of(self.spans.trace)
+        return about if trace_id is None else {**about, "trace_id": trace_id}
 
     def report(self) -> protocol.AttemptProgress:
         """Say how far it is."""
@@ -163,6 +167,7 @@ def _order(attempt: Attempt, scratch: str, reach: Reach) -> messages.Run:
         allow_private=reach.allow_private,
         preview=task.preview,
         together=attempt.together,
+        traced=attempt.spans.is_recorded,
     )
 
 
@@ -218,12 +223,15 @@ async def _listen(
     task = attempt.task
     async for word in engine.words(seat):
         attempt.watch.hear(word)
+        attempt.spans.hear(word)
         match word:
             case messages.Progress(fraction=fraction, note=note):
                 attempt.fraction, attempt.note = fraction, note
             case messages.Save():
                 since = attempt.watch.now()
-                saved = await _store(attempt, storing, word)
+                with attempt.spans.step("save") as span:
+                    saved = await _store(attempt, storing, word)
+                    span.set({"extension": word.extension, "is_saved": bool(saved.reference)})
                 attempt.watch.upload_s += attempt.watch.now() - since
                 await engine.send(saved)
             case messages.Show():

@@ -8,6 +8,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, Protocol
 
+from unitask.kit import tracing
 from unitask.kit.errors import Cancelled, EngineFailure
 from unitask.kit.ids import drawn_seed
 from unitask.provenance.manifest import Input as File
@@ -84,7 +85,15 @@ class ChildJob:
     def fetch(self, source: str, media: Media) -> Path:
         """Put the file behind a URL into scratch, within the field's limits."""
         path = self._new_path("input")
+        began_ns = tracing.now_ns()
         found = self._sources.fetch(source, media, path, timeout_s=max(1.0, min(FETCH_S, self.seconds_left)))
+        if self._order.traced:
+            ended_ns, size_bytes = tracing.now_ns(), path.stat().st_size
+            self._parent.say(
+                messages.Fetched(
+                    of=self._order.of, began_ns=began_ns, ended_ns=ended_ns, media=media.kind, size_bytes=size_bytes
+                )
+            )
         self._taken.append(File(path=path, extension=found.extension))
         return path
 

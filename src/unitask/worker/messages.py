@@ -3,13 +3,15 @@
 Every message is about one attempt, and a process may have several.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from unitask.provenance.manifest import Input, Said
 from unitask.spec.product import Level
 from unitask.spec.protocol import KEYS_ONLY
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Name(NamedTuple):
@@ -29,7 +31,7 @@ class Run(_OfAttempt):
     """Run one attempt. `seconds_left` counts from its start.
 
     `together` are sent at once, this among them. `files_url` is how clients name stored files, `own_files_url` where
-    they can be read from here.
+    they can be read from here. `traced`: somebody wants to know what takes how long.
     """
 
     do: Literal["run"] = "run"
@@ -45,6 +47,7 @@ class Run(_OfAttempt):
     allow_private: bool
     preview: bool = False
     together: int = 1
+    traced: bool = False
 
 
 class Cancel(_OfAttempt):
@@ -94,6 +97,16 @@ class Show(_File):
     say: Literal["show"] = "show"
 
 
+class Fetched(_OfAttempt):
+    """A file of the input was read, when by the time of day: for traces."""
+
+    say: Literal["fetched"] = "fetched"
+    began_ns: Count
+    ended_ns: Count
+    media: str = Field(max_length=16)
+    size_bytes: Count
+
+
 class Done(_OfAttempt):
     """The attempt made this. `loaded`: the model cards that the process has in memory now, if it knows."""
 
@@ -119,7 +132,7 @@ class Broke(_OfAttempt):
 
 End = Done | Broke
 Order = Run | Cancel | Saved
-Word = Started | Progress | Save | Show | Done | Broke
+Word = Started | Progress | Save | Show | Fetched | Done | Broke
 ORDER: TypeAdapter[Order] = TypeAdapter(Order, config=KEYS_ONLY)
 WORD: TypeAdapter[Word] = TypeAdapter(Word, config=KEYS_ONLY)
 

@@ -50,6 +50,19 @@ class Held:
     def __post_init__(self) -> None:
         self.storing = Storing(self.client)
 
+    async def conclude(self, attempt: Attempt, report: protocol.SettleRequest) -> None:
+        """Report the end of an attempt, unless another worker has the task."""
+        if attempt.lost:
+            log.warning("lost to another worker", extra=attempt.extra)
+            attempt.spans.end("lost")
+            return
+        with attempt.spans.reporting(report) as span:
+            accepted = await self.reports.settle(report.model_copy(update={"trace": span.trace}))
+            span.set({"accepted": accepted})
+        attempt.spans.end(None if accepted else "lost")
+        ended = report.failure.message if report.failure else "done"
+        log.info(ended, extra={**attempt.extra, "accepted": accepted})
+
 
 class Pool:
     """Claims when a process is free, for tasks that wait here while another worker has a free one would wait longer."""
@@ -215,12 +228,7 @@ class Pool:
     async def _conclude(self, attempt: Attempt, report: protocol.SettleRequest) -> None:
         attempt.end = report
         try:
-            if attempt.lost:
-                log.warning("lost to another worker", extra=attempt.extra)
-                return
-            accepted = await self._held.reports.settle(report)
-            ended = report.failure.message if report.failure else "done"
-            log.info(ended, extra={**attempt.extra, "accepted": accepted})
+            await self._held.conclude(attempt, report)
         finally:
             self._held.attempts.pop(attempt.name, None)
 

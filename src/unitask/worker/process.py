@@ -28,6 +28,8 @@ _SECRETS: Final = {"UNITASK_DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION
     for name, field in Settings.model_fields.items()
     if SecretStr in get_args(field.annotation)
 }
+_TRACING: Final = "OTEL_"
+"""Among these are keys of collectors; the process tells its spans to us."""
 log = logging.getLogger(__name__)
 
 
@@ -74,7 +76,7 @@ class EngineProcess:
         environment = {
             name: value
             for name, value in os.environ.items()
-            if name not in _SECRETS and not name.startswith(PROVIDER_KEYS)
+            if name not in _SECRETS and not name.startswith((PROVIDER_KEYS, _TRACING))
         }
         with theirs:
             process = await asyncio.create_subprocess_exec(

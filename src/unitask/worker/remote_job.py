@@ -91,7 +91,9 @@ class RemoteAttempt:
     async def fetch(self, source: str, media: Media) -> Path:
         """Put the file behind a URL into scratch, within the field's limits, named with its extension."""
         path = self.new_path("input")
-        found = await in_thread(self._sources.fetch, source, media, path, timeout_s=FETCH_S)
+        with self._of.spans.step("fetch") as span:
+            found = await in_thread(self._sources.fetch, source, media, path, timeout_s=FETCH_S)
+            span.set({"media": media.kind, "size_bytes": path.stat().st_size})
         path = path.rename(path.with_suffix(f".{found.extension}"))
         self._taken.append(File(path=path, extension=found.extension))
         return path
@@ -113,9 +115,11 @@ class RemoteAttempt:
             raise JobFailed(f"the provider {self.calls.provider.name} gave a result of an unknown format")
         since = self._of.watch.now()
         try:
-            stored = await self._storing.store(
-                self._of.task, path, found.extension, self._said(found.extension), self._taken
-            )
+            with self._of.spans.step("save") as span:
+                span.set({"extension": found.extension})
+                stored = await self._storing.store(
+                    self._of.task, path, found.extension, self._said(found.extension), self._taken
+                )
         except (Unavailable, Rejected, OSError) as error:
             raise EngineFailure("the result could not be stored", raw_message=str(error), retryable=True) from error
         finally:

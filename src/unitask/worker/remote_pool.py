@@ -192,15 +192,11 @@ class RemotePool:
 
     async def _attend(self, attempt: Attempt) -> None:
         attempt.seat = Seat(began=time.monotonic())
+        attempt.spans.run()
         try:
             report = await self._report(attempt)
             attempt.end = report.model_copy(update={"timings": attempt.watch.read(attempt.seat.began)})
-            if attempt.lost:
-                log.warning("lost to another worker", extra=attempt.extra)
-                return
-            accepted = await self._held.reports.settle(attempt.end)
-            ended = report.failure.message if report.failure else "done"
-            log.info(ended, extra={**attempt.extra, "accepted": accepted})
+            await self._held.conclude(attempt, attempt.end)
         finally:
             self._held.attempts.pop(attempt.name, None)
             self._free.release()
@@ -247,7 +243,7 @@ class RemotePool:
             attempt,
             product=product,
             inputs=product.input.model_validate(attempt.task.input),
-            calls=self._access.calls(attempt.task.own_key if is_own else None),
+            calls=self._access.calls(attempt.task.own_key if is_own else None, trace=attempt.spans.trace),
             client=self._held.client,
             storing=self._held.storing,
             sources=sources,

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,7 +46,8 @@ class Reports:
         told = _Told(report, asyncio.get_running_loop().create_future())
         self._waiting.append(told)
         if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send(), name="reports")
+            # What it logs is of many attempts, and not of the trace of the first.
+            self._sending = asyncio.create_task(self._send(), name="reports", context=Context())
         return await told.counted
 
     async def close(self) -> None:

@@ -269,5 +269,6 @@ class Worker:
         for attempt in unfinished:
             stopped = "the worker was stopped"
             report = attempt.end or failed(attempt.task, stopped, raw_message=stopped, given_back=True)
-            with contextlib.suppress(Unavailable, Rejected):
-                await self._client.settle(report)
+            with attempt.spans.reporting(report) as span, contextlib.suppress(Unavailable, Rejected):
+                await self._client.settle(report.model_copy(update={"trace": span.trace}))
+            attempt.spans.end()
