@@ -37,8 +37,10 @@ from unitask.api import (
     workers,
 )
 from unitask.api.headers import protected
+from unitask.api.passage import Passage
 from unitask.api.requests import Endpoint
 from unitask.app import Services
+from unitask.kit import log
 from unitask.tasks.housekeeping import Housekeeper
 
 PUBLIC: Final = (
@@ -96,12 +98,23 @@ class Application:
         scope["app"] = self
         if scope.get("path", "").endswith("/"):
             scope["path"] = scope["path"].rstrip("/") or "/"
-        if scope["type"] == "http":
-            endpoint = self.found(scope)
-            if endpoint:
-                await endpoint(scope, receive, send)
-                return
-            send = protected(scope, send)
+        if scope["type"] != "http":
+            await self._router(scope, receive, send)
+            return
+        passage = Passage(scope, receive, send)
+        around = log.ABOUT.set(passage.fields)
+        try:
+            await self._answer(scope, passage.receive, passage.send)
+        finally:
+            log.ABOUT.reset(around)
+            passage.end()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self.found(scope)
+        if endpoint:
+            await endpoint(scope, receive, send)
+            return
+        send = protected(scope, send)
         try:
             await self._router(scope, receive, send)
         except HTTPException as refused:

@@ -11,6 +11,7 @@ from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success, task_object
 from unitask.api.openapi_schemas import sample_task
 from unitask.api.product_schemas import simplest
+from unitask.api.passage import waiting
 from unitask.api.requests import SECONDS_LIMIT, caller, message, number, route, services, text
 from unitask.app import Services
 from unitask.kit.clock import rfc3339
@@ -121,9 +122,10 @@ async def test(request: Request) -> JsonAnswer:
     asked = await message(request, Test)
     unitask = services(request)
     sample = {**sample_task(simplest(unitask.catalogue)), "status": Status.COMPLETED}
-    trial = await unitask.webhooks.test(
-        who.account_id, endpoint=asked.endpoint, secret=asked.secret, data=orjson.dumps(sample)
-    )
+    with waiting(request):
+        trial = await unitask.webhooks.test(
+            who.account_id, endpoint=asked.endpoint, secret=asked.secret, data=orjson.dumps(sample)
+        )
     return success({"webhook_id": trial.message_id, "delivered": trial.attempt.succeeded, **_attempt(trial.attempt)})
 
 

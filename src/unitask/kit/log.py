@@ -2,17 +2,36 @@
 
 import logging
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final
 
 import orjson
 
+Fields = Callable[[], Mapping[str, object]]
+ABOUT: Final[ContextVar[Fields | None]] = ContextVar("about", default=None)
+"""What every line says that is logged in this context; asked for only when there is a line."""
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+
+
+@contextmanager
+def about(**fields: object) -> Iterator[None]:
+    """Let every line that is logged inside say these too, whoever logs it."""
+    outer = ABOUT.get()
+    token = ABOUT.set(lambda: {**(outer() if outer else {}), **fields})
+    try:
+        yield
+    finally:
+        ABOUT.reset(token)
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
     # Libraries that add fields of their own to every record begin them with a line.
-    return {key: value for key, value in vars(record).items() if key not in _STANDARD and not key.startswith("_")}
+    own = {key: value for key, value in vars(record).items() if key not in _STANDARD and not key.startswith("_")}
+    around = ABOUT.get()
+    return {**around(), **own} if around else own
 
 
 class JsonFormatter(logging.Formatter):
