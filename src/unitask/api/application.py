@@ -39,6 +39,7 @@ from unitask.api import (
 from unitask.api.headers import protected
 from unitask.api.passage import Passage
 from unitask.api.requests import Endpoint
+from unitask.api.watch import watching
 from unitask.app import Services
 from unitask.kit import log
 from unitask.tasks.housekeeping import Housekeeper
@@ -79,6 +80,8 @@ class Application:
     def __init__(self, services: Services, more: Sequence[Route] = ()) -> None:
         self.services = services
         self.deliverer = webhooks.deliverer(services)
+        self.is_ending = False
+        """Whether the process was told to end: it answers what comes, and is not ready for more."""
         self._router = Router(
             [
                 *(one for module in PUBLIC for one in module.ROUTES),
@@ -136,7 +139,7 @@ class Application:
         """Do what has to be done beside answering."""
         unitask, holder = self.services, uuid4().hex
         housekeeper = Housekeeper(unitask.chores(), lambda: unitask.tasks.lead(holder))
-        async with housekeeper.running(), self.deliverer.running():
+        async with watching(unitask), housekeeper.running(), self.deliverer.running():
             yield
 
 

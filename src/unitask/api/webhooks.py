@@ -10,8 +10,8 @@ from starlette.requests import Request
 from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success, task_object
 from unitask.api.openapi_schemas import sample_task
-from unitask.api.product_schemas import simplest
 from unitask.api.passage import waiting
+from unitask.api.product_schemas import simplest
 from unitask.api.requests import SECONDS_LIMIT, caller, message, number, route, services, text
 from unitask.app import Services
 from unitask.kit.clock import rfc3339

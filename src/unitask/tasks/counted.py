@@ -36,6 +36,12 @@ RAN: Final = Histogram(
 )
 CHARGED: Final = Counter("unitask_points_charged_total", "Points that completed tasks cost their accounts.", _NAMES)
 COST: Final = Counter("unitask_points_cost_total", "Points that tasks cost the operator, at providers.", _NAMES)
+_PLAIN: Final[dict[type, str]] = {
+    Completed: "completed",
+    Overdue: "overdue",
+    GivenBack: "given_back",
+    Rerouted: "rerouted",
+}
 log = logging.getLogger(__name__)
 
 
@@ -85,22 +91,14 @@ def refused(task_id: str, attempt: int) -> None:
 def _outcome(step: Step, status: Status) -> str | None:
     """Name what an event made of a task; None if nothing ended."""
     match step.event:
-        case Completed():
-            return "completed"
         case Failed(failure=failure):
             return "retried" if not status.final else "cancelled" if failure is CANCELLED else "failed"
         case CancelRequested() if status.final:
             return "cancelled"
-        case Overdue():
-            return "overdue"
         case Abandoned():
             return "failed" if status.final else "lost"
-        case GivenBack():
-            return "given_back"
-        case Rerouted():
-            return "rerouted"
         case _:
-            return None
+            return _PLAIN.get(type(step.event))
 
 
 def _began(ticket: Ticket, catalogue: Catalogue) -> int | None:
@@ -110,7 +108,9 @@ def _began(ticket: Ticket, catalogue: Catalogue) -> int | None:
     except UnknownProduct:
         return None
     limits_s = [one.limit_s or product.limit_s for one in product.recipes if one.engine == ticket.engine]
-    return None if ticket.attempt_deadline is None or not limits_s else ticket.attempt_deadline - max(limits_s) * SECOND_US
+    return (
+        None if ticket.attempt_deadline is None or not limits_s else ticket.attempt_deadline - max(limits_s) * SECOND_US
+    )
 
 
 def _tell(step: Step, outcome: str) -> None:

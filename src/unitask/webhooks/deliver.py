@@ -238,7 +238,12 @@ def _count(report: Report, attempt: Attempt) -> None:
     log.log(
         logging.DEBUG if attempt.succeeded else logging.INFO,
         "a webhook message was delivered" if attempt.succeeded else "a webhook message was not taken",
-        extra={"sent": report.delivery.sent + 1, "state": report.state, "status": attempt.status},
+        extra={
+            "host": report.delivery.host,
+            "sent": report.delivery.sent + 1,
+            "state": report.state,
+            "status": attempt.status,
+        },
     )
 
 
