@@ -69,7 +69,7 @@ async def _own_key(unitask: Services, account_id: int, engine: str) -> tuple[Sec
     try:
         key = await unitask.credentials.find(account_id, engine)
     except Unavailable as error:
-        log.warning("account %s: %s", account_id, error)
+        log.warning("an account's key for a provider cannot be read: %s", error, extra={"account_id": account_id})
         return None, True
     return (SecretStr(key) if key else None), False
 

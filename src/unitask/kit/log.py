@@ -62,6 +62,12 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+def manner() -> tuple[str, bool]:
+    """Tell how this process logs, for a child that is to do the same: the level, and whether as JSON."""
+    root = logging.getLogger()
+    return logging.getLevelName(root.level), any(isinstance(one.formatter, JsonFormatter) for one in root.handlers)
+
+
 def configure(level: str, *, as_json: bool) -> None:
     """Send all logging to standard error in one format."""
     handler = logging.StreamHandler(sys.stderr)
