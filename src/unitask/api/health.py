@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from unitask import __version__
 from unitask.api.requests import route, services
 from unitask.app import Services
+from unitask.db.load import Load
 from unitask.db.migrate import outgrown
 from unitask.kit.errors import UnitaskError
 from unitask.queue import repository as queue
@@ -30,7 +31,7 @@ async def readyz(request: Request) -> Response:
     """`GET /readyz`: every check by name, with what to do where one fails; and the number of live tasks by state."""
     unitask = services(request)
     counts, database, schema = await _asked(unitask)
-    writes, disk = _written(unitask)
+    writes, disk = judged(unitask.database.load())
     ending = "the server was told to end; send requests to another" if request.app.is_ending else _FINE
     checks = {"database": database, "schema": schema, "writes": writes, "disk": disk, "ending": ending}
     wrong = [said for said in checks.values() if said != _FINE]
@@ -54,9 +55,8 @@ async def _asked(unitask: Services) -> tuple[dict[str, int] | None, str, str]:
     return counts, _FINE, outdated or _FINE
 
 
-def _written(unitask: Services) -> tuple[str, str]:
-    """Look at what this process writes, and at the disk below it where that is ours."""
-    load = unitask.database.load()
+def judged(load: Load) -> tuple[str, str]:
+    """Say what is wrong with what a process writes, and with the disk below it where that is ours."""
     writes = disk = _FINE
     if load.failed:
         writes = "what was written last was refused by the database; the log says why: mostly its disk is full"
