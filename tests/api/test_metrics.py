@@ -98,6 +98,7 @@ async def test_what_is_owed_to_webhooks_and_who_keeps_house_is_read_from_the_dat
     assert await worker.complete(work)
     clock.pass_s(60)
     assert await services.tasks.lead("somebody")
+    assert 60 <= (await scrape(client)).value("unitask_webhooks_late_seconds") < 61
     found = await scrape(client)
     assert found.value("unitask_webhooks_owed") == 1
     assert 60 <= found.value("unitask_webhooks_oldest_owed_seconds") < 61

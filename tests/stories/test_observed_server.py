@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from support.installation import LIMIT_S, Installation, ended, order
@@ -68,7 +67,7 @@ async def test_the_story_of_a_task_is_found_by_its_id_alone(install: Install, le
     assert {"started", "failed"} <= set(badly)
     for said in [one for task_id in ids for one in told[task_id] if "delivery_id" not in one]:
         assert said["product"] == "tester/do"
-        assert said.get("attempt", 1) == 1
+        assert "attempt" in said or said["message"] == "accepted"
     if level == "debug":
         assert {"accepted", "claimed", "completed", "a webhook message was delivered"} <= set(well)
         assert [one["request_id"] for one in told[ids[0]] if one["message"] == "accepted"] == ["order-ok"]
@@ -102,7 +101,7 @@ async def test_a_running_server_tells_of_its_process_database_and_store(install:
 
         await answered(rounds, within_s=LIMIT_S, what="a round of chores")
         found = await scrape(client)
-        refused = await client.get("/api/v1/task/x" + "y" * 70_000)
+        refused = await client.get("/api/v1/task/x" + "y" * 20_000)
     assert found.value("unitask_database_up") == found.value("unitask_store_up") == 1
     assert found.value("unitask_housekeeping_led") == 1
     assert found.value("unitask_database_seconds_count") >= 1
@@ -110,5 +109,5 @@ async def test_a_running_server_tells_of_its_process_database_and_store(install:
     assert found.value("unitask_disk_free_bytes", place="data") > 0
     assert found.value("unitask_database_connections_most") in {1, 10}
     assert found.value("process_open_fds") > 0
-    assert (refused.status_code, refused.headers["x-overhead-ms"]) == (431, "0.000"), httpx.codes(refused.status_code)
+    assert (refused.status_code, refused.headers["x-overhead-ms"]) == (414, "0.000")
     assert refused.headers["x-request-id"]

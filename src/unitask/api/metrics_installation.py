@@ -10,8 +10,10 @@ from unitask.app import Services
 from unitask.kit.clock import SECOND_US
 from unitask.spec.cluster import COUNTED, ActorState, ClusterReport
 from unitask.spec.protocol import ProviderHealth
+from unitask.webhooks import repository as webhooks
 
 _UP: Final = {"up": 1.0, "trying": 0.5, "down": 0.0}
+_HOSTS: Final = 200
 Family = tuple[str, str, Sequence[str], Iterable[tuple[Sequence[str], float]]]
 Gauges = Iterator[Family]
 
@@ -23,6 +25,7 @@ async def of_installation(unitask: Services) -> list[Family]:
     workers = await board.workers(unitask.database)
     left = await board.leftovers(unitask.database)
     standing = await board.standing(unitask.database, COUNTED)
+    due = [at for _, at in await webhooks.owed_hosts(unitask.database, after="", most=_HOSTS)]
     clusters = [one.report for one in await administration.reports(unitask.database, now)]
     alive = [one for one in workers if one.lease_until > now]
     return [
@@ -30,7 +33,7 @@ async def of_installation(unitask: Services) -> list[Family]:
         *_of_workers(workers, alive),
         *_of_providers([health for one in alive for health in one.providers], left),
         *_of_clusters(clusters),
-        *_of_promises(standing, now),
+        *_of_promises(standing, min(due, default=now), now),
     ]
 
 
@@ -127,7 +130,7 @@ def _of_clusters(clusters: Sequence[ClusterReport]) -> Gauges:
     )
 
 
-def _of_promises(standing: board.Standing, now: int) -> Gauges:
+def _of_promises(standing: board.Standing, due: int, now: int) -> Gauges:
     since = standing.owed_since
     yield (
         "unitask_webhooks_owed",
@@ -140,6 +143,12 @@ def _of_promises(standing: board.Standing, now: int) -> Gauges:
         "How long the oldest of them has been owed; 0 if none is.",
         (),
         [((), 0 if since is None else max(0, now - since) / SECOND_US)],
+    )
+    yield (
+        "unitask_webhooks_late_seconds",
+        f"For how long the next of them should have been sent; looks at the first {_HOSTS} receivers by name.",
+        (),
+        [((), max(0, now - due) / SECOND_US)],
     )
     yield (
         "unitask_housekeeping_led",

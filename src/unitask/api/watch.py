@@ -72,8 +72,9 @@ async def _store(services: Services) -> None:
     if settings.store:
         STORE_UP.set(float(await _answers(services.artifacts.buckets.own.listing("", 1))))
         return
-    folder = settings.data / "files"
-    place = folder if folder.exists() else settings.data
+    folder = (settings.data / "files").resolve()
+    # What is not there yet is made with the first file.
+    place = next(one for one in (folder, *folder.parents) if one.exists())
     STORE_UP.set(float(os.access(place, os.W_OK)))
     with contextlib.suppress(OSError):
         disk = os.statvfs(place)
