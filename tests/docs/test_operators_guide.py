@@ -14,7 +14,7 @@ from unitask.kit.meters import METERS
 
 GUIDE = text_of(ROOT / "docs/guide/operators.md") or ""
 RUNBOOK = text_of(ROOT / "docs/guide/runbook.md") or ""
-ROW = re.compile(r"^\| `((?:unitask|process)_\w+)` \| (all|own) \| ([^|]*) \| ([^|]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `((?:unitask|process)_\w+)` \| (all|own) \|([^|]*)\| ([^|]+) \|$", re.MULTILINE)
 PARTS = ("**What it means.**", "**Look.**", "**Do.**", "**Over when**")
 
 
