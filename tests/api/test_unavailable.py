@@ -13,6 +13,7 @@ from support.traces import files, traces
 from unitask.app import Services
 from unitask.settings import Settings
 
+CHECKS = ("database", "schema", "writes", "disk", "ending")
 NONE = {"staged": 0, "processing": 0}
 
 
@@ -62,7 +63,10 @@ async def test_readiness_counts_the_live_tasks(client: httpx.AsyncClient) -> Non
     for _ in range(2):
         accepted(await client.post("/api/v1/task", json=cutout(base64_of(PNG))))
     answer = await client.get("/readyz", headers={"X-API-Key": ""})
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "queue": {"ready": 2, **NONE}})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"status": "ready", "queue": {"ready": 2, **NONE}, "checks": dict.fromkeys(CHECKS, "ok")},
+    )
 
 
 async def test_a_server_that_the_schema_has_outgrown_is_not_ready(

@@ -81,6 +81,25 @@ class WorkerSeen:
     running: list[Running]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the installation owes and who looks after it.
+
+    `owed`: webhook messages, counted up to a limit; `owed_since`: when the oldest of them fell due. `led_until`: until
+    when a process has promised to keep house.
+    """
+
+    owed: int
+    owed_since: int | None
+    led_until: int | None
+
+
+async def standing(database: Database, most: int) -> Standing:
+    """Tell what is owed to webhooks, and whether somebody keeps house."""
+    (row,) = await database.fetch(SQL.standing, most=most)
+    return Standing(row["owed"], row["owed_since"], row["led_until"])
+
+
 async def lines(database: Database) -> list[Line]:
     """Count what lives, by engine and product."""
     found: dict[tuple[str, str], Line] = {}

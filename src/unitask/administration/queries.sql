@@ -24,6 +24,11 @@ select * from workers order by name, id limit :most
 -- name: count_leftovers
 select provider, count(*) as number from leftovers group by provider order by provider
 
+-- name: standing
+select (select count(*) from (select 1 from deliveries where state = 'owed' limit :most) counted) as owed,
+  (select min(due_at) from deliveries where state = 'owed') as owed_since,
+  (select until from leases where name = 'housekeeping') as led_until
+
 -- name: running
 select task_id, worker_id, engine, product, attempt, progress, note from queue where state = 'processing'
 order by worker_id, task_id limit :most

@@ -38,8 +38,11 @@ from unitask.api import (
     workers,
 )
 from unitask.api.headers import protected
+from unitask.api.passage import Passage
 from unitask.api.requests import Endpoint
+from unitask.api.watch import watching
 from unitask.app import Services
+from unitask.kit import log
 from unitask.tasks.housekeeping import Housekeeper
 
 PUBLIC: Final = (
@@ -79,6 +82,8 @@ class Application:
     def __init__(self, services: Services, more: Sequence[Route] = ()) -> None:
         self.services = services
         self.deliverer = webhooks.deliverer(services)
+        self.is_ending = False
+        """Whether the process was told to end: it answers what comes, and is not ready for more."""
         self._router = Router(
             [
                 *(one for module in PUBLIC for one in module.ROUTES),
@@ -98,12 +103,23 @@ class Application:
         scope["app"] = self
         if scope.get("path", "").endswith("/"):
             scope["path"] = scope["path"].rstrip("/") or "/"
-        if scope["type"] == "http":
-            endpoint = self.found(scope)
-            if endpoint:
-                await endpoint(scope, receive, send)
-                return
-            send = protected(scope, send)
+        if scope["type"] != "http":
+            await self._router(scope, receive, send)
+            return
+        passage = Passage(scope, receive, send)
+        around = log.ABOUT.set(passage.fields)
+        try:
+            await self._answer(scope, passage.receive, passage.send)
+        finally:
+            log.ABOUT.reset(around)
+            passage.end()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self.found(scope)
+        if endpoint:
+            await endpoint(scope, receive, send)
+            return
+        send = protected(scope, send)
         try:
             await self._router(scope, receive, send)
         except HTTPException as refused:
@@ -125,7 +141,7 @@ class Application:
         """Do what has to be done beside answering."""
         unitask, holder = self.services, uuid4().hex
         housekeeper = Housekeeper(unitask.chores(), lambda: unitask.tasks.lead(holder))
-        async with housekeeper.running(), self.deliverer.running():
+        async with watching(unitask), housekeeper.running(), self.deliverer.running():
             yield
 
 

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success
+from unitask.api.passage import waiting
 from unitask.api.requests import caller, message, route, services
 from unitask.app import Services
 from unitask.artifacts.model import Bucket
@@ -63,7 +64,8 @@ async def give(request: Request) -> JsonAnswer:
     who = await caller(request, Scope.ACCOUNT)
     asked = await message(request, OwnBucket)
     unitask = services(request)
-    await unitask.artifacts.buckets.give(who.account_id, asked.place, asked.secret_access_key.get_secret_value())
+    with waiting(request):
+        await unitask.artifacts.buckets.give(who.account_id, asked.place, asked.secret_access_key.get_secret_value())
     return success(await _shown(unitask, who.account_id))
 
 

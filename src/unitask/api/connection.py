@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from unitask.api import passage
 from unitask.api.cycle import Cycle
 from unitask.api.envelope import failure
 
@@ -204,7 +205,7 @@ class Connection(HttpToolsProtocol):
         if not nothing_came and not answered:
             answer = failure(status, sentence)
             head = b"HTTP/1.1 %d %s\r\n" % (status, _REASONS[status])
-            fields = [*answer.headers, (b"connection", b"close")]
+            fields = [*answer.headers, *passage.refused(status), (b"connection", b"close")]
             self.transport.write(head + b"".join(b"%s: %s\r\n" % one for one in fields) + b"\r\n" + answer.body)
         self.transport.close()
 

@@ -10,6 +10,9 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from unitask.api.passage import OVERHEAD, REQUEST_ID
+
+_CHANGING: Final = (OVERHEAD, REQUEST_ID)
 _FRAMING: Final = {b"connection", b"content-length", b"transfer-encoding"}
 
 
@@ -41,6 +44,10 @@ class Cycle(RequestResponseCycle):
     def _write(self, head: Any, message: Any) -> bool:
         """Write an answer, if nothing about it is unusual."""
         (_, length), *fields = head["headers"]
+        # What differs from answer to answer, and is plain by its making, is written beside the lines that are kept.
+        changing = b""
+        while fields and fields[0][0] in _CHANGING:
+            changing += b"%s: %s\r\n" % fields.pop(0)
         body = message.get("body", b"")
         whole = message["type"] == "http.response.body" and not message.get("more_body") and int(length) == len(body)
         lines = _lines(tuple(fields)) if whole else None
@@ -48,9 +55,9 @@ class Cycle(RequestResponseCycle):
             return False
         usual = b"".join([b"%s: %s\r\n" % one for one in self.default_headers])
         close = b"" if self.keep_alive else b"connection: close\r\n"
-        content = STATUS_LINE[head["status"]], usual, b"content-length: ", length, b"\r\n", lines, close, b"\r\n", body
+        measured = b"content-length: ", length, b"\r\n", changing
         self.response_started = self.response_complete = True
-        self.transport.write(b"".join(content))
+        self.transport.write(b"".join((STATUS_LINE[head["status"]], usual, *measured, lines, close, b"\r\n", body)))
         self.message_event.set()
         if close:
             self.transport.close()

@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from unitask.accounts.model import Caller, Scope
 from unitask.api.envelope import task_object
+from unitask.api.passage import waiting
 from unitask.api.requests import caller, header, route, services
 from unitask.app import Services
 from unitask.kit.errors import InvalidRequest
@@ -36,7 +37,8 @@ async def waited(request: Request, task: Task, who: Caller, wait_s: float) -> Ta
     """Wait for the end of a task as long as the client wants."""
     if not wait_s or task.status.final:
         return task
-    return await services(request).live.ended(task.id, who, wait_s, request.is_disconnected)
+    with waiting(request):
+        return await services(request).live.ended(task.id, who, wait_s, request.is_disconnected)
 
 
 def _text(event: LiveEvent | None, unitask: Services) -> bytes:

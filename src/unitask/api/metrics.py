@@ -1,149 +1,44 @@
-"""`GET /metrics`: the installation in the text format of Prometheus.
+"""`GET /metrics`: the installation and the answering process in the text format of Prometheus, or in OpenMetrics.
 
-Everything is read from the database when it is asked for, so every API process says the same. The labels are engines,
-products, pools and states, of which there are as many as the operator has set up.
+What `metrics_installation` reads from the database is the same from every API process; what `metrics_process` has is
+each one's own. The labels are routes, engines, products, pools and states, of which there are as many as the operator
+has set up.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from unitask import __version__
-from unitask.administration import board
-from unitask.administration import demand as administration
-from unitask.api.requests import is_worker, operator, route, services
-from unitask.kit.clock import SECOND_US
-from unitask.spec.cluster import COUNTED, ActorState, ClusterReport
-from unitask.spec.protocol import ProviderHealth
+from unitask.api.metrics_installation import Family, of_installation
+from unitask.api.metrics_process import counted, of_process
+from unitask.api.requests import header, is_worker, operator, route, services
+from unitask.kit.errors import Unavailable
 
-_UP: Final = {"up": 1.0, "trying": 0.5, "down": 0.0}
-Gauges = Iterator[tuple[str, str, Sequence[str], Iterable[tuple[Sequence[str], float]]]]
+_LIMIT_S: Final = 5.0
 
 
 async def metrics(request: Request) -> Response:
-    """Answer a scrape, with the admin key or the worker token."""
+    """Answer a scrape, with the admin key or the worker token; without its database a process tells of itself."""
     if not is_worker(request):
         await operator(request)
     unitask = services(request)
-    now = unitask.clock.now_us()
-    wanted = await administration.demand(unitask.database, unitask.catalogue)
-    workers = await board.workers(unitask.database)
-    left = await board.leftovers(unitask.database)
-    clusters = [one.report for one in await administration.reports(unitask.database, now)]
-    alive = [one for one in workers if one.lease_until > now]
-    content, kind = _written(
-        [
-            *_of_queue(wanted, now),
-            *_of_workers(workers, alive),
-            *_of_providers([health for one in alive for health in one.providers], left),
-            *_of_clusters(clusters),
-        ]
-    )
+    try:
+        async with asyncio.timeout(_LIMIT_S):
+            shared = await of_installation(unitask)
+    except (TimeoutError, Unavailable):
+        shared = []
+    own = of_process(unitask, is_complete=bool(shared))
+    content, kind = _written([*own, *shared], header(request, b"accept"))
     return Response(content, media_type=kind)
 
 
-def _of_queue(wanted: Sequence[administration.Wanted], now: int) -> Gauges:
-    names = ("engine", "product")
-    yield "unitask_info", "The release.", ("version",), [((__version__,), 1)]
-    yield (
-        "unitask_queue_waiting",
-        f"Tasks that wait for a worker; counted up to {COUNTED} for each product at each engine.",
-        names,
-        [((one.engine, one.product), one.waiting) for one in wanted],
-    )
-    yield (
-        "unitask_queue_processing",
-        "Tasks that a worker has.",
-        names,
-        [((one.engine, one.product), one.processing) for one in wanted],
-    )
-    yield (
-        "unitask_queue_oldest_seconds",
-        "How long the oldest waiting task has been there.",
-        names,
-        [
-            ((one.engine, one.product), max(0, now - one.oldest_at) / SECOND_US)
-            for one in wanted
-            if one.oldest_at is not None
-        ],
-    )
-
-
-def _of_workers(workers: Sequence[board.WorkerSeen], alive: Sequence[board.WorkerSeen]) -> Gauges:
-    states = {"alive": len(alive), "silent": len(workers) - len(alive)}
-    by_engine = Counter(engine for one in alive for engine in one.engines)
-    yield "unitask_workers", "Workers seen in the last day.", ("state",), [((name,), n) for name, n in states.items()]
-    yield (
-        "unitask_workers_by_engine",
-        "Workers that are alive, by engine; one of several engines counts for each.",
-        ("engine",),
-        [((name,), number) for name, number in sorted(by_engine.items())],
-    )
-
-
-def _of_providers(found: Sequence[ProviderHealth], left: Mapping[str, int]) -> Gauges:
-    """Tell how the workers that are alive find their providers: who finds one well can use it, whatever others say."""
-    names = ("provider", "engine")
-    by_name: dict[tuple[str, str], list[ProviderHealth]] = defaultdict(list)
-    for one in found:
-        by_name[one.provider, one.engine].append(one)
-    groups = sorted(by_name.items())
-    latencies = {name: [one.latency_ms for one in group if one.latency_ms is not None] for name, group in groups}
-    yield (
-        "unitask_provider_up",
-        "1: it answers; 0.5: it is being tried; 0: it is left alone. As the worker says that finds it best.",
-        names,
-        [(name, max(_UP[one.state] for one in group)) for name, group in groups],
-    )
-    yield (
-        "unitask_provider_latency_seconds",
-        "How long its answers take, as the worker says that waits longest.",
-        names,
-        [(name, max(spent) / 1000) for name, spent in latencies.items() if spent],
-    )
-    yield (
-        "unitask_provider_failures",
-        "Calls that failed since its last answer, as the worker says that has most.",
-        names,
-        [(name, max(one.failures for one in group)) for name, group in groups],
-    )
-    yield (
-        "unitask_provider_leftovers",
-        "Jobs there whose tasks have ended without them, and that are still to be cancelled.",
-        ("provider",),
-        [((name,), number) for name, number in sorted(left.items())],
-    )
-
-
-def _of_clusters(clusters: Sequence[ClusterReport]) -> Gauges:
-    pools = [(cluster.name, pool) for cluster in clusters for pool in cluster.pools]
-    yield "unitask_cluster_nodes", "Nodes of Ray.", ("cluster",), [((one.name,), one.nodes) for one in clusters]
-    yield (
-        "unitask_cluster_workers_wanted",
-        "Workers that a pool should have.",
-        ("cluster", "pool"),
-        [((name, pool.name), pool.wanted) for name, pool in pools],
-    )
-    yield (
-        "unitask_cluster_workers",
-        "Workers of a pool by state.",
-        ("cluster", "pool", "state"),
-        [
-            ((name, pool.name, state.value), sum(actor.state is state for actor in pool.actors))
-            for name, pool in pools
-            for state in ActorState
-        ],
-    )
-
-
-def _written(
-    gauges: Iterable[tuple[str, str, Sequence[str], Iterable[tuple[Sequence[str], float]]]],
-) -> tuple[bytes, str]:
-    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest  # noqa: PLC0415 - for scrapes
+def _written(gauges: Iterable[Family], accepted: str) -> tuple[bytes, str]:
+    from prometheus_client import CollectorRegistry, ProcessCollector  # noqa: PLC0415 - for scrapes
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - same
+    from prometheus_client.exposition import choose_encoder  # noqa: PLC0415 - same
 
     class Collected:
         """What the library asks for its families."""
@@ -155,10 +50,13 @@ def _written(
                 for texts, value in values:
                     family.add_metric(texts, value)
                 yield family
+            yield from counted()
 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collected())
-    return generate_latest(registry), CONTENT_TYPE_LATEST
+    ProcessCollector(registry=registry)
+    write, kind = choose_encoder(accepted)
+    return write(registry), kind
 
 
 ROUTES = [route("GET", "/metrics", metrics)]

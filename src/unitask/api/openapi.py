@@ -24,7 +24,9 @@ _ABOUT: Final = (
     "One API for every generative-media model. Order a task with `POST /api/v1/task`, then read it with "
     "`GET /api/v1/task/{task_id}` until its status is `completed` or `failed`.\n\n"
     "Model names match in any letter case. A null counts as absent, and unknown keys of `input` are ignored with a "
-    "warning in `meta.warnings`. Media fields take a URL, a data URI or bare base64."
+    "warning in `meta.warnings`. Media fields take a URL, a data URI or bare base64.\n\n"
+    "Every answer says in `x-overhead-ms` how many milliseconds the server itself spent before it began to answer, and "
+    "in `x-request-id` under which name it is found in the server's log: the one you sent, or a new one."
 )
 _TASK: Final = "/api/v1/task"
 _TASK_ID: Final[Json] = {"name": "task_id", "in": "path", "required": True, "schema": {"type": "string"}}
@@ -236,15 +238,24 @@ def _create(catalogue: Catalogue, schemas: ProductSchemas) -> Json:
 
 def _server_paths() -> Json:
     text, number = {"type": "string"}, {"type": "integer"}
+    checks = {
+        "type": "object",
+        "description": "By name: `ok`, or what is wrong and what to do.",
+        "additionalProperties": text,
+    }
     alive = {"type": "object", "properties": {"status": {"const": "ok"}, "version": text}}
     ready = {
         "type": "object",
         "properties": {
             "status": {"const": "ready"},
             "queue": {"type": "object", "additionalProperties": number},
+            "checks": checks,
         },
     }
-    away = {"type": "object", "properties": {"status": {"const": "unavailable"}, "reason": text}}
+    away = {
+        "type": "object",
+        "properties": {"status": {"const": "unavailable"}, "reason": text, "checks": checks},
+    }
     return {
         "/healthz": _about("getHealth", "Is the process alive?", {"200": _answer("It is.", alive)}),
         "/readyz": _about(
@@ -252,7 +263,7 @@ def _server_paths() -> Json:
             "Can the server do its work?",
             {
                 "200": _answer("It can; with the number of live tasks by state.", ready),
-                "503": _answer("Its database is away.", away),
+                "503": _answer("It cannot, or is about to end; with what is wrong.", away),
             },
         ),
         "/openapi.json": _about(

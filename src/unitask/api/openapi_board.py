@@ -28,6 +28,8 @@ _DAYS: Final[Json] = {
     "schema": {**_NUMBER, "minimum": 1, "maximum": DAYS_LIMIT, "default": DAYS_USUAL},
 }
 
+_METRICS: Final[Json] = {kind: {"schema": _TEXT} for kind in ("text/plain", "application/openmetrics-text")}
+
 
 def _list(of: Json) -> Json:
     return {"type": "array", "items": of}
@@ -192,10 +194,10 @@ def paths(refusals: Callable[..., Json]) -> Json:
             "get": {
                 "tags": [TAG],
                 "operationId": "getMetrics",
-                "summary": "Queue, workers and clusters for Prometheus",
+                "summary": "The installation and the answering process for Prometheus",
                 "description": "With the admin key, a key with the scope admin, or the worker token, as bearer token.",
                 "responses": {
-                    "200": {"description": "Gauges as text.", "content": {"text/plain": {"schema": _TEXT}}},
+                    "200": {"description": "Metrics as text; OpenMetrics to those who accept it.", "content": _METRICS},
                     **refusals(*KEY, 500, 503),
                 },
             }

@@ -36,10 +36,14 @@ class Endpoint:
     def __init__(self, handler: Handler, route: str) -> None:
         self._handler = handler
         self._route = route
+        self._path = route.partition(" ")[2]
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request = Request(scope, receive)
+        passage = scope.get("passage")
+        if passage is not None:
+            passage.route = self._path
         try:
             response = await self._handler(request)
         except Exception as error:  # noqa: BLE001 - answered, and logged where nobody foresaw it

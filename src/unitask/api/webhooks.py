@@ -10,6 +10,7 @@ from starlette.requests import Request
 from unitask.accounts.model import Scope
 from unitask.api.envelope import JsonAnswer, success, task_object
 from unitask.api.openapi_schemas import sample_task
+from unitask.api.passage import waiting
 from unitask.api.product_schemas import simplest
 from unitask.api.requests import SECONDS_LIMIT, caller, message, number, route, services, text
 from unitask.app import Services
@@ -123,9 +124,10 @@ async def test(request: Request) -> JsonAnswer:
     asked = await message(request, Test)
     unitask = services(request)
     sample = {**sample_task(simplest(unitask.catalogue)), "status": Status.COMPLETED}
-    trial = await unitask.webhooks.test(
-        who.account_id, endpoint=asked.endpoint, secret=asked.secret, data=orjson.dumps(sample)
-    )
+    with waiting(request):
+        trial = await unitask.webhooks.test(
+            who.account_id, endpoint=asked.endpoint, secret=asked.secret, data=orjson.dumps(sample)
+        )
     return success({"webhook_id": trial.message_id, "delivered": trial.attempt.succeeded, **_attempt(trial.attempt)})
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import logging
+from contextlib import nullcontext
 from typing import TypeVar
 
 import orjson
@@ -10,6 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from starlette.requests import Request
 
 from unitask.api.envelope import JsonAnswer
+from unitask.api.passage import waiting
 from unitask.api.requests import body, require_worker, route, services
 from unitask.app import Services
 from unitask.artifacts.model import ArtifactKind, StoredFile
@@ -72,7 +74,7 @@ async def _own_key(unitask: Services, account_id: int, engine: str) -> tuple[Sec
     try:
         key = await unitask.credentials.find(account_id, engine)
     except Unavailable as error:
-        log.warning("account %s: %s", account_id, error)
+        log.warning("an account's key for a provider cannot be read: %s", error, extra={"account_id": account_id})
         return None, True
     return (SecretStr(key) if key else None), False
 
@@ -81,11 +83,9 @@ async def claim(request: Request) -> JsonAnswer:
     """Give a worker tasks; waits for them."""
     ask = await _read(request, protocol.ClaimRequest)
     unitask = services(request)
-    found = await unitask.tasks.claims.claim(
-        Ask(ask.worker_id, ask.engines, ask.most, frozenset(ask.loaded)),
-        wait_s=ask.wait_s,
-        gone=request.is_disconnected,
-    )
+    asked = Ask(ask.worker_id, ask.engines, ask.most, frozenset(ask.loaded))
+    with waiting(request) if ask.wait_s else nullcontext():
+        found = await unitask.tasks.claims.claim(asked, wait_s=ask.wait_s, gone=request.is_disconnected)
     return _answer(protocol.ClaimAnswer(tasks=[await _claimed(work, unitask) for work in found]))
 
 

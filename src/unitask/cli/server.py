@@ -93,6 +93,7 @@ async def _answer(
         asked = asyncio.create_task(server.asked_to_end.wait(), name="asked-to-end")
         await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
+        application.is_ending = True
     application.services.tasks.claims.stop_waiting()
     server.should_exit = True
     await serving

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
+from unitask.db.load import Load
 from unitask.db.statements import Statement
 
 T = TypeVar("T")
@@ -63,6 +64,9 @@ class Database(Protocol):
 
     async def listen(self, channel: str, heard: Callable[[], None]) -> None:
         """Call `heard` on every hint, from this or another process, until closed."""
+
+    def load(self) -> Load:
+        """Tell what this process has under way, without asking the database."""
 
     async def close(self) -> None:
         """Finish what was accepted, then let go of the database."""

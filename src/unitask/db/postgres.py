@@ -15,6 +15,7 @@ from typing import Any, Final, Self, TypeVar
 import asyncpg
 
 from unitask.db.database import Row, Transaction
+from unitask.db.load import Load, Writes
 from unitask.db.statements import Statement, bind, joined
 from unitask.kit.errors import Unavailable
 
@@ -118,6 +119,7 @@ class PostgresDatabase:
         self._pool = pool
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._writes = Writes()
         self._hinted: set[str] = set()
         self._notifying: asyncio.Task[None] | None = None
 
@@ -146,6 +148,18 @@ class PostgresDatabase:
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in one transaction, durable when this returns."""
+        number = self._writes.begin()
+        try:
+            written = await self._write(work)
+        except Unavailable as error:
+            self._writes.failed = str(error.__cause__ or error)
+            raise
+        finally:
+            self._writes.end(number)
+        self._writes.failed = ""
+        return written
+
+    async def _write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 async with self._pool.acquire() as connection, connection.transaction():
@@ -165,6 +179,11 @@ class PostgresDatabase:
         except _LOST as error:
             raise Unavailable("the database is not reachable at present; try again in a moment") from error
         return rows
+
+    def load(self) -> Load:
+        """Tell how many connections are in use; the disk is the server's."""
+        idle: int = self._pool.get_idle_size()
+        return self._writes.load(self._pool.get_size() - idle, _POOL_SIZE)
 
     async def now_us(self) -> int:
         """Read the server's clock, less half of the way there and back."""

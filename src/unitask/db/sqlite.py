@@ -9,6 +9,7 @@ with it.
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 from unitask.db.database import Row, Transaction
+from unitask.db.load import Load, Writes
 from unitask.db.statements import Statement, bind
 from unitask.kit.errors import Unavailable
 
@@ -96,12 +98,15 @@ class SqliteDatabase:
     """One file, one writing thread in this process; other processes may open it too and wait for their turn."""
 
     def __init__(self, path: str) -> None:
+        self._folder = os.path.dirname(path) or "."  # noqa: PTH120 - a text in, a text out
+        self._writes = Writes()
         self._reader = connect(path)
         self._writer = connect(path)
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._closed = False
+        self._writing = False
         self._thread = threading.Thread(target=self._serve, name="sqlite-writer", daemon=True)
         self._thread.start()
 
@@ -109,8 +114,12 @@ class SqliteDatabase:
         """Run `work` in one transaction, durable when this returns."""
         self._require_open()
         order = _Order(work, self._loop.create_future())
+        number = self._writes.begin()
         self._orders.put(order)
-        return cast("T", await order.future)
+        try:
+            return cast("T", await order.future)
+        finally:
+            self._writes.end(number)
 
     async def fetch(self, statement: Statement, **parameters: Any) -> list[Row]:
         """Read on the loop's own connection: a look-up by index takes microseconds, less than a hop to a thread."""
@@ -120,6 +129,14 @@ class SqliteDatabase:
     def _require_open(self) -> None:
         if self._closed:
             raise Unavailable("the server is shutting down; send the request again")
+
+    def load(self) -> Load:
+        """Tell what waits for the writer, and how much room the disk has."""
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError:
+            return self._writes.load(int(self._writing), 1)
+        return self._writes.load(int(self._writing), 1, disk.f_bavail * disk.f_frsize)
 
     async def now_us(self) -> None:
         """Have no clock but this machine's."""
@@ -154,7 +171,9 @@ class SqliteDatabase:
                         last = True
                         break
                     group.append(following)
+            self._writing = True
             self._commit(group, transaction)
+            self._writing = False
             self._loop.call_soon_threadsafe(_deliver, group)
             if last:
                 break
@@ -166,10 +185,12 @@ class SqliteDatabase:
             for order in group:
                 self._try(order, transaction)
             self._writer.execute("commit")
+            self._writes.failed = ""
         except sqlite3.Error as error:
             log.exception("a group of transactions failed", extra={"transactions": len(group)})
             if self._writer.in_transaction:
                 self._writer.execute("rollback")
+            self._writes.failed = str(error)
             for order in group:
                 order.error = order.error or Unavailable(f"the database cannot be written: {error}")
 

@@ -2,6 +2,9 @@
 
 import logging
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,12 +12,28 @@ import orjson
 
 from unitask.kit import tracing
 
+Fields = Callable[[], Mapping[str, object]]
+ABOUT: Final[ContextVar[Fields | None]] = ContextVar("about", default=None)
+"""What every line says that is logged in this context; asked for only when there is a line."""
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+
+
+@contextmanager
+def about(**fields: object) -> Iterator[None]:
+    """Let every line that is logged inside say these too, whoever logs it."""
+    outer = ABOUT.get()
+    token = ABOUT.set(lambda: {**(outer() if outer else {}), **fields})
+    try:
+        yield
+    finally:
+        ABOUT.reset(token)
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
     # Libraries that add fields of their own to every record begin them with a line.
-    return {key: value for key, value in vars(record).items() if key not in _STANDARD and not key.startswith("_")}
+    own = {key: value for key, value in vars(record).items() if key not in _STANDARD and not key.startswith("_")}
+    around = ABOUT.get()
+    return {**around(), **own} if around else own
 
 
 def _with_trace(record: logging.LogRecord) -> bool:
@@ -50,6 +69,12 @@ class TextFormatter(logging.Formatter):
         extras = " ".join(f"{key}={value}" for key, value in _extra(record).items())
         line = f"{moment:%H:%M:%S} {record.levelname.lower():7} {record.getMessage()} {extras}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def manner() -> tuple[str, bool]:
+    """Tell how this process logs, for a child that is to do the same: the level, and whether as JSON."""
+    root = logging.getLogger()
+    return logging.getLevelName(root.level), any(isinstance(one.formatter, JsonFormatter) for one in root.handlers)
 
 
 def configure(level: str, *, as_json: bool) -> None:

@@ -90,9 +90,13 @@ async def advance(tx: Transaction, steps: Sequence[Step], now: int) -> Advanced:
     )
 
 
+def standing(ticket: Ticket) -> Standing:
+    """Give what the lifecycle has to know of a locked task."""
+    return Standing(_STATUS[ticket.state], ticket.price_points)
+
+
 def _decide(step: Step) -> _Decided:
-    standing = Standing(_STATUS[step.ticket.state], step.ticket.price_points)
-    return _Decided(step, *apply(standing, step.event))
+    return _Decided(step, *apply(standing(step.ticket), step.event))
 
 
 def _stops(one: _Decided) -> bool:

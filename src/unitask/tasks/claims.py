@@ -13,7 +13,7 @@ from unitask.queue import repository as queue
 from unitask.queue.makers import REMEMBERED_US, Makers
 from unitask.queue.model import Announcement, Claimed, Held, Lane, Leftover, Progress
 from unitask.queue.turns import LEAD, Turns
-from unitask.tasks import repository
+from unitask.tasks import counted, repository
 from unitask.tasks.announce import PROGRESS, announce, chooses_events
 from unitask.tasks.bell import Bell, heard
 from unitask.tasks.model import Status, Work
@@ -150,6 +150,7 @@ class Claims:
         claimed, found = await self._database.write(work)
         if found:
             faults.point("claim.after_commit")
+            counted.claimed(found, now)
         self._watch.ring(one.task_id for one in found)
         return claimed, found
 

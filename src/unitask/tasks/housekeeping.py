@@ -8,8 +8,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from unitask.kit.errors import Unavailable
+from unitask.kit.meters import Counter, Gauge
 
 _EVERY_S: Final = 1.0
+ROUNDS: Final = Counter(
+    "unitask_housekeeping_rounds_total",
+    "Rounds of chores in this process: `all` of those that every process does, `one` of those that one does for all.",
+    ("chores",),
+)
+FAILURES: Final = Counter(
+    "unitask_housekeeping_failures_total", "Rounds of chores that this process could not finish.", ("chores",)
+)
+LAST: Final = Gauge(
+    "unitask_housekeeping_last_round_timestamp_seconds",
+    "When this process last finished a round of chores; of `one` only while it leads.",
+    ("chores",),
+)
 log = logging.getLogger(__name__)
 
 Chore = Callable[[], Awaitable[object]]
@@ -36,20 +50,17 @@ class Housekeeper:
         await self._round_of_one()
 
     async def _round_of_all(self) -> None:
-        for chore in self._chores.everywhere:
-            await chore()
+        await _do("all", self._chores.everywhere)
 
     async def _round_of_one(self) -> None:
-        if not await self._lead():
-            return
-        for chore in self._chores.by_one:
-            await chore()
+        if await self._lead():
+            await _do("one", self._chores.by_one)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Go round every second until left: what every process does is not kept waiting by what one does for all."""
-        rounds = {"chores of all": self._round_of_all, "housekeeping": self._round_of_one}
-        tasks = [asyncio.create_task(self._forever(chores), name=name) for name, chores in rounds.items()]
+        rounds = {"all": self._round_of_all, "one": self._round_of_one}
+        tasks = [asyncio.create_task(_forever(name, chores), name=f"chores-{name}") for name, chores in rounds.items()]
         try:
             yield
         finally:
@@ -57,12 +68,22 @@ class Housekeeper:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _forever(self, chores: Chore) -> None:
-        while True:
-            try:
-                await chores()
-            except Unavailable as error:
-                log.warning("housekeeping waits: %s", error)
-            except Exception:
-                log.exception("a round of housekeeping failed")
-            await asyncio.sleep(_EVERY_S)
+
+async def _do(name: str, chores: Sequence[Chore]) -> None:
+    for chore in chores:
+        await chore()
+    ROUNDS.add(name)
+    LAST.mark(name)
+
+
+async def _forever(name: str, chores: Chore) -> None:
+    while True:
+        try:
+            await chores()
+        except Unavailable as error:
+            FAILURES.add(name)
+            log.warning("housekeeping waits: %s", error)
+        except Exception:
+            FAILURES.add(name)
+            log.exception("a round of housekeeping failed")
+        await asyncio.sleep(_EVERY_S)

@@ -4,6 +4,7 @@ from typing import Final
 
 import orjson
 
+from unitask.catalogue import Catalogue
 from unitask.db import Database, Transaction
 from unitask.kit import faults
 from unitask.kit.clock import Clock
@@ -11,6 +12,7 @@ from unitask.queue import repository as queue
 from unitask.queue.makers import Makers
 from unitask.queue.model import Ticket
 from unitask.queue.turns import Turns
+from unitask.tasks import counted
 from unitask.tasks.advance import Step, advance
 from unitask.tasks.lifecycle import Rerouted
 
@@ -20,9 +22,10 @@ _SWEEP: Final = 100
 class Routes:
     """Finds the next engine of a task's route that somebody works for; a route is never walked twice by failures."""
 
-    def __init__(self, makers: Makers, turns: Turns) -> None:
+    def __init__(self, makers: Makers, turns: Turns, catalogue: Catalogue) -> None:
         self._makers = makers
         self._turns = turns
+        self._catalogue = catalogue
 
     def onward(self, ticket: Ticket, *, log: str | None = None, returns: bool = False) -> Step | None:
         """Send a task to the next engine of its route; None if nobody works for any. `returns`: it may come back."""
@@ -51,13 +54,15 @@ class Routes:
         return moved
 
     async def _move(self, database: Database, clock: Clock, product: str, engine: str) -> int:
-        async def work(tx: Transaction) -> int:
+        async def work(tx: Transaction) -> list[Step]:
             waiting = await queue.lock_routed(tx, product=product, engine=engine, most=_SWEEP)
             log = f"nobody works for {engine} at present"
             steps = [step for one in waiting if (step := self.onward(one, log=log, returns=True))]
             await advance(tx, steps, clock.now_us())
             if steps:
                 faults.point("reroute.before_commit")
-            return len(steps)
+            return steps
 
-        return await database.write(work)
+        steps = await database.write(work)
+        counted.happened(steps, clock.now_us(), self._catalogue)
+        return len(steps)

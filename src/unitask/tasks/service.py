@@ -1,6 +1,5 @@
 """The use cases of a task. Each method is one transaction, or says which ones it is."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +17,7 @@ from unitask.kit.ids import is_uuid, uuid7
 from unitask.queue import repository as queue
 from unitask.queue.model import Ticket
 from unitask.queue.turns import Turns
-from unitask.tasks import repository
+from unitask.tasks import counted, repository
 from unitask.tasks.advance import Step, advance
 from unitask.tasks.claims import WORK, Claims
 from unitask.tasks.create import create
@@ -31,7 +30,6 @@ from unitask.tasks.watch import Watch
 from unitask.webhooks.model import DUE
 
 _SWEEP: Final = 100
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class Tasks:
             watch=self.watch,
             lease_s=rules.lease_s,
         )
-        self._routes = Routes(self.claims.makers, self._turns)
+        self._routes = Routes(self.claims.makers, self._turns, catalogue)
         self._settling = Settling(catalogue, rules.max_attempts, self._routes)
         self._reads: Group[tuple[str, int], Task | None] = Group(partial(repository.find, database))
         self._creates: Group[Order, Task] = Group.of_writes(database, self._create_many)
@@ -104,6 +102,8 @@ class Tasks:
             if span.is_recorded:
                 span.set(_told(task, order))
         faults.point("create.after_commit")
+        if task.id == order.task_id:
+            counted.created(order)
         await self._database.notify(WORK)
         return task
 
@@ -143,15 +143,17 @@ class Tasks:
         task = await self.get(task_id, caller)
         now = self._clock.now_us()
 
-        async def work(tx: Transaction) -> bool:
+        async def work(tx: Transaction) -> list[Step]:
             ticket = await queue.lock_task(tx, task.id)
-            if ticket is None:
-                return False
-            await advance(tx, [Step(ticket, CancelRequested())], now)
-            faults.point("cancel.before_commit")
-            return True
+            steps = [Step(ticket, CancelRequested())] if ticket else []
+            await advance(tx, steps, now)
+            if steps:
+                faults.point("cancel.before_commit")
+            return steps
 
-        if not await self._database.write(work):
+        steps = await self._database.write(work)
+        counted.happened(steps, now, self._catalogue)
+        if not steps:
             ended = await self.get(task_id, caller)
             raise Conflict(f"the task is {ended.status} already and cannot be cancelled")
         faults.point("cancel.after_commit")
@@ -168,16 +170,18 @@ class Tasks:
         before = uuid7(created_before_s * SECOND_US, bytes(8))
         prefix = f"{model}/" if model else ""
 
-        async def work(tx: Transaction) -> list[str]:
+        async def work(tx: Transaction) -> list[Step]:
             waiting = await queue.lock_waiting(
                 tx, account_id=caller.account_id, before=before, product_prefix=prefix, most=_SWEEP
             )
-            await advance(tx, [Step(ticket, CancelRequested()) for ticket in waiting], self._clock.now_us())
-            return [ticket.task_id for ticket in waiting]
+            steps = [Step(ticket, CancelRequested()) for ticket in waiting]
+            await advance(tx, steps, self._clock.now_us())
+            return steps
 
         total = 0
         while found := await self._database.write(work):
-            self.watch.ring(found)
+            counted.happened(found, self._clock.now_us(), self._catalogue)
+            self.watch.ring(step.ticket.task_id for step in found)
             total += len(found)
             await self._database.notify(DUE)
         await self.promote(caller.account_id)
@@ -235,6 +239,10 @@ class Tasks:
             settled = await self._settles.submit(outcome)
             span.set({"task_id": outcome.task_id, "attempt": outcome.attempt, "accepted": settled.held})
         faults.point("settle.after_commit")
+        if settled.step:
+            counted.happened([settled.step], self._clock.now_us(), self._catalogue)
+        else:
+            counted.refused(outcome.task_id, outcome.attempt)
         self.watch.ring([outcome.task_id])
         if settled.owed:
             await self._database.notify(DUE)
@@ -285,7 +293,7 @@ class Tasks:
         now = self._clock.now_us()
         grace_us = int(self._rules.attempt_grace_s * SECOND_US)
 
-        async def work(tx: Transaction) -> list[int]:
+        async def work(tx: Transaction) -> list[Step]:
             overdue = await queue.lock_overdue(tx, now=now, most=_SWEEP)
             late = {ticket.task_id for ticket in overdue}
             abandoned = (
@@ -300,15 +308,15 @@ class Tasks:
             await advance(tx, steps, now)
             if steps:
                 faults.point("reap.before_commit")
-            return [step.ticket.account_id for step in steps]
+            return steps
 
         touched = await self._database.write(work)
         if touched:
             faults.point("reap.after_commit")
-            log.info("took tasks back", extra={"tasks": len(touched)})
+            counted.happened(touched, now, self._catalogue)
             await self._database.notify(WORK)
             await self._database.notify(DUE)
-        for account_id in sorted(set(touched)):
+        for account_id in sorted({step.ticket.account_id for step in touched}):
             await self.promote(account_id)
         return len(touched)
 

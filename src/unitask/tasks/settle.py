@@ -27,13 +27,14 @@ _DAY_US = 24 * 3600 * SECOND_US
 class Settled:
     """Whether the worker still held the attempt, and the account whose staged tasks may now get its slot.
 
-    `owed`: a message about it may have fallen due. `is_ready`: another worker may have it now.
+    `owed`: a message about it may have fallen due. `is_ready`: another worker may have it now. `step`: what happened.
     """
 
     held: bool
     waiting_account: int | None
     owed: bool
     is_ready: bool
+    step: Step | None = None
 
 
 class Settling:
@@ -69,6 +70,7 @@ class Settling:
                 ticket.account_id if ticket and ticket.account_id in advanced.waiting else None,
                 ticket is not None and ticket.has_webhook,
                 ticket is not None and advanced.statuses[ticket.task_id] is Status.PENDING,
+                steps[ticket.task_id] if ticket else None,
             )
             for ticket in tickets
         ]

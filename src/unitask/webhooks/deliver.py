@@ -10,6 +10,8 @@ from unitask.db import Database, Group, Transaction
 from unitask.kit import faults, tracing
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Unavailable, UnitaskError
+from unitask.kit.log import about
+from unitask.kit.meters import FAST_S, Counter, Histogram
 from unitask.kit.net import Guard, Poster, host_and_port
 from unitask.webhooks import repository
 from unitask.webhooks.lanes import Lanes
@@ -26,6 +28,17 @@ _END_S: Final = 2.0
 _CLAIM_US: Final = 30 * SECOND_US
 _DAY_US: Final = 24 * 3600 * SECOND_US
 _DISABLE_US: Final = 5 * _DAY_US
+ATTEMPTS: Final = Counter(
+    "unitask_webhook_attempts_total",
+    "Posts that this process made: delivered, refused by an answer other than 2xx, or unanswered.",
+    ("outcome",),
+)
+ENDED: Final = Counter(
+    "unitask_webhooks_ended_total",
+    "Webhook messages that this process is done with: delivered, exhausted, gone, disabled or dropped.",
+    ("state",),
+)
+SECONDS: Final = Histogram("unitask_webhook_seconds", "How long receivers took to answer, or did not.", FAST_S)
 log = logging.getLogger(__name__)
 
 
@@ -141,15 +154,13 @@ class Deliverer:
             message = messages.get(one.task_id)
             disabled = failing.get((one.account_id, one.endpoint))
             if disabled:
-                sending = self._reports.submit(
-                    Report(one, State.DISABLED, one.next_at, reason="the endpoint is disabled")
-                )
+                sending = self._drop(Report(one, State.DISABLED, one.next_at, reason="the endpoint is disabled"))
             elif message is None or (message.ended and one.event not in FINAL):
-                sending = self._reports.submit(Report(one, State.DROPPED, one.next_at, reason="the task has ended"))
+                sending = self._drop(Report(one, State.DROPPED, one.next_at, reason="the task has ended"))
             else:
                 self._lanes.enter(one.host)
                 sending = self._deliver(one, message, poster, failed_before=disabled is not None)
-            task = asyncio.create_task(self._finish(sending), name="delivery")
+            task = asyncio.create_task(self._finish(one, sending), name="delivery")
             self._sending.add(task)
             task.add_done_callback(self._done)
 
@@ -162,13 +173,20 @@ class Deliverer:
         if self._crowded:
             self._wake.set()
 
-    async def _finish(self, sending: Awaitable[bool]) -> None:
-        try:
-            await sending
-        except Unavailable as error:
-            log.warning("the result of a delivery was lost, it is sent again: %s", error)
-        except Exception:
-            log.exception("a delivery failed and is sent again")
+    async def _finish(self, one: Delivery, sending: Awaitable[bool]) -> None:
+        with about(task_id=one.task_id, delivery_id=one.id, event=one.event):
+            try:
+                await sending
+            except Unavailable as error:
+                log.warning("the result of a delivery was lost, it is sent again: %s", error)
+            except Exception:
+                log.exception("a delivery failed and is sent again")
+
+    async def _drop(self, report: Report) -> bool:
+        """End a delivery without a post."""
+        written = await self._reports.submit(report)
+        ENDED.add(report.state)
+        return written
 
     async def _deliver(self, one: Delivery, message: Message, poster: Poster, *, failed_before: bool) -> bool:
         body = b'{"timestamp":%d,"data":%s}' % (one.created_at // SECOND_US, message.data)
@@ -186,8 +204,10 @@ class Deliverer:
         else:
             self._lanes.answered(one.host, attempt.took_ms)
         self._wake_if_crowded()
-        written = await self._reports.submit(_report(one, attempt, now, failed_before=failed_before))
+        report = _report(one, attempt, now, failed_before=failed_before)
+        written = await self._reports.submit(report)
         faults.point("deliver.after_commit")
+        _count(report, attempt)
         return written
 
     async def _post(self, one: Delivery, body: bytes, poster: Poster, trace: str | None) -> Attempt:
@@ -227,6 +247,24 @@ class Deliverer:
             log.warning("an endpoint is disabled: it failed for five days without one success", extra=who)
         faults.point("deliver.before_commit")
         return [one.delivery.id in written for one in reports]
+
+
+def _count(report: Report, attempt: Attempt) -> None:
+    """Count a post and tell of it: of what arrived only to whoever looks closely."""
+    SECONDS.observe(attempt.took_ms / 1000)
+    ATTEMPTS.add("delivered" if attempt.succeeded else "unanswered" if attempt.status is None else "refused")
+    if report.state is not State.OWED:
+        ENDED.add(report.state)
+    log.log(
+        logging.DEBUG if attempt.succeeded else logging.INFO,
+        "a webhook message was delivered" if attempt.succeeded else "a webhook message was not taken",
+        extra={
+            "host": report.delivery.host,
+            "sent": report.delivery.sent + 1,
+            "state": report.state,
+            "status": attempt.status,
+        },
+    )
 
 
 def _report(one: Delivery, attempt: Attempt, now: int, *, failed_before: bool) -> Report:

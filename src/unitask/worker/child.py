@@ -9,9 +9,11 @@ import queue
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from unitask.catalogue import Catalogue
+from unitask.kit import log
 from unitask.kit.process import die_with_parent, limit_memory
 from unitask.worker import messages
 from unitask.worker.making import Prepared, make, prepare
@@ -35,7 +37,8 @@ class Rounds:
         chosen = self._choose()
         begun = self._parent.begin([desk for desk, _ in chosen])
         group = [(desk, prepared) for desk, prepared in chosen if desk in begun]
-        ends = make(group) if group else []
+        with log.about(**_about([one.order for _, one in group])):
+            ends = make(group) if group else []
         for (desk, _), end in zip(group, ends, strict=True):
             self._parent.end(desk, end)
         if any(isinstance(end, messages.Broke) and end.spent for end in ends):
@@ -72,8 +75,17 @@ class Rounds:
         return True
 
 
-def main(descriptor: int, memory_bytes: int) -> None:
-    """Serve attempts over the inherited socket."""
+def _about(orders: Sequence[messages.Run]) -> dict[str, object]:
+    """Name the attempts that run: whatever a library says meanwhile is about them."""
+    if len(orders) == 1:
+        (one,) = orders
+        return {"task_id": one.of.task_id, "attempt": one.of.attempt, "product": f"{one.model}/{one.task_type}"}
+    return {"task_ids": [one.of.task_id for one in orders]}
+
+
+def main(descriptor: int, memory_bytes: int, level: str, *, as_json: bool) -> None:
+    """Serve attempts over the inherited socket, and log as the parent does."""
+    log.configure(level, as_json=as_json)
     die_with_parent()
     limit_memory(memory_bytes)
     rounds = Rounds(Socket(socket.socket(fileno=descriptor)), Catalogue.load())
@@ -82,4 +94,4 @@ def main(descriptor: int, memory_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], as_json=sys.argv[4] == "1")

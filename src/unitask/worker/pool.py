@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from unitask.kit.errors import Unavailable
+from unitask.kit.log import about
 from unitask.spec import protocol
 from unitask.worker.attempt import Attempt, Reach, clear, failed, run
 from unitask.worker.client import ApiClient
@@ -216,9 +217,10 @@ class Pool:
     async def _run(self, attempt: Attempt, engine: EngineProcess, reporting: asyncio.TaskGroup) -> bool:
         """Run an attempt; whatever is wrong with it or here costs this one attempt. False: it has not begun."""
         try:
-            report = await run(attempt, engine, self._held.storing, self._held.reach())
+            with about(**attempt.extra):
+                report = await run(attempt, engine, self._held.storing, self._held.reach())
         except Exception as error:
-            log.exception("the worker could not run an attempt", extra={"task_id": attempt.task.task_id})
+            log.exception("the worker could not run an attempt", extra=attempt.extra)
             report = _not_run(attempt, error)
         if report is None:
             return False

@@ -15,6 +15,7 @@ from typing import Final, Self, get_args
 
 from pydantic import SecretStr
 
+from unitask.kit import log as log_as
 from unitask.kit.devices import pinned
 from unitask.settings import PROVIDER_KEYS, Settings
 from unitask.worker import messages
@@ -73,6 +74,7 @@ class EngineProcess:
     async def start(cls, memory_bytes: int, device: str | None = None) -> Self:
         """Start a child that waits for its first attempt. It leads a group of its own, with all that it starts."""
         ours, theirs = socket.socketpair()
+        level, as_json = log_as.manner()
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -85,6 +87,8 @@ class EngineProcess:
                 "unitask.worker.child",
                 str(theirs.fileno()),
                 str(memory_bytes),
+                level,
+                str(int(as_json)),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 env=environment | (pinned(device) if device else {}),

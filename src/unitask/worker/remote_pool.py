@@ -13,6 +13,7 @@ from typing import Final
 
 from unitask.catalogue import Catalogue
 from unitask.kit.errors import EngineFailure, JobFailed, ProviderAway, TaskFailure, Unavailable, UnitaskError
+from unitask.kit.log import about
 from unitask.remote.access import Access
 from unitask.remote.drive import Drive
 from unitask.spec import protocol
@@ -206,11 +207,12 @@ class RemotePool:
     async def _report(self, attempt: Attempt) -> protocol.SettleRequest:
         """Run an attempt; whatever is wrong with it or here costs this one attempt."""
         try:
-            reach = self._held.reach()
-            attempt.scratch = f"{reach.scratch}/{attempt.task.task_id}-{attempt.task.attempt}"
-            job = self._job(attempt, reach)
-            without_key = self._without_key(attempt, job)
-            return without_key or await self._within_limits(attempt, Drive(self._engine, job), job)
+            with about(**attempt.extra):
+                reach = self._held.reach()
+                attempt.scratch = f"{reach.scratch}/{attempt.task.task_id}-{attempt.task.attempt}"
+                job = self._job(attempt, reach)
+                without_key = self._without_key(attempt, job)
+                return without_key or await self._within_limits(attempt, Drive(self._engine, job), job)
         except Exception as error:
             if not isinstance(error, UnitaskError):
                 log.exception("the worker could not run an attempt", extra=attempt.extra)

@@ -90,22 +90,23 @@ class Reports:
 
     async def _tried(self, told: _Told) -> bool:
         """Send a report; False if it is to be sent again."""
+        report = told.report
         try:
-            told.answer(accepted=await self._client.settle(told.report))
+            told.answer(accepted=await self._client.settle(report))
         except Rejected as error:
-            told.answer(accepted=await _refused(self._client, told.report, error))
+            told.answer(accepted=await _refused(self._client, report, error))
         except Unavailable as error:
-            log.warning("cannot settle yet: %s", error, extra={"task_id": told.report.task_id})
+            log.warning("cannot settle yet: %s", error, extra={"task_id": report.task_id, "attempt": report.attempt})
             return False
         except Exception:
-            log.exception("a report could not be sent", extra={"task_id": told.report.task_id})
+            log.exception("a report could not be sent", extra={"task_id": report.task_id, "attempt": report.attempt})
             told.answer(accepted=False)
         return True
 
 
 async def _refused(client: ApiClient, report: protocol.SettleRequest, error: Rejected) -> bool:
     """End an attempt whose report the API cannot take, or it would count as running until its deadline."""
-    log.error("the report was refused: %s", error, extra={"task_id": report.task_id})
+    log.error("the report was refused: %s", error, extra={"task_id": report.task_id, "attempt": report.attempt})
     failure = protocol.AttemptFailure(
         message="the result could not be reported", raw_message=f"the report was refused: {error}"
     )
