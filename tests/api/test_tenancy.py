@@ -209,7 +209,8 @@ async def send(
     text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "<name>", answer.text) if name else answer.text
     for pattern, word in CHANGING:
         text = re.sub(pattern, word, text)
-    shown = {key: value for key, value in answer.headers.items() if key != "content-length"}
+    own = {"content-length", "x-overhead-ms", "x-request-id"}
+    shown = {key: value for key, value in answer.headers.items() if key not in own}
     return answer, (answer.status_code, text, shown)
 
 
