@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import count
 from time import perf_counter_ns
 from typing import Final, cast
 
@@ -16,8 +15,6 @@ from unitask.kit.meters import FAST_S, Histogram
 OVERHEAD: Final = b"x-overhead-ms"
 REQUEST_ID: Final = b"x-request-id"
 _SANE: Final = re.compile(rb"[\w.:/+=@-]{1,128}", re.ASCII)
-_HERE: Final = new_secret()[:12].encode()
-_numbers: Final = count(1)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NS_PER_MS: Final = 1_000_000
 _NS_PER_S: Final = 1_000_000_000
@@ -100,13 +97,18 @@ def _request_id(scope: Scope) -> bytes:
             if _SANE.fullmatch(value):
                 return cast("bytes", value)
             break
-    return b"%s-%x" % (_HERE, next(_numbers))
+    return _new_id()
+
+
+def _new_id() -> bytes:
+    """Make one that tells nobody how many came before."""
+    return new_secret()[:20].encode()
 
 
 def refused(status: int) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
     """Count what never became a request, and give the two fields for the answer to it."""
     SECONDS.observe(0.0, OTHER, OTHER, _CLASSES[status // 100])
-    return (OVERHEAD, b"0.000"), (REQUEST_ID, b"%s-%x" % (_HERE, next(_numbers)))
+    return (OVERHEAD, b"0.000"), (REQUEST_ID, _new_id())
 
 
 @contextmanager
