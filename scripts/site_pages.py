@@ -11,40 +11,54 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files, InclusionLevel
-from mkdocs.structure.pages import Page
-from pygments.lexers import get_lexer_for_filename
-from pygments.util import ClassNotFound
-
 ROOT: Final = Path(__file__).resolve().parents[1]
 CARRIED: Final = "source"
+LANGUAGES: Final = {
+    ".conf": "nginx",
+    ".json": "json",
+    ".mjs": "js",
+    ".py": "python",
+    ".service": "ini",
+    ".sh": "sh",
+    ".toml": "toml",
+    ".ts": "ts",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+}
 AWAITED: Final = (
     "index.md",
-    *(
-        f"guide/{name}.md"
-        for name in (
-            *("adding-a-model", "engines", "hardening", "moving", "provenance"),
-            *("quickstart", "runbook", "tracing", "upgrades"),
-        )
-    ),
+    "guide/adding-a-model.md",
+    "guide/doctor.md",
+    "guide/engines.md",
+    "guide/hardening.md",
+    "guide/moving.md",
+    "guide/provenance.md",
+    "guide/quickstart.md",
+    "guide/runbook.md",
+    "guide/tracing.md",
+    "guide/upgrades.md",
     "products/index.md",
 )
 """Pages of the navigation that are still being written: an empty page stands for each that is not there."""
 _SEARCH: Final = 'data-md-component="search" role="dialog"'
 _LINK: Final = re.compile(
     r"^(?P<fence>```+|~~~+).*?^(?P=fence)[ \t]*$"
-    r"|(?P<before>\[(?P<words>[^\[\]]*)\]\()(?P<target>[^()\s]+)(?P<after>(?: \"[^\"]*\")?\))"
+    r"|\[(?P<words>[^\[\]]*)\]\((?P<target>[^()\s]+)(?P<after>(?: \"[^\"]*\")?\))"
     r"|(?P<span>`[^`\n]+`)",
     re.MULTILINE | re.DOTALL,
 )
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
+def on_files(files: Any, config: Any) -> Any:
     """Add the files to which pages lead, and write the folders of the navigation out."""
+    # MkDocs comes with the theme: its classes are those of what it hands over.
+    file_kind = type(next(iter(files)))
+    level_kind = type(next(iter(files)).inclusion)
     for path in AWAITED:
         if path not in files.src_uris:
-            files.append(File.generated(config, path, content="# To be written\n\nThis page is not written yet.\n"))
+            files.append(
+                file_kind.generated(config, path, content="# To be written\n\nThis page is not written yet.\n")
+            )
     waiting = [ROOT / "docs" / file.src_uri for file in files.documentation_pages() if not file.generated_by]
     listed = set(_listed(config.nav))
     waiting += [path for uri in listed if uri.startswith(f"{CARRIED}/") and (path := _carried_from(uri)).is_file()]
@@ -56,14 +70,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         seen.add(page)
         uri = _uri(page)
         if uri not in files.src_uris:
-            in_nav = InclusionLevel.INCLUDED if uri in listed else InclusionLevel.NOT_IN_NAV
-            files.append(File.generated(config, uri, content=_content(page), inclusion=in_nav))
+            in_nav = level_kind.INCLUDED if uri in listed else level_kind.NOT_IN_NAV
+            files.append(file_kind.generated(config, uri, content=_content(page), inclusion=in_nav))
         waiting += [target for target in _led_to(page) if _is_carried(target)]
     config.nav = _written_out(config.nav, files)
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - a hook
+def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001 - a hook
     """Let links lead to where the site has what they mean."""
     here = _path_of(page.file.src_uri)
     if here.suffix != ".md" or not here.is_file():
@@ -72,18 +86,29 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     def replaced(match: re.Match[str]) -> str:
         if match["fence"]:
             # The second word of a fence tells the tests what to do with the block.
-            return re.sub(r"\A(\S+) \w+$", r"\1", match[0], count=1, flags=re.MULTILINE)
+            return re.sub(r"\A(\S+) [\w-]+$", r"\1", match[0], count=1, flags=re.MULTILINE)
         meant = _meant(here, match["target"])
         if meant is None:
             return match[0]
         anchor = match["target"].partition("#")[2] or _line(meant, match["words"])
         relative = posixpath.relpath(_uri(meant), posixpath.dirname(page.file.src_uri))
-        return f"{match['before']}{relative}{'#' if anchor else ''}{anchor}{match['after']}"
+        return f"[{_words(match['words'], meant)}]({relative}{'#' if anchor else ''}{anchor}{match['after']}"
 
     return _LINK.sub(replaced, markdown)
 
 
-def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - a hook
+def _words(words: str, meant: Path) -> str:
+    """Give a link the title of its page where its words are the name of the file."""
+    is_name = meant.suffix == ".md" and re.fullmatch(r"[\w./-]+\.md", words)
+    return _title(meant) if is_name else words
+
+
+def _title(page: Path) -> str:
+    found = re.match(r"# (.*)", page.read_text("utf-8"))
+    return found[1] if found else page.name
+
+
+def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001 - a hook
     """Let MkDocs know the lines to which links can lead, and let the keyboard scroll wide tables.
 
     MkDocs looks for anchors before code is put in its place.
@@ -93,7 +118,7 @@ def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files
     return re.sub(r"<table>(.*?)</table>", rf"{wide}\1</table></div>", html, flags=re.DOTALL)
 
 
-def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001 - a hook
+def on_post_page(output: str, *, page: Any, config: Any) -> str:  # noqa: ARG001 - a hook
     """Give the search, which the theme calls a dialog, the name that a dialog needs."""
     return output.replace(_SEARCH, f'{_SEARCH} aria-label="Search"')
 
@@ -107,7 +132,7 @@ def _listed(nav: Any) -> Iterator[str]:
             yield from _listed(entry)
 
 
-def _written_out(nav: Any, files: Files) -> Any:
+def _written_out(nav: Any, files: Any) -> Any:
     """Put the pages of a folder, its index first, where a navigation names the folder."""
     if isinstance(nav, list):
         return [_written_out(entry, files) for entry in nav]
@@ -172,10 +197,7 @@ def _content(path: Path) -> str:
     text = path.read_text("utf-8")
     if path.suffix == ".md":
         return text
-    try:
-        language = get_lexer_for_filename(path.name).aliases[0]
-    except ClassNotFound:
-        language = "text"
+    language = LANGUAGES.get(path.suffix, "text")
     fence = "`" * 8
     return (
         "---\nhide: [navigation, toc]\nsearch:\n  exclude: true\n---\n"
@@ -188,10 +210,8 @@ def _folder(path: Path, name: str) -> str:
     """List the pages of a folder by their titles, or its files by their names."""
     rows = []
     for one in _inside(path):
-        is_page = one.suffix == ".md"
-        title = re.match(r"# (.*)", one.read_text("utf-8")) if is_page else None
         address = posixpath.relpath(_uri(one), posixpath.dirname(_uri(path)))
-        rows.append(f"- [{title[1] if title else one.name}]({address})")
+        rows.append(f"- [{_title(one) if one.suffix == '.md' else one.name}]({address})")
     return f"# {path.name.capitalize()}\n\nWhat the folder `{name}` of the project holds.\n\n" + "\n".join(rows) + "\n"
 
 

@@ -4,6 +4,8 @@ import asyncio
 import importlib.util
 import os
 import re
+import stat
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +17,8 @@ from support.texts import section, tables
 from unitask.cli.checks import looking
 from unitask.cli.checks.known import KNOWN, Kind
 from unitask.cli.doctor import doctor as command
+from unitask.db.migrate import upgrade
+from unitask.settings import Settings
 
 GUIDE = ROOT / "docs" / "guide" / "doctor.md"
 # What comes with a trouble: a disk that cannot be written keeps no files either.
@@ -107,6 +111,13 @@ def test_the_doctor_changes_nothing(machine: Machine) -> None:
     doctor(machine)
     after = {path: path.read_bytes() for path in (machine.folder / "data").rglob("*") if path.is_file()}
     assert after == before
+
+
+def test_a_new_data_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Whoever makes it: a migration, or the first look at the secret."""
+    upgrade(f"sqlite:///{tmp_path / 'one' / 'unitask.db'}")
+    Settings.load(data=tmp_path / "two").key_secret()
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("one", "two")} == {0o700}
 
 
 def test_the_guide_lists_every_trouble() -> None:

@@ -18,6 +18,7 @@ from support.sink import Sink, receiving, says
 from support.wait import until
 from unitask.catalogue import Catalogue, validate
 from unitask.emulator.script import HEADER
+from unitask.provenance.sources import Source, named
 from unitask.spec.product import Product
 from unitask.testing import Emulator, emulator
 
@@ -106,7 +107,9 @@ def test_every_product_answers_with_files_that_can_be_read(client: Client, produ
     files = {field: url for field, url in task["output"].items() if isinstance(url, str) and url}
     assert files
     for field, url in files.items():
-        decode(product, field, httpx.get(url).content)
+        content = httpx.get(url).content
+        decode(product, field, content)
+        assert named(content) == Source.DRAWN, "a card says of itself that it is drawn"
 
 
 def test_a_task_stands_where_its_script_and_the_clock_say(client: Client) -> None:

@@ -1,14 +1,14 @@
 """The part of `GET /metrics` that is of the answering process alone: its counts, what it has under way, its disks."""
 
-import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from unitask import __version__
 from unitask.api.metrics_installation import Family, Gauges
 from unitask.app import Services
+from unitask.kit.disks import free_bytes
 from unitask.kit.meters import METERS, Counter, Histogram
 
 
@@ -60,12 +60,10 @@ def _of_itself(unitask: Services, *, is_complete: bool) -> Gauges:
 
 
 def _disks(unitask: Services, database: int | None) -> Iterator[tuple[str, int]]:
-    for place, folder in (("data", unitask.settings.data), ("scratch", tempfile.gettempdir())):
-        with suppress(OSError):
-            disk = os.statvfs(folder)
-            yield place, disk.f_bavail * disk.f_frsize
-    if database is not None:
-        yield "database", database
+    data, scratch = free_bytes(unitask.settings.data.resolve()), free_bytes(Path(tempfile.gettempdir()))
+    for place, free in {"data": data, "scratch": scratch, "database": database}.items():
+        if free is not None:
+            yield place, free
 
 
 def counted() -> Iterator[Any]:

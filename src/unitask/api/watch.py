@@ -9,6 +9,7 @@ from typing import Final
 
 from unitask.app import Services
 from unitask.db.migrate import outgrown
+from unitask.kit.disks import free_bytes
 from unitask.kit.errors import UnitaskError
 from unitask.kit.meters import FAST_S, Gauge, Histogram
 
@@ -76,9 +77,9 @@ async def _store(services: Services) -> None:
     # What is not there yet is made with the first file.
     place = next(one for one in (folder, *folder.parents) if one.exists())
     STORE_UP.set(float(os.access(place, os.W_OK)))
-    with contextlib.suppress(OSError):
-        disk = os.statvfs(place)
-        STORE_FREE.set(disk.f_bavail * disk.f_frsize)
+    free = free_bytes(folder)
+    if free is not None:
+        STORE_FREE.set(free)
 
 
 async def _answers(question: Awaitable[object]) -> bool:

@@ -9,17 +9,18 @@ with it.
 import asyncio
 import contextlib
 import logging
-import os
 import queue
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from unitask.db.database import Row, Transaction
 from unitask.db.load import Load, Writes
 from unitask.db.statements import Statement, bind
+from unitask.kit.disks import free_bytes
 from unitask.kit.errors import Unavailable
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ class SqliteDatabase:
     """One file, one writing thread in this process; other processes may open it too and wait for their turn."""
 
     def __init__(self, path: str) -> None:
-        self._folder = os.path.dirname(path) or "."  # noqa: PTH120 - a text in, a text out
+        self._folder = Path(path).resolve().parent
         self._writes = Writes()
         self._reader = connect(path)
         self._writer = connect(path)
@@ -132,11 +133,7 @@ class SqliteDatabase:
 
     def load(self) -> Load:
         """Tell what waits for the writer, and how much room the disk has."""
-        try:
-            disk = os.statvfs(self._folder)
-        except OSError:
-            return self._writes.load(int(self._writing), 1)
-        return self._writes.load(int(self._writing), 1, disk.f_bavail * disk.f_frsize)
+        return self._writes.load(int(self._writing), 1, free_bytes(self._folder))
 
     async def now_us(self) -> None:
         """Have no clock but this machine's."""
