@@ -14,7 +14,14 @@ _NUMBER: Final[Json] = {"type": "integer"}
 _TIME: Final[Json] = {"type": "string", "format": "date-time"}
 _CURSOR: Final[Json] = {"type": ["string", "null"]}
 _ID: Final[Json] = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
-_STATES: Final = {
+EVENTS: Final = {
+    Event.PROCESSING: "A worker began to make the task. Sent only if it is asked for, and not repeated.",
+    Event.PROGRESS: "The task is further than before. Sent only if it is asked for, and not repeated.",
+    Event.COMPLETED: "The task has a result. Sent unless other events are asked for; repeated until it arrives.",
+    Event.FAILED: "The task ended without a result, or was cancelled. Sent and repeated in the same way.",
+}
+"""What each event tells; the request names them without `task.`."""
+STATES: Final = {
     State.OWED: "to be sent, or to be sent again",
     State.DELIVERED: "the receiver answered 2xx",
     State.EXHAUSTED: "given up after its last attempt",
@@ -39,13 +46,13 @@ def _attempt() -> dict[str, Json]:
 
 
 def _delivery() -> dict[str, Json]:
-    states = ", ".join(f"`{state}` ({meaning})" for state, meaning in _STATES.items())
+    states = ", ".join(f"`{state}` ({meaning})" for state, meaning in STATES.items())
     return {
         "id": {**_TEXT, "format": "uuid", "description": "The message's `webhook-id`, the same on every attempt."},
         "task_id": {**_TEXT, "format": "uuid"},
         "event": {"enum": list(Event)},
         "endpoint": _TEXT,
-        "state": {"enum": list(_STATES), "description": f"{states[0].upper()}{states[1:]}."},
+        "state": {"enum": list(STATES), "description": f"{states[0].upper()}{states[1:]}."},
         "attempts": {**_NUMBER, "description": "How many there were."},
         "reason": {**_TEXT, "description": "Why the last attempt failed."},
         "created_at": {**_TIME, "description": "When the message fell due: its `timestamp`."},

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from unitask.kit import errors
 from unitask.kit.money import usd
 from unitask.spec.product import Level, Product
 from unitask.tasks.model import Status
@@ -80,6 +81,70 @@ REFUSALS: Final = {
     )
 }
 
+BEFORE_ROUTES: Final = {
+    refusal.status: refusal
+    for refusal in (
+        Refusal(
+            405,
+            "The address exists, and not for this method.",
+            "Look the method up in the list of routes.",
+        ),
+        Refusal(
+            408,
+            "The head of the request or its body came too slowly, see `UNITASK_SLOW_CLIENT_S`.",
+            "Send it again over a better connection; send large media by URL.",
+        ),
+        Refusal(414, "The address with its query is too long.", "Put less into the query."),
+        Refusal(431, "The head of the request has too many fields or bytes.", "Send fewer and shorter fields."),
+    )
+}
+"""What is answered before a route is found, so that no route lists it."""
+
+FAILURES: Final[dict[type[errors.TaskFailure], tuple[str, str]]] = {
+    errors.TaskFailure: (
+        "The task passed its deadline, no engine was left for it, or its workers died too often.",
+        "Order it again; if it fails again, the operator looks at workers and log.",
+    ),
+    errors.MediaFailure: (
+        "An input could not be fetched or decoded, or is larger than the product takes. The message begins with the "
+        "phrase of the product and ends with what is wrong.",
+        "Change the input: an address that answers a plain `GET`, a format and a size that the message names.",
+    ),
+    errors.EngineFailure: (
+        "The engine crashed, ran out of memory or passed the time of the product.",
+        "Order it again, or smaller: fewer pixels, frames or seconds. The operator may raise `UNITASK_ENGINE_MEMORY_BYTES`.",
+    ),
+    errors.DeviceFailure: (
+        "A GPU failed under the task, and so did the attempts after it.",
+        "Order it again; the operator looks at the device.",
+    ),
+    errors.ProviderAway: (
+        "No provider that could make it answered, or all were busy.",
+        "Order it again later.",
+    ),
+    errors.ProviderUnsure: (
+        "A provider was sent the order and then lost sight of. It is not sent twice, because it may have been made and "
+        "charged there.",
+        "Order it again if you can bear that it was made twice.",
+    ),
+    errors.ProviderRefused: (
+        "A provider understood the order and will not make it; `raw_message` has its words.",
+        "Change the input, or ask the operator for another route.",
+    ),
+    errors.JobFailed: (
+        "A provider began, and failed for a reason of its own.",
+        "Order it again, or ask the operator for another route.",
+    ),
+    errors.JobLost: (
+        "A provider does not know the job any more that it took.",
+        "Order it again.",
+    ),
+    errors.Cancelled: (
+        "The task was cancelled by its account.",
+        "Nothing; the price was given back.",
+    ),
+}
+"""Why a task failed, and what to change; on the wire all have the code 10000 and differ by their sentence."""
 
 KEY: Final = (401, 403, 429)
 """What every route that takes a key may answer."""

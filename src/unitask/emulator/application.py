@@ -108,6 +108,7 @@ class EmulatedApplication(Application):
         return success(told)
 
     async def _read_clock(self, _: Request) -> JsonAnswer:
+        """Tell what time it is."""
         return success({"now": rfc3339(self._clock.now_us())})
 
     async def _move_clock(self, request: Request) -> JsonAnswer:
@@ -127,6 +128,7 @@ class EmulatedApplication(Application):
         return success({"requests": found[len(found) - min(most, len(found)) :]})
 
     async def _forget_requests(self, _: Request) -> JsonAnswer:
+        """Begin a new list of requests."""
         self._records.clear()
         return success({"requests": []})
 

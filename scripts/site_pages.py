@@ -1,0 +1,191 @@
+"""What MkDocs needs to build the documentation site from this repository; its hooks, named in `mkdocs.yml`.
+
+Pages link to files outside `docs/`: to the tests that show a promise, to manifests, to other READMEs. The site carries
+those files below `source/`: texts in Markdown as pages, all others line by line, and folders as lists. A link whose
+words are the name of a function leads to its line. In `nav`, a folder stands for its pages.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files, InclusionLevel
+from mkdocs.structure.pages import Page
+from pygments.lexers import get_lexer_for_filename
+from pygments.util import ClassNotFound
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+CARRIED: Final = "source"
+AWAITED: Final = (
+    "index.md",
+    *(
+        f"guide/{name}.md"
+        for name in (
+            *("adding-a-model", "engines", "hardening", "moving", "provenance"),
+            *("quickstart", "runbook", "tracing", "upgrades"),
+        )
+    ),
+    "products/index.md",
+)
+"""Pages of the navigation that are still being written: an empty page stands for each that is not there."""
+_LINK: Final = re.compile(
+    r"^(?P<fence>```+|~~~+).*?^(?P=fence)[ \t]*$"
+    r"|(?P<before>\[(?P<words>[^\[\]]*)\]\()(?P<target>[^()\s]+)(?P<after>(?: \"[^\"]*\")?\))"
+    r"|(?P<span>`[^`\n]+`)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the files to which pages lead, and write the folders of the navigation out."""
+    for path in AWAITED:
+        if path not in files.src_uris:
+            files.append(File.generated(config, path, content="# To be written\n\nThis page is not written yet.\n"))
+    waiting = [ROOT / "docs" / file.src_uri for file in files.documentation_pages() if not file.generated_by]
+    listed = set(_listed(config.nav))
+    waiting += [path for uri in listed if uri.startswith(f"{CARRIED}/") and (path := _carried_from(uri)).is_file()]
+    seen: set[Path] = set()
+    while waiting:
+        page = waiting.pop()
+        if page in seen:
+            continue
+        seen.add(page)
+        uri = _uri(page)
+        if uri not in files.src_uris:
+            in_nav = InclusionLevel.INCLUDED if uri in listed else InclusionLevel.NOT_IN_NAV
+            files.append(File.generated(config, uri, content=_content(page), inclusion=in_nav))
+        waiting += [target for target in _led_to(page) if _is_carried(target)]
+    config.nav = _written_out(config.nav, files)
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - a hook
+    """Let links lead to where the site has what they mean."""
+    here = _path_of(page.file.src_uri)
+    if here.suffix != ".md" or not here.is_file():
+        return markdown
+
+    def replaced(match: re.Match[str]) -> str:
+        meant = _meant(here, match["target"])
+        if meant is None:
+            return match[0]
+        anchor = match["target"].partition("#")[2] or _line(meant, match["words"])
+        relative = posixpath.relpath(_uri(meant), posixpath.dirname(page.file.src_uri))
+        return f"{match['before']}{relative}{'#' if anchor else ''}{anchor}{match['after']}"
+
+    return _LINK.sub(replaced, markdown)
+
+
+def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - a hook
+    """Let MkDocs know the lines to which links can lead; it looks for anchors before code is put in its place."""
+    page.present_anchor_ids = (page.present_anchor_ids or set()) | set(re.findall(r'id="(__codelineno-[\d-]+)"', html))
+    return html
+
+
+def _listed(nav: Any) -> Iterator[str]:
+    """Give every path that a navigation names."""
+    for entry in nav.values() if isinstance(nav, dict) else nav:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            yield from _listed(entry)
+
+
+def _written_out(nav: Any, files: Files) -> Any:
+    """Put the pages of a folder, its index first, where a navigation names the folder."""
+    if isinstance(nav, list):
+        return [_written_out(entry, files) for entry in nav]
+    if isinstance(nav, dict):
+        return {title: _written_out(entry, files) for title, entry in nav.items()}
+    if not nav.endswith("/"):
+        return nav
+    pages = [uri for uri in files.src_uris if posixpath.dirname(uri) + "/" == nav and uri.endswith(".md")]
+    return sorted(pages, key=lambda uri: (not uri.endswith("/index.md"), uri))
+
+
+def _led_to(path: Path) -> Iterator[Path]:
+    """Give what a text links to, or what a folder holds."""
+    if path.is_dir():
+        yield from _inside(path)
+    elif path.suffix == ".md":
+        for match in _LINK.finditer(path.read_text("utf-8")):
+            if meant := _meant(path, match["target"]):
+                yield meant
+
+
+def _meant(page: Path, target: str | None) -> Path | None:
+    """Find the file or folder to which a link of a text leads, if it leads to one of this repository."""
+    if not target or re.match(r"[a-z]+:|#", target):
+        return None
+    meant = (page.parent / target.partition("#")[0]).resolve()
+    return meant if meant.exists() and meant.is_relative_to(ROOT) else None
+
+
+def _inside(folder: Path) -> list[Path]:
+    return [one for one in sorted(folder.iterdir()) if not one.name.startswith((".", "__pycache__"))]
+
+
+def _is_carried(path: Path) -> bool:
+    """Tell what MkDocs does not bring by itself: files outside docs/, and folders."""
+    return path.is_dir() or not path.is_relative_to(ROOT / "docs")
+
+
+def _uri(path: Path) -> str:
+    """Say under which name the site has a file or folder of the repository."""
+    name = path.relative_to(ROOT).as_posix()
+    if path.is_dir():
+        name += "/index.md"
+    elif path.suffix != ".md" and _is_carried(path):
+        name += ".md"
+    return name.removeprefix("docs/") if name.startswith("docs/") else f"{CARRIED}/{name}"
+
+
+def _carried_from(uri: str) -> Path:
+    return ROOT / uri.removeprefix(f"{CARRIED}/")
+
+
+def _path_of(uri: str) -> Path:
+    return _carried_from(uri) if uri.startswith(f"{CARRIED}/") else ROOT / "docs" / uri
+
+
+def _content(path: Path) -> str:
+    """Write the page of what is carried."""
+    name = path.relative_to(ROOT).as_posix()
+    if path.is_dir():
+        return _folder(path, name)
+    text = path.read_text("utf-8")
+    if path.suffix == ".md":
+        return text
+    try:
+        language = get_lexer_for_filename(path.name).aliases[0]
+    except ClassNotFound:
+        language = "text"
+    fence = "`" * 8
+    return (
+        f"---\nsearch:\n  exclude: true\n---\n# {path.name}\n\nThe file `{name}` of the project, as it is.\n\n"
+        f'{fence} {{ .{language} linenums="1" }}\n{text.rstrip()}\n{fence}\n'
+    )
+
+
+def _folder(path: Path, name: str) -> str:
+    """List the pages of a folder by their titles, or its files by their names."""
+    rows = []
+    for one in _inside(path):
+        is_page = one.suffix == ".md"
+        title = re.match(r"# (.*)", one.read_text("utf-8")) if is_page else None
+        address = posixpath.relpath(_uri(one), posixpath.dirname(_uri(path)))
+        rows.append(f"- [{title[1] if title else one.name}]({address})")
+    return f"# {path.name.capitalize()}\n\nWhat the folder `{name}` of the project holds.\n\n" + "\n".join(rows) + "\n"
+
+
+def _line(path: Path, words: str) -> str:
+    """Find the line on which a function begins whose name are the words of a link."""
+    if path.suffix != ".py" or not words.isidentifier():
+        return ""
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if re.match(rf"(?:async )?def {words}\(", line):
+            return f"__codelineno-0-{number}"
+    return ""
