@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-providers bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
+.PHONY: help demo up docs reference test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-providers bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,6 +21,12 @@ bench-providers: .venv/dev.stamp ## Measure jobs at a provider against a bare po
 
 bench-cpu: .venv/dev.stamp ## Measure what each product takes on this CPU, in seconds and memory, against a bare file
 	$(BIN)/python bench/cpu.py
+
+docs: .venv/dev.stamp ## Build the documentation into site/, which works from a server and from a disk
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+reference: .venv/dev.stamp ## Write the reference pages of routes, settings, commands, errors and events from the code
+	$(BIN)/python scripts/reference.py
 
 test: .venv/dev.stamp ## Run all tests, on SQLite and on PostgreSQL (which comes as a wheel)
 	-@$(MAKE) --no-print-directory browser
@@ -89,7 +95,7 @@ sim-scheduler: .venv/dev.stamp ## Simulate 10,000 workers and the order in which
 	$(BIN)/python bench/sim_scheduler.py
 
 clean: ## Remove the virtual environment and what the tools left behind
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .bench demo-output docs/gallery
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .bench demo-output docs/gallery site
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -38,11 +38,17 @@ OTHERS: Final = {
     "UNITASK_ADDRESS": "For clients and the commands that are clients: the server to speak to. Default: "
     "`http://127.0.0.1:8000`. Their key is `UNITASK_API_KEY`.",
     "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION": "The bucket's, where ours are not set.",
-    "HF_ENDPOINT, HF_TOKEN": "For `unitask models pull`: a mirror of the hub, and what opens models that ask for an account.",
+    "HF_ENDPOINT, HF_TOKEN": "For `unitask models pull`: a mirror of the hub; what opens models that ask for an account.",
     "RAY_AUTH_MODE, RAY_USAGE_STATS_ENABLED": "Ray's own, for `unitask cluster run`: see the guide to workers on Ray.",
 }
 UNITS: Final = ((2**30, "GiB"), (2**20, "MiB"))
-KINDS: Final = {"str": "text", "SecretStr": "secret text", "int": "whole number", "float": "number", "bool": "`1` or `0`"}
+KINDS: Final = {
+    "str": "text",
+    "SecretStr": "secret text",
+    "int": "whole number",
+    "float": "number",
+    "bool": "`1` or `0`",
+}
 
 
 def pages() -> dict[str, str]:
@@ -72,8 +78,10 @@ def settings_page() -> str:
     """Write every setting with its default and meaning."""
     parts = [
         "# Settings\n",
-        "For whoever runs a server or a worker. All settings come from the environment, and a wrong value stops the "
-        f"start with a sentence. `unitask doctor` shows which are in force.\n\n{WRITTEN}",
+        (
+            "For whoever runs a server or a worker. All settings come from the environment, and a wrong value stops "
+            f"the start with a sentence. `unitask doctor` shows which are in force.\n\n{WRITTEN}"
+        ),
     ]
     rows: list[list[str]] = []
     for name, field in Settings.model_fields.items():
@@ -121,7 +129,9 @@ def default(field: FieldInfo) -> str:
         return ""
     if not isinstance(field.default, int | float):
         return f"`{field.default}`"
-    size = next((f" ({field.default // of} {unit})" for of, unit in UNITS if field.default and not field.default % of), "")
+    size = next(
+        (f" ({field.default // of} {unit})" for of, unit in UNITS if field.default and not field.default % of), ""
+    )
     return f"`{field.default:g}`" if isinstance(field.default, float) else f"`{int(field.default)}`{size}"
 
 
@@ -129,12 +139,16 @@ def commands_page() -> str:
     """Write every command with its options."""
     parts = [
         "# Commands\n",
-        "For whoever types `unitask`. Commands that look after a server work on its database, with the settings of "
-        "the environment; those that order and follow tasks speak HTTP to the server at `UNITASK_ADDRESS`.\n",
+        (
+            "For whoever types `unitask`. Commands that look after a server work on its database, with the settings of "
+            "the environment; those that order and follow tasks speak HTTP to the server at `UNITASK_ADDRESS`.\n"
+        ),
         WRITTEN,
-        "Every command ends with 0 when it did its work, with 2 when it was called wrongly, and else with "
-        f"{speaking.REFUSED}; what else there is for programs stands in the guide to the "
-        "[command line](../guide/command-line.md).\n",
+        (
+            "Every command ends with 0 when it did its work, with 2 when it was called wrongly, and else with "
+            f"{speaking.REFUSED}; what else there is for programs stands in the guide to the "
+            "[command line](../guide/command-line.md).\n"
+        ),
     ]
     parts += [text for path, command in walked(commands, ("unitask",)) for text in described(path, command)]
     return "\n".join(parts)
@@ -180,18 +194,24 @@ def errors_page() -> str:
     return "\n".join(
         [
             "# Errors\n",
-            "For whoever writes a client: every answer that is no success, every way in which a task fails, and what to "
-            f"change.\n\n{WRITTEN}",
+            (
+                "For whoever writes a client: every answer that is no success, every way in which a task fails, and "
+                f"what to change.\n\n{WRITTEN}"
+            ),
             "## Refused requests\n",
-            "The HTTP status is the code in the body, `{code, data, message}`, and the message is a sentence for people. "
-            "Where an order is refused with 400, 500 or 503, `data` is a task that failed, with the same sentence in "
-            "`error.message`, because clients look there.\n",
+            (
+                "The HTTP status is the code in the body, `{code, data, message}`, and the message is a sentence for "
+                "people. Where an order is refused with 400, 500 or 503, `data` is a task that failed, with the same "
+                "sentence in `error.message`, because clients look there.\n"
+            ),
             table(["status", "when", "what to change"], map(refusal, REFUSALS.values())),
             "Before a route is found:\n",
             table(["status", "when", "what to change"], map(refusal, BEFORE_ROUTES.values())),
             "## Tasks that failed\n",
-            f"A task that failed has `error.code` {TaskFailure.number}; every other task has 0. `error.message` is the "
-            "sentence for people, `error.raw_message` what the engine or provider said. Nothing is charged.\n",
+            (
+                f"A task that failed has `error.code` {TaskFailure.number}; every other task has 0. `error.message` is "
+                "the sentence for people, `error.raw_message` what the engine or provider said. Nothing is charged.\n"
+            ),
             table(["kind", "what happened", "what to change"], [[f"`{one.code}`", *FAILURES[one]] for one in FAILURES]),
             "The kinds are for reading: on the wire the sentence tells them apart.\n",
             "## States of a task\n",
@@ -220,15 +240,19 @@ def events_page() -> str:
     return "\n".join(
         [
             "# Webhook events\n",
-            "For whoever receives webhooks: which messages there are, and where each stands. What a message holds and how "
-            "to verify it is explained in the guide to [webhooks](../guide/webhooks.md).\n",
+            (
+                "For whoever receives webhooks: which messages there are, and where each stands. What a message holds "
+                "and how to verify it is explained in the guide to [webhooks](../guide/webhooks.md).\n"
+            ),
             WRITTEN,
             "## Events\n",
             "`config.webhook_config.events` of an order names those that are wanted, without `task.`.\n",
             table(["event", "told when"], [[f"`{name}`", text] for name, text in EVENTS.items()]),
             "## States of a message\n",
             "`GET /api/v1/webhooks/deliveries` lists messages, also by state.\n",
-            table(["state", "meaning"], [[f"`{name}`", f"{text[0].upper()}{text[1:]}."] for name, text in STATES.items()]),
+            table(
+                ["state", "meaning"], [[f"`{name}`", f"{text[0].upper()}{text[1:]}."] for name, text in STATES.items()]
+            ),
         ]
     )
 

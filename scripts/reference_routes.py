@@ -1,4 +1,4 @@
-"""The page of all routes. Which key a route takes is found by asking a server of its own, with keys that lack scopes."""
+"""The page of all routes. Which key a route takes is found by asking a server, with keys that lack scopes."""
 
 import asyncio
 import inspect
@@ -21,6 +21,7 @@ from unitask.emulator.application import EmulatedApplication
 from unitask.emulator.run import emulated, opened
 from unitask.settings import Settings
 
+USUAL: Final = ("401", "403", "429", "500", "503")
 NOBODY: Final = "00000000-0000-7000-8000-000000000000"
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ADDRESS: Final = "http://unitask.test"
@@ -33,8 +34,8 @@ DOORS: Final = {
     "operators": "Accounts, credit, plans and keys of everyone; what the server is doing.",
     "server": "The server about itself.",
     "workers": "How workers and controllers of clusters speak to the API. They may change with every release: the "
-    "worker of a release speaks to the API of the same release, and to its neighbours. Beside what the table says they "
-    "answer 401 without the token, 400 to what they do not understand, and 503 while the database is away.",
+    "worker of a release speaks to the API of the same release, and to its neighbours. Messages that are not "
+    "understood are answered with 400.",
     "emulator": "The clock and the record of [the emulator](../guide/emulator.md); a real server does not have them.",
     "pages": "Pages for people, and the files that they load.",
 }
@@ -60,11 +61,15 @@ def routes_page() -> str:
     lines = asyncio.run(_lines())
     parts = [
         "# API routes\n",
-        "For whoever speaks HTTP to a server: every route with the key that it takes and the statuses that it answers. The "
-        "fields of requests and answers are on the server's own page `/docs`, and for programs in `/openapi.json`; what "
-        "a status means is in [errors](errors.md).\n",
-        "A key comes as `X-API-Key` or as a bearer token. Where a scope is named, the key needs it; a worker token comes as "
-        "a bearer token.\n",
+        (
+            "For whoever speaks HTTP to a server: every route with the key that it takes and the statuses that it "
+            "answers. The fields of requests and answers are on the server's own page `/docs`, and for programs in "
+            "`/openapi.json`; what a status means is in [errors](errors.md).\n"
+        ),
+        (
+            "A key comes as `X-API-Key` or as a bearer token. Where a scope is named, the key needs it; a worker token "
+            f"comes as a bearer token. Beside what the tables list, every route that takes a key may answer {', '.join(USUAL)}.\n"
+        ),
         "This page is written by `make reference` from the code, so that it cannot say anything else.\n",
     ]
     for door, about in DOORS.items():
@@ -76,22 +81,24 @@ def routes_page() -> str:
 
 def _table(lines: Iterable[Line]) -> str:
     rows = [
-        f"| `{one.method}` | `{one.path}` | {one.key} | {one.summary} | {one.answers or '200'} |"
+        f"| `{one.method} {one.path}` | {one.key} | {one.summary} | {one.answers or '200'} |"
         for one in sorted(lines, key=lambda one: (one.path, METHODS.index(one.method)))
     ]
-    return "\n".join(["| method | path | key | what it does | answers |", "| --- | --- | --- | --- | --- |", *rows]) + "\n"
+    return "\n".join(["| route | key | what it does | answers |", "| --- | --- | --- | --- |", *rows]) + "\n"
 
 
 async def _lines() -> dict[str, list[Line]]:
     described = document(Catalogue.load(), ADDRESS)["paths"]
     found: dict[str, list[Line]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        chosen = Settings.model_construct(**{
-            **{name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()},
-            "data": Path(folder),
-            "secret": SecretStr("a secret for one moment"),
-            "worker_token": SecretStr("a token for one moment"),
-        })
+        chosen = Settings.model_construct(
+            **{
+                **{name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()},
+                "data": Path(folder),
+                "secret": SecretStr("a secret for one moment"),
+                "worker_token": SecretStr("a token for one moment"),
+            }
+        )
         settings = emulated(chosen)
         upgrade(settings.database_direct)
         async with opened(settings) as application:
@@ -104,7 +111,8 @@ async def _lines() -> dict[str, list[Line]]:
                         door, summary = _told(route, method, path, operation)
                         if summary:
                             key = await ask.key(method, route.path)
-                            answers = ", ".join(sorted(operation.get("responses", {})))
+                            usual = USUAL if key != "none" else ()
+                            answers = ", ".join(sorted(set(operation.get("responses", {})).difference(usual)))
                             found.setdefault(door, []).append(Line(method, path, key, summary, answers))
     return found
 

@@ -69,6 +69,9 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         return markdown
 
     def replaced(match: re.Match[str]) -> str:
+        if match["fence"]:
+            # The second word of a fence tells the tests what to do with the block.
+            return re.sub(r"\A(\S+) \w+$", r"\1", match[0], count=1, flags=re.MULTILINE)
         meant = _meant(here, match["target"])
         if meant is None:
             return match[0]
@@ -134,8 +137,8 @@ def _is_carried(path: Path) -> bool:
 
 
 def _uri(path: Path) -> str:
-    """Say under which name the site has a file or folder of the repository."""
-    name = path.relative_to(ROOT).as_posix()
+    """Say under which name the site has a file or folder of the repository; a README would become a folder's index."""
+    name = re.sub(r"README\.md$", "readme.md", path.relative_to(ROOT).as_posix())
     if path.is_dir():
         name += "/index.md"
     elif path.suffix != ".md" and _is_carried(path):
@@ -144,7 +147,7 @@ def _uri(path: Path) -> str:
 
 
 def _carried_from(uri: str) -> Path:
-    return ROOT / uri.removeprefix(f"{CARRIED}/")
+    return ROOT / re.sub(r"readme\.md$", "README.md", uri.removeprefix(f"{CARRIED}/"))
 
 
 def _path_of(uri: str) -> Path:
@@ -165,7 +168,8 @@ def _content(path: Path) -> str:
         language = "text"
     fence = "`" * 8
     return (
-        f"---\nsearch:\n  exclude: true\n---\n# {path.name}\n\nThe file `{name}` of the project, as it is.\n\n"
+        "---\nhide: [navigation, toc]\nsearch:\n  exclude: true\n---\n"
+        f"# {path.name}\n\nThe file `{name}` of the project, as it is.\n\n"
         f'{fence} {{ .{language} linenums="1" }}\n{text.rstrip()}\n{fence}\n'
     )
 

@@ -255,7 +255,9 @@ def _server_paths() -> Json:
                 "503": _answer("Its database is away.", away),
             },
         ),
-        "/openapi.json": _about("getOpenapi", "The OpenAPI document of this server", {"200": _answer("OpenAPI 3.1.", {"type": "object"})}),
+        "/openapi.json": _about(
+            "getOpenapi", "The OpenAPI document of this server", {"200": _answer("OpenAPI 3.1.", {"type": "object"})}
+        ),
         "/docs": _about(
             "getReference",
             "The reference for people",

@@ -106,13 +106,15 @@ FAILURES: Final[dict[type[errors.TaskFailure], tuple[str, str]]] = {
         "Order it again; if it fails again, the operator looks at workers and log.",
     ),
     errors.MediaFailure: (
-        "An input could not be fetched or decoded, or is larger than the product takes. The message begins with the "
-        "phrase of the product and ends with what is wrong.",
+        (
+            "An input could not be fetched or decoded, or is larger than the product takes. The message begins with "
+            "the phrase of the product and ends with what is wrong."
+        ),
         "Change the input: an address that answers a plain `GET`, a format and a size that the message names.",
     ),
     errors.EngineFailure: (
         "The engine crashed, ran out of memory or passed the time of the product.",
-        "Order it again, or smaller: fewer pixels, frames or seconds. The operator may raise `UNITASK_ENGINE_MEMORY_BYTES`.",
+        "Order it again, or smaller: fewer pixels, frames or seconds. `UNITASK_ENGINE_MEMORY_BYTES` is the operator's.",
     ),
     errors.DeviceFailure: (
         "A GPU failed under the task, and so did the attempts after it.",
@@ -123,8 +125,10 @@ FAILURES: Final[dict[type[errors.TaskFailure], tuple[str, str]]] = {
         "Order it again later.",
     ),
     errors.ProviderUnsure: (
-        "A provider was sent the order and then lost sight of. It is not sent twice, because it may have been made and "
-        "charged there.",
+        (
+            "A provider was sent the order and then lost sight of. It is not sent twice, because it may have been made "
+            "and charged there."
+        ),
         "Order it again if you can bear that it was made twice.",
     ),
     errors.ProviderRefused: (
