@@ -38,7 +38,7 @@ OTHERS: Final = {
     "UNITASK_ADDRESS": "For clients and the commands that are clients: the server to speak to. Default: "
     "`http://127.0.0.1:8000`. Their key is `UNITASK_API_KEY`.",
     "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION": "The bucket's, where ours are not set.",
-    "HF_ENDPOINT, HF_TOKEN": "For `unitask models pull`: a mirror of the hub; what opens models that ask for an account.",
+    "HF_ENDPOINT, HF_TOKEN": "For `unitask models pull`: a mirror of the hub; a token for models that ask for one.",
     "RAY_AUTH_MODE, RAY_USAGE_STATS_ENABLED": "Ray's own, for `unitask cluster run`: see the guide to workers on Ray.",
 }
 UNITS: Final = ((2**30, "GiB"), (2**20, "MiB"))

@@ -68,7 +68,8 @@ def routes_page() -> str:
         ),
         (
             "A key comes as `X-API-Key` or as a bearer token. Where a scope is named, the key needs it; a worker token "
-            f"comes as a bearer token. Beside what the tables list, every route that takes a key may answer {', '.join(USUAL)}.\n"
+            f"comes as a bearer token. Beside what the tables list, a route that takes a key may answer "
+            f"{', '.join(USUAL)}.\n"
         ),
         "This page is written by `make reference` from the code, so that it cannot say anything else.\n",
     ]

@@ -31,6 +31,7 @@ AWAITED: Final = (
     "products/index.md",
 )
 """Pages of the navigation that are still being written: an empty page stands for each that is not there."""
+_SEARCH: Final = 'data-md-component="search" role="dialog"'
 _LINK: Final = re.compile(
     r"^(?P<fence>```+|~~~+).*?^(?P=fence)[ \t]*$"
     r"|(?P<before>\[(?P<words>[^\[\]]*)\]\()(?P<target>[^()\s]+)(?P<after>(?: \"[^\"]*\")?\))"
@@ -83,9 +84,18 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - a hook
-    """Let MkDocs know the lines to which links can lead; it looks for anchors before code is put in its place."""
+    """Let MkDocs know the lines to which links can lead, and let the keyboard scroll wide tables.
+
+    MkDocs looks for anchors before code is put in its place.
+    """
     page.present_anchor_ids = (page.present_anchor_ids or set()) | set(re.findall(r'id="(__codelineno-[\d-]+)"', html))
-    return html
+    wide = '<div class="wide" role="group" aria-label="Table" tabindex="0"><table>'
+    return re.sub(r"<table>(.*?)</table>", rf"{wide}\1</table></div>", html, flags=re.DOTALL)
+
+
+def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001 - a hook
+    """Give the search, which the theme calls a dialog, the name that a dialog needs."""
+    return output.replace(_SEARCH, f'{_SEARCH} aria-label="Search"')
 
 
 def _listed(nav: Any) -> Iterator[str]:
