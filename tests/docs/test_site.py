@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from support.site import Seen, build
+from support.site import Seen, build, offline
 from support.source import ROOT, no_offenders
 
 LEAST_CHARACTERS = 15
@@ -27,6 +27,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pages(site: Path) -> dict[Path, Seen]:
     """Read every page."""
     return {page: Seen.of(page) for page in sorted(site.rglob("*.html"))}
+
+
+def test_the_build_has_no_network(tmp_path: Path) -> None:
+    """Otherwise it would show nothing that it succeeds."""
+    tried = offline(tmp_path, "-c", "import socket; socket.create_connection(('127.0.0.1', 9))")
+    assert "this process has no network" in tried.stderr
 
 
 def test_the_site_has_a_page_for_every_text(site: Path) -> None:

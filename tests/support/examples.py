@@ -27,8 +27,8 @@ def runnable(text: str) -> list[Block]:
     return [block for block in blocks(text) if block.info.split()[1:] == ["run"]]
 
 
-def run(block: Block, server: Server, folder: Path, others: Mapping[str, str] | None = None) -> str:
-    """Run one block to its end; gives what it printed. `others`: more texts to be replaced."""
+def run(block: Block, server: Server, folder: Path, others: Mapping[str, str] | None = None, **settings: str) -> str:
+    """Run one block to its end; gives what it printed. `others`: more texts to be replaced; `settings`: variables."""
     body = block.body
     for written, meant in {ADDRESS: server.address, **(others or {})}.items():
         body = body.replace(written, meant)
@@ -40,7 +40,13 @@ def run(block: Block, server: Server, folder: Path, others: Mapping[str, str] | 
     ran = subprocess.run(
         [*INTERPRETERS[block.info.split()[0]], body],
         cwd=folder,
-        env={**environment, "UNITASK_API_KEY": server.api_key, "UNITASK_ADDRESS": server.address, "PATH": PATH},
+        env={
+            **environment,
+            "UNITASK_API_KEY": server.api_key,
+            "UNITASK_ADDRESS": server.address,
+            "PATH": PATH,
+            **settings,
+        },
         capture_output=True,
         text=True,
         timeout=BLOCK_LIMIT_S,
@@ -54,8 +60,12 @@ def run(block: Block, server: Server, folder: Path, others: Mapping[str, str] | 
 
 def refused(output: str) -> str | None:
     """Find the server's refusal in what a program printed: curl ends well with any answer."""
-    try:
-        answer = json.loads(output)
-    except ValueError:
-        return None
-    return output if isinstance(answer, dict) and answer.get("code", 200) != 200 else None
+    while output.startswith("{"):
+        try:
+            answer, end = json.JSONDecoder().raw_decode(output)
+        except ValueError:
+            return None
+        if answer.get("code", 200) != 200:
+            return output[:end]
+        output = output[end:].lstrip()
+    return None

@@ -16,16 +16,26 @@ _LOADING: Final = {("script", "src"), ("img", "src"), ("source", "src"), ("video
 _LOADING_LINKS: Final = {"stylesheet", "icon", "preload", "modulepreload", "manifest", "preconnect", "dns-prefetch"}
 
 
-def build(folder: Path, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Build the site of a working tree into a folder; its `site/` holds the pages."""
+def offline(folder: Path, *command: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments, without a network."""
     guard = folder / "guard"
     guard.mkdir(parents=True)
     shutil.copy(ROOT / "tests" / "support" / "offline.py", guard / "sitecustomize.py")
     environment = {**os.environ, "PYTHONPATH": str(guard), "NO_MKDOCS_2_WARNING": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder / "site")]
     return subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        [sys.executable, *command],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
     )
+
+
+def build(folder: Path, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Build the site of a working tree into a folder; its `site/` holds the pages."""
+    return offline(folder, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder / "site"), root=root)
 
 
 @dataclass

@@ -1,0 +1,61 @@
+"""The guides for operators: their commands work on a server of their own, in the order in which they stand.
+
+A block that is marked `operator` runs on the server's machine: with its data folder and the admin key.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from support.examples import refused, run
+from support.keys import ADMIN_KEY
+from support.providers import providers_file
+from support.server import Server, throw_away_server
+from support.source import ROOT, text_of
+from support.texts import Block, blocks
+
+GUIDES: Final = ("billing.md", "mcp.md", "operators.md", "webhooks.md", "deploy.md")
+
+pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+
+
+def examples() -> list[tuple[str, Block, Block | None]]:
+    """Give the blocks in their order, each with what is shown below it if that is what it prints."""
+    found = []
+    for name in GUIDES:
+        listed = blocks(text_of(ROOT / "docs" / "guide" / name) or "")
+        for block, below in zip(listed, [*listed[1:], None], strict=True):
+            if block.info == "sh operator":
+                found.append((name, block, below if below and below.info == "text" else None))
+    return found
+
+
+def test_the_commands_of_operators_work_one_after_the_other(tmp_path: Path) -> None:
+    """And print what stands below them, where that does not depend on the day."""
+    folder, backups = tmp_path / "operator", tmp_path / "backups"
+    folder.mkdir()
+    backups.mkdir()
+    here = {"UNITASK_DATA": str(tmp_path / "data"), "UNITASK_ADMIN_KEY": ADMIN_KEY}
+    settings = {**here, "UNITASK_PROVIDERS": str(providers_file(tmp_path, "fal"))}
+    said: dict[str, str] = {}
+    with throw_away_server(tmp_path, **settings) as server:
+        for name, block, below in examples():
+            said[block.body.splitlines()[0]] = run(block, server, folder, {"/backups": str(backups)}, **here)
+            first = block.body.split()[:3]
+            if below and first in (["unitask", "plans", "set"], ["unitask", "ledger", "check"]):
+                printed = said[block.body.splitlines()[0]].splitlines()
+                assert [line for line in below.body.splitlines() if line not in printed] == [], f"{name}:{below.line}"
+    assert len(said) == 12
+    assert (folder / "acme.csv").read_text().count("\n") > 1
+    assert (backups / "2026-11-22").is_dir()
+
+
+def test_a_refusal_among_several_answers_is_seen(tmp_path: Path) -> None:
+    """Of a block that calls curl more than once."""
+    assert refused('{"code": 200}\n{"code": 404, "message": "no"}') == '{"code": 404, "message": "no"}'
+    assert refused('{"code": 200}{"code": 200}') is None
+    nobody = Server("http://127.0.0.1:1", "no key")
+    with pytest.raises(AssertionError, match="was refused"):
+        run(Block("sh operator", 'echo \'{"code": 200}{"code": 401}\'', 1), nobody, tmp_path)
