@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from annotated_types import Ge, Le, MinLen
 from pydantic.fields import FieldInfo
 from reference_routes import routes_page
 
@@ -113,9 +112,10 @@ def kind(field: FieldInfo) -> str:
     found = KINDS.get(written, "path" if written == "Path" else "")
     if not found:
         raise ValueError(f"say in KINDS what a setting of the type {written} takes")
-    least = next((one.ge for one in field.metadata if isinstance(one, Ge)), None)
-    most = next((one.le for one in field.metadata if isinstance(one, Le)), None)
-    shortest = next((one.min_length for one in field.metadata if isinstance(one, MinLen)), None)
+    bounds = {
+        name: getattr(one, name) for one in field.metadata for name in ("ge", "le", "min_length") if hasattr(one, name)
+    }
+    least, most, shortest = (bounds.get(name) for name in ("ge", "le", "min_length"))
     if least is not None and most is not None:
         return f"{found}, {least} to {most}"
     if least is not None:

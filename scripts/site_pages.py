@@ -11,23 +11,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files, InclusionLevel
-from mkdocs.structure.pages import Page
-from pygments.lexers import get_lexer_for_filename
-from pygments.util import ClassNotFound
-
 ROOT: Final = Path(__file__).resolve().parents[1]
 CARRIED: Final = "source"
+LANGUAGES: Final = {
+    ".conf": "nginx",
+    ".json": "json",
+    ".mjs": "js",
+    ".py": "python",
+    ".service": "ini",
+    ".sh": "sh",
+    ".toml": "toml",
+    ".ts": "ts",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+}
 AWAITED: Final = (
     "index.md",
-    *(
-        f"guide/{name}.md"
-        for name in (
-            *("adding-a-model", "engines", "hardening", "moving", "provenance"),
-            *("quickstart", "runbook", "tracing", "upgrades"),
-        )
-    ),
+    "guide/adding-a-model.md",
+    "guide/engines.md",
+    "guide/hardening.md",
+    "guide/moving.md",
+    "guide/provenance.md",
+    "guide/quickstart.md",
+    "guide/runbook.md",
+    "guide/tracing.md",
+    "guide/upgrades.md",
     "products/index.md",
 )
 """Pages of the navigation that are still being written: an empty page stands for each that is not there."""
@@ -40,11 +48,16 @@ _LINK: Final = re.compile(
 )
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
+def on_files(files: Any, config: Any) -> Any:
     """Add the files to which pages lead, and write the folders of the navigation out."""
+    # MkDocs comes with the theme: its classes are those of what it hands over.
+    file_kind = type(next(iter(files)))
+    level_kind = type(next(iter(files)).inclusion)
     for path in AWAITED:
         if path not in files.src_uris:
-            files.append(File.generated(config, path, content="# To be written\n\nThis page is not written yet.\n"))
+            files.append(
+                file_kind.generated(config, path, content="# To be written\n\nThis page is not written yet.\n")
+            )
     waiting = [ROOT / "docs" / file.src_uri for file in files.documentation_pages() if not file.generated_by]
     listed = set(_listed(config.nav))
     waiting += [path for uri in listed if uri.startswith(f"{CARRIED}/") and (path := _carried_from(uri)).is_file()]
@@ -56,14 +69,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         seen.add(page)
         uri = _uri(page)
         if uri not in files.src_uris:
-            in_nav = InclusionLevel.INCLUDED if uri in listed else InclusionLevel.NOT_IN_NAV
-            files.append(File.generated(config, uri, content=_content(page), inclusion=in_nav))
+            in_nav = level_kind.INCLUDED if uri in listed else level_kind.NOT_IN_NAV
+            files.append(file_kind.generated(config, uri, content=_content(page), inclusion=in_nav))
         waiting += [target for target in _led_to(page) if _is_carried(target)]
     config.nav = _written_out(config.nav, files)
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - a hook
+def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001 - a hook
     """Let links lead to where the site has what they mean."""
     here = _path_of(page.file.src_uri)
     if here.suffix != ".md" or not here.is_file():
@@ -83,7 +96,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     return _LINK.sub(replaced, markdown)
 
 
-def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - a hook
+def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001 - a hook
     """Let MkDocs know the lines to which links can lead, and let the keyboard scroll wide tables.
 
     MkDocs looks for anchors before code is put in its place.
@@ -93,7 +106,7 @@ def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files
     return re.sub(r"<table>(.*?)</table>", rf"{wide}\1</table></div>", html, flags=re.DOTALL)
 
 
-def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001 - a hook
+def on_post_page(output: str, *, page: Any, config: Any) -> str:  # noqa: ARG001 - a hook
     """Give the search, which the theme calls a dialog, the name that a dialog needs."""
     return output.replace(_SEARCH, f'{_SEARCH} aria-label="Search"')
 
@@ -107,7 +120,7 @@ def _listed(nav: Any) -> Iterator[str]:
             yield from _listed(entry)
 
 
-def _written_out(nav: Any, files: Files) -> Any:
+def _written_out(nav: Any, files: Any) -> Any:
     """Put the pages of a folder, its index first, where a navigation names the folder."""
     if isinstance(nav, list):
         return [_written_out(entry, files) for entry in nav]
@@ -172,10 +185,7 @@ def _content(path: Path) -> str:
     text = path.read_text("utf-8")
     if path.suffix == ".md":
         return text
-    try:
-        language = get_lexer_for_filename(path.name).aliases[0]
-    except ClassNotFound:
-        language = "text"
+    language = LANGUAGES.get(path.suffix, "text")
     fence = "`" * 8
     return (
         "---\nhide: [navigation, toc]\nsearch:\n  exclude: true\n---\n"
