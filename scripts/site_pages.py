@@ -42,7 +42,7 @@ AWAITED: Final = (
 _SEARCH: Final = 'data-md-component="search" role="dialog"'
 _LINK: Final = re.compile(
     r"^(?P<fence>```+|~~~+).*?^(?P=fence)[ \t]*$"
-    r"|(?P<before>\[(?P<words>[^\[\]]*)\]\()(?P<target>[^()\s]+)(?P<after>(?: \"[^\"]*\")?\))"
+    r"|\[(?P<words>[^\[\]]*)\]\((?P<target>[^()\s]+)(?P<after>(?: \"[^\"]*\")?\))"
     r"|(?P<span>`[^`\n]+`)",
     re.MULTILINE | re.DOTALL,
 )
@@ -91,9 +91,20 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
             return match[0]
         anchor = match["target"].partition("#")[2] or _line(meant, match["words"])
         relative = posixpath.relpath(_uri(meant), posixpath.dirname(page.file.src_uri))
-        return f"{match['before']}{relative}{'#' if anchor else ''}{anchor}{match['after']}"
+        return f"[{_words(match['words'], meant)}]({relative}{'#' if anchor else ''}{anchor}{match['after']}"
 
     return _LINK.sub(replaced, markdown)
+
+
+def _words(words: str, meant: Path) -> str:
+    """Give a link the title of its page where its words are the name of the file."""
+    is_name = meant.suffix == ".md" and re.fullmatch(r"[\w./-]+\.md", words)
+    return _title(meant) if is_name else words
+
+
+def _title(page: Path) -> str:
+    found = re.match(r"# (.*)", page.read_text("utf-8"))
+    return found[1] if found else page.name
 
 
 def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001 - a hook
@@ -198,10 +209,8 @@ def _folder(path: Path, name: str) -> str:
     """List the pages of a folder by their titles, or its files by their names."""
     rows = []
     for one in _inside(path):
-        is_page = one.suffix == ".md"
-        title = re.match(r"# (.*)", one.read_text("utf-8")) if is_page else None
         address = posixpath.relpath(_uri(one), posixpath.dirname(_uri(path)))
-        rows.append(f"- [{title[1] if title else one.name}]({address})")
+        rows.append(f"- [{_title(one) if one.suffix == '.md' else one.name}]({address})")
     return f"# {path.name.capitalize()}\n\nWhat the folder `{name}` of the project holds.\n\n" + "\n".join(rows) + "\n"
 
 
