@@ -28,6 +28,7 @@ LANGUAGES: Final = {
 AWAITED: Final = (
     "index.md",
     "guide/adding-a-model.md",
+    "guide/doctor.md",
     "guide/engines.md",
     "guide/hardening.md",
     "guide/moving.md",
