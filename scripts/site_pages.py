@@ -86,7 +86,7 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
     def replaced(match: re.Match[str]) -> str:
         if match["fence"]:
             # The second word of a fence tells the tests what to do with the block.
-            return re.sub(r"\A(\S+) \w+$", r"\1", match[0], count=1, flags=re.MULTILINE)
+            return re.sub(r"\A(\S+) [\w-]+$", r"\1", match[0], count=1, flags=re.MULTILINE)
         meant = _meant(here, match["target"])
         if meant is None:
             return match[0]
