@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up docs reference test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-providers bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
+.PHONY: help demo up test browser pgbouncer test-models check format chaos bench-core bench-hot bench-webhooks bench-providers bench-cpu bench-forms bench-gpu bench-peers bench-backlog bench-soak bench-scale sim-scheduler gallery clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,6 +22,7 @@ bench-providers: .venv/dev.stamp ## Measure jobs at a provider against a bare po
 bench-cpu: .venv/dev.stamp ## Measure what each product takes on this CPU, in seconds and memory, against a bare file
 	$(BIN)/python bench/cpu.py
 
+.PHONY: docs reference
 docs: .venv/dev.stamp ## Build the documentation into site/, which works from a server and from a disk
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
