@@ -23,7 +23,7 @@ GROUPS: Final = {
     "api_key": "Keys and tokens",
     "prices": "Prices and providers",
     "trusted_proxies": "Behind a reverse proxy",
-    "store": "Where files lie",
+    "store": "Where files lie, and what they carry",
     "keep_days": "How long things are kept, and how large they may be",
     "slots": "Workers and engines",
     "allow_private_networks": "Requests",
