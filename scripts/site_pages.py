@@ -25,20 +25,6 @@ LANGUAGES: Final = {
     ".yaml": "yaml",
     ".yml": "yaml",
 }
-AWAITED: Final = (
-    "index.md",
-    "guide/adding-a-model.md",
-    "guide/doctor.md",
-    "guide/engines.md",
-    "guide/hardening.md",
-    "guide/moving.md",
-    "guide/provenance.md",
-    "guide/quickstart.md",
-    "guide/runbook.md",
-    "guide/tracing.md",
-    "guide/upgrades.md",
-    "products/index.md",
-)
 """Pages of the navigation that are still being written: an empty page stands for each that is not there."""
 _SEARCH: Final = 'data-md-component="search" role="dialog"'
 _LINK: Final = re.compile(
@@ -54,11 +40,6 @@ def on_files(files: Any, config: Any) -> Any:
     # MkDocs comes with the theme: its classes are those of what it hands over.
     file_kind = type(next(iter(files)))
     level_kind = type(next(iter(files)).inclusion)
-    for path in AWAITED:
-        if path not in files.src_uris:
-            files.append(
-                file_kind.generated(config, path, content="# To be written\n\nThis page is not written yet.\n")
-            )
     waiting = [ROOT / "docs" / file.src_uri for file in files.documentation_pages() if not file.generated_by]
     listed = set(_listed(config.nav))
     waiting += [path for uri in listed if uri.startswith(f"{CARRIED}/") and (path := _carried_from(uri)).is_file()]

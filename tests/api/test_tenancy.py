@@ -27,6 +27,8 @@ pytestmark = pytest.mark.reaches_loopback
 
 FAR: Final = 10**10
 """A moment after all, in seconds."""
+OWN_OF_EACH: Final = {"content-length", "x-overhead-ms", "x-request-id"}
+"""Headers in which no two answers are alike."""
 
 
 @dataclass(frozen=True)
@@ -209,8 +211,7 @@ async def send(
     text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "<name>", answer.text) if name else answer.text
     for pattern, word in CHANGING:
         text = re.sub(pattern, word, text)
-    own = {"content-length", "x-overhead-ms", "x-request-id"}
-    shown = {key: value for key, value in answer.headers.items() if key not in own}
+    shown = {key: value for key, value in answer.headers.items() if key not in OWN_OF_EACH}
     return answer, (answer.status_code, text, shown)
 
 

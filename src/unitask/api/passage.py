@@ -69,7 +69,7 @@ class Passage:
             spent_ns = self._spent_ns = max(0, perf_counter_ns() - self._began_ns - self.waited_ns)
             headers = list(message.get("headers", ()))
             first = 1 if headers and headers[0][0] == b"content-length" else 0
-            headers[first:first] = (OVERHEAD, b"%.3f" % (spent_ns / _NS_PER_MS)), (REQUEST_ID, self.request_id)
+            headers[first:first] = (OVERHEAD, b"%.1f" % (spent_ns / _NS_PER_MS)), (REQUEST_ID, self.request_id)
             message["headers"] = headers
         await self._send(message)
 
@@ -108,7 +108,7 @@ def _new_id() -> bytes:
 def refused(status: int) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
     """Count what never became a request, and give the two fields for the answer to it."""
     SECONDS.observe(0.0, OTHER, OTHER, _CLASSES[status // 100])
-    return (OVERHEAD, b"0.000"), (REQUEST_ID, _new_id())
+    return (OVERHEAD, b"0.0"), (REQUEST_ID, _new_id())
 
 
 @contextmanager
