@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from support.accounts import open_account
-from support.answers import accepted, refused
+from support.answers import accepted, lasting, refused
 from support.clock import ManualClock
 from support.keys import API_KEY, WORKER_TOKEN
 from support.orders import CAT
@@ -135,7 +135,7 @@ async def test_the_task_of_another_account_answers_exactly_like_none(
         foreign = await client.request(method, f"/api/v1/task/{task_id}{tail}", headers=stranger)
         unknown = await client.request(method, f"/api/v1/task/{NOBODY}{tail}", headers=stranger)
         assert refused(foreign, 404) == "task not found"
-        assert (foreign.content, foreign.headers) == (unknown.content, unknown.headers)
+        assert (foreign.content, lasting(foreign)) == (unknown.content, lasting(unknown))
     assert await traces(services) == before
 
 

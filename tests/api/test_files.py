@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.answers import accepted, refused
+from support.answers import accepted, lasting, refused
 from support.clock import ManualClock
 from support.media import PNG, base64_of
 from support.orders import cutout
@@ -49,7 +49,7 @@ async def test_head_tells_all_but_the_content(client: httpx.AsyncClient, url: st
     """The same status and headers, no body."""
     answer = await client.head(url)
     assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers == (await client.get(url)).headers
+    assert lasting(answer) == lasting(await client.get(url))
 
 
 async def test_a_client_that_has_the_file_is_not_sent_it_again(client: httpx.AsyncClient, url: str) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from support.accounts import Person, open_account
-from support.answers import accepted, refused
+from support.answers import accepted, lasting, refused
 from support.belongings import BUCKET, UPLOAD, Belongings, Named, acquire, belongings
 from support.orders import CAT
 from support.providers import providers_file
@@ -27,8 +27,6 @@ pytestmark = pytest.mark.reaches_loopback
 
 FAR: Final = 10**10
 """A moment after all, in seconds."""
-OWN_OF_EACH: Final = {"content-length", "x-overhead-ms", "x-request-id"}
-"""Headers in which no two answers are alike."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +209,7 @@ async def send(
     text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "<name>", answer.text) if name else answer.text
     for pattern, word in CHANGING:
         text = re.sub(pattern, word, text)
-    shown = {key: value for key, value in answer.headers.items() if key not in OWN_OF_EACH}
+    shown = {key: value for key, value in lasting(answer).items() if key != "content-length"}
     return answer, (answer.status_code, text, shown)
 
 

@@ -1,8 +1,16 @@
 """What every answer has in common."""
 
-from typing import Any
+from typing import Any, Final
 
 import httpx
+
+OWN_OF_EACH: Final = {"x-overhead-ms", "x-request-id"}
+"""Headers in which no two answers are alike."""
+
+
+def lasting(answer: httpx.Response) -> dict[str, str]:
+    """Give the headers that the next answer of its kind has too."""
+    return {name: value for name, value in answer.headers.items() if name not in OWN_OF_EACH}
 
 
 def accepted(answer: httpx.Response) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,6 +28,7 @@ STORE_FREE: Final = Gauge(
     "unitask_store_free_bytes", "Room where files lie; only of a folder, an object store does not tell."
 )
 _PULSE_S: Final = 0.5
+log = logging.getLogger(__name__)
 _DATABASE_EVERY_S: Final = 5.0
 _STORE_EVERY_S: Final = 30.0
 _LIMIT_S: Final = 5.0
@@ -58,7 +60,10 @@ async def _pulse() -> None:
 
 async def _every(seconds: float, look: Callable[[], Awaitable[None]]) -> None:
     while True:
-        await look()
+        try:
+            await look()
+        except Exception:  # one look that nobody foresaw must not be the last
+            log.exception("a look at the process's own health failed")
         await asyncio.sleep(seconds)
 
 
