@@ -142,7 +142,7 @@ def test_an_input_that_cannot_be_read_costs_no_mark(tmp_path: Path) -> None:
     broken = Input(path=tmp_path / "broken.png", extension="png")
     broken.path.write_bytes(SMALL["png"]()[:80])
     result = marked(small(tmp_path, "png"), Source.ENHANCED, broken)
-    assert "iptc" in result.marks
+    assert sorted(result.marks) == ["c2pa", "iptc"]
     assert seen(result.path, "png")["digital_source_type"] == Source.ENHANCED
 
 
@@ -289,6 +289,20 @@ async def test_a_file_that_nobody_signs_keeps_the_iptc_mark(clerk: Clerk, tmp_pa
     assert result.marks == ["iptc"]
     assert result.why
     assert seen(result.path, "png")["marks"] == ["iptc"]
+
+
+async def test_a_file_that_is_not_what_it_says_costs_the_clerk_nothing(clerk: Clerk, tmp_path: Path) -> None:
+    """It gets no mark; the process goes on."""
+
+    async def nobody(_: bytes) -> bytes:
+        return b""
+
+    broken = Input(path=tmp_path / "broken.png", extension="png")
+    broken.path.write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    assert (await clerk.mark(order(broken), nobody)).marks == []
+    process = clerk._process
+    assert (await clerk.mark(order(small(tmp_path, "png")), nobody)).marks == ["iptc"]
+    assert clerk._process is process
 
 
 async def test_a_clerk_that_takes_too_long_is_ended_and_another_comes(tmp_path: Path) -> None:

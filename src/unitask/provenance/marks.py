@@ -70,9 +70,9 @@ def _sign(order: MarkOrder, said: Said, result: Marked, sign: Sign) -> None:
         return
     came = Input(path=order.path, extension=order.extension)
     inputs = order.inputs
-    if manifest.read(came, Trust()) is not None:
-        inputs, said = [came, *inputs], said.model_copy(update={"edited": True})
     try:
+        if manifest.read(came, Trust()) is not None:
+            inputs, said = [came, *inputs], said.model_copy(update={"edited": True})
         pen = Pen(order.chain, order.algorithm, sign)
         manifest.sign(Input(path=result.path, extension=order.extension), signed, said=said, inputs=inputs, pen=pen)
     except Exception as error:  # noqa: BLE001 - the library's errors have no common class but this
