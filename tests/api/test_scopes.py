@@ -35,6 +35,7 @@ NEEDED = {
         "POST /api/ephemeral_resource",
         "POST /api/v1/uploads",
         "POST /api/v1/uploads/{upload_id}/complete",
+        "GET /api/v1/verify",
         "GET /api/v1/artifacts",
         "GET /api/v1/artifacts/{artifact_id}",
         "DELETE /api/v1/artifacts/{artifact_id}",

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Locator, Page, expect
 
+from support.marked import decoded
 from support.visitor import Visitor, ordered
 
 SCHNELL = "#/make/Qubico%2Fflux1-schnell/txt2img"
@@ -74,7 +75,7 @@ def test_a_picture_is_made_from_the_form_and_again_with_the_same_seed(customer: 
     expect(page.get_by_label("Seed")).to_have_value(re.compile(r"^\d+$"))
     run(page)
     again = card(page, "completed").get_by_role("img", name="Result: a paper boat")
-    assert page.request.get(str(again.get_attribute("src"))).body() == first
+    assert decoded(page.request.get(str(again.get_attribute("src"))).body(), "png") == decoded(first, "png")
     page.wait_for_function(f"least => ({USED})() >= least", arg=used + 0.0044)
 
 

@@ -4,6 +4,7 @@ import resource
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -39,19 +40,30 @@ async def says(client: httpx.AsyncClient, status: int, check: str, sentence: str
     await answered(asked, within_s=LIMIT_S, what=f"{status} with {sentence!r}")
 
 
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Any]:
+    """Be connected to a database beside the server."""
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=LIMIT_S)
+
+
 @pytest.mark.parametrize("database_source", ["postgres"], indirect=True)
 async def test_a_database_that_lets_nobody_in(install: Install, database_url: str) -> None:
     """503 while it does not, and 200 again by itself."""
     name = urlsplit(database_url).path[1:]
-    admin = await asyncpg.connect(database_url.replace(f"/{name}?", "/template1?"))
-    async with started(install()) as client:
+    async with (
+        connected(database_url.replace(f"/{name}?", "/template1?")) as admin,
+        started(install()) as client,
+    ):
         await admin.execute(f"alter database {name} with allow_connections false")
         await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
         await says(client, 503, "database", "see that the database runs")
         assert (await client.get("/healthz")).is_success
         await admin.execute(f"alter database {name} with allow_connections true")
         await says(client, 200, "database", "ok")
-    await admin.close()
 
 
 @pytest.mark.parametrize("database_source", ["postgres"], indirect=True)

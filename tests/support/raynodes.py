@@ -47,6 +47,8 @@ class RayNodes:
 
         self._environment = found_by
         self.folder = Path(tempfile.mkdtemp(prefix="unitask-ray-"))  # short: the names of sockets may not be long
+        # Ray writes the head's address here whatever folder it is given, and does not make the folder.
+        Path(tempfile.gettempdir(), "ray").mkdir(exist_ok=True)
         head = {"num_cpus": 0, "num_gpus": 0, "include_dashboard": False, "temp_dir": str(self.folder)}
         self._cluster = Cluster(initialize_head=True, head_node_args={"object_store_memory": _STORE_BYTES, **head})
 

@@ -37,6 +37,7 @@ _LOST: Final = (
     asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the database takes no connections
     asyncpg.InsufficientResourcesError,  # a full disk, or too many connections
     asyncpg.InternalClientError,  # the server has said goodbye, and the connection is about to be closed
 )
