@@ -24,12 +24,18 @@ from PIL import Image, ImageDraw, ImageOps
 
 from unitask.catalogue import Catalogue
 from unitask.kit.sound import read_audio
+from unitask.provenance.containers import put_into
+from unitask.provenance.manifest import Input as File
+from unitask.provenance.marks import source_in
+from unitask.provenance.packet import Words
+from unitask.provenance.sources import Source
 from unitask.spec.product import Product
 
 OUT: Final = Path(product_pages.HERE)
 MEDIA: Final = OUT / "media"
 MADE: Final = OUT / "made.json"
 LIMIT_BYTES: Final = 40_000
+MARK_BYTES: Final = 1_000
 PICTURE_BYTES: Final = 24_000
 SIDE_PX: Final = 480
 STRIP_FRAMES: Final = 3
@@ -61,7 +67,7 @@ def picture(image: Image.Image, stem: str, side_px: int = SIDE_PX) -> str:
 
 def written(name: str, content: bytes) -> str:
     """Write a file of the pages."""
-    assert len(content) <= LIMIT_BYTES, f"{name} has {len(content)} bytes"
+    assert len(content) <= LIMIT_BYTES - MARK_BYTES, f"{name} has {len(content)} bytes"
     (MEDIA / name).write_bytes(content)
     return name
 
@@ -98,7 +104,7 @@ def clip(frames: list[Image.Image], stem: str) -> str:
                 for frame in frames:
                     target.mux(track.encode(av.VideoFrame.from_image(frame.convert("RGB").resize(size))))
                 target.mux(track.encode())
-            if path.stat().st_size <= LIMIT_BYTES:
+            if path.stat().st_size <= LIMIT_BYTES - MARK_BYTES:
                 break
         return written(f"{stem}.mp4", path.read_bytes())
 
@@ -143,6 +149,14 @@ def shown(content: bytes, ending: str, stem: str) -> tuple[str, str]:
     return picture(Image.open(io.BytesIO(content)), stem), ""
 
 
+def marked(source: str, *names: str) -> None:
+    """Let files of the pages say where they come from, as what they were made of does."""
+    for path in (MEDIA / name for name in names if name):
+        bare = path.rename(path.with_name(f"bare-{path.name}"))
+        put_into(bare, path.suffix[1:], Words(Source(source), "Unitask"), path)
+        bare.unlink()
+
+
 def example(client: httpx.Client, product: Product) -> dict[str, Any]:
     """Order a product, write its media, and give what its page says of that."""
     request = orders.request_of(product)
@@ -155,6 +169,10 @@ def example(client: httpx.Client, product: Product) -> dict[str, Any]:
     files = orders.files_of(client, task)
     ending, content = files.get("combined_video") or next(iter(files.values()))
     still, moving = shown(content, ending, product_pages.stem(product))
+    with tempfile.NamedTemporaryFile(suffix=ending) as whole:
+        whole.write(content)
+        whole.flush()
+        marked(source_in(File(path=Path(whole.name), extension=ending[1:])), still, moving)
     meta, address = task["meta"], str(client.base_url).rstrip("/")
     # The key of a stored file is chance; what it says is its ending.
     output = json.loads(re.sub(r"/files/[^\"]*?(\.\w+)\"", r'/files/NAME\1"', json.dumps(task["output"])))
@@ -181,7 +199,8 @@ def cards(catalogue: Catalogue, made: dict[str, dict[str, Any]]) -> None:
         fitted = ImageOps.contain(whole, CARD_PX, Image.Resampling.LANCZOS)
         card = Image.new("RGB", CARD_PX, (240, 242, 246))
         card.paste(fitted, ((CARD_PX[0] - fitted.width) // 2, (CARD_PX[1] - fitted.height) // 2), fitted)
-        picture(card, f"family-{family.replace('_', '-')}")
+        source = source_in(File(path=MEDIA / example["picture"], extension="webp"))
+        marked(source, picture(card, f"family-{family.replace('_', '-')}"))
 
 
 def served(work: Callable[[httpx.Client], None]) -> None:

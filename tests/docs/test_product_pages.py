@@ -12,6 +12,7 @@ from support.texts import blocks
 from unitask.api.fields import fields
 from unitask.api.product_schemas import ProductSchemas
 from unitask.catalogue import Catalogue, validate
+from unitask.provenance.containers import packet_in
 
 PAGES = ROOT / "docs/products"
 MEDIA = PAGES / "media"
@@ -70,6 +71,16 @@ def test_media_are_there_small_and_all_shown() -> None:
     assert named == set(sizes)
     assert max(sizes.values()) <= LIMIT_BYTES
     assert sum(sizes.values()) <= LIMIT_ALL_BYTES
+
+
+def test_what_was_made_says_so() -> None:
+    """Small copies carry the mark of what they were made of; what was given is a photograph and carries none."""
+    made = [path for path in MEDIA.iterdir() if not path.name.startswith("given-")]
+    assert len(made) > len(CATALOGUE)
+    no_offenders(
+        (path.name for path in made if packet_in(path, path.suffix[1:]) is None),
+        "Examples carry the IPTC mark.",
+    )
 
 
 def test_every_field_says_what_it_is() -> None:
