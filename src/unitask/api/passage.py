@@ -9,12 +9,13 @@ from typing import Final, cast
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from unitask.kit.ids import is_uuid, new_secret
+from unitask.kit.ids import is_uuid, short_ids
 from unitask.kit.meters import FAST_S, Histogram
 
 OVERHEAD: Final = b"x-overhead-ms"
 REQUEST_ID: Final = b"x-request-id"
 _SANE: Final = re.compile(rb"[\w.:/+=@-]{1,128}", re.ASCII)
+_ids: Final = short_ids()
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NS_PER_MS: Final = 1_000_000
 _NS_PER_S: Final = 1_000_000_000
@@ -97,18 +98,13 @@ def _request_id(scope: Scope) -> bytes:
             if _SANE.fullmatch(value):
                 return cast("bytes", value)
             break
-    return _new_id()
-
-
-def _new_id() -> bytes:
-    """Make one that tells nobody how many came before."""
-    return new_secret()[:20].encode()
+    return next(_ids)
 
 
 def refused(status: int) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
     """Count what never became a request, and give the two fields for the answer to it."""
     SECONDS.observe(0.0, OTHER, OTHER, _CLASSES[status // 100])
-    return (OVERHEAD, b"0.0"), (REQUEST_ID, _new_id())
+    return (OVERHEAD, b"0.0"), (REQUEST_ID, next(_ids))
 
 
 @contextmanager

@@ -4,9 +4,12 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+_SHORT: Final = 10
+_BLOCK: Final = 400 * _SHORT
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -52,3 +55,11 @@ def is_uuid(text: str) -> bool:
 def new_secret() -> str:
     """Make a key or token: 32 random bytes as 64 hexadecimal characters."""
     return secrets.token_hex(32)
+
+
+def short_ids() -> Iterator[bytes]:
+    """Make ids for what lives briefly: 10 random bytes as 20 hexadecimal characters; chance is fetched in blocks."""
+    while True:
+        block = os.urandom(_BLOCK)
+        for start in range(0, _BLOCK, _SHORT):
+            yield block[start : start + _SHORT].hex().encode()
