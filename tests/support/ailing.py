@@ -7,15 +7,15 @@ import os
 import resource
 import sqlite3
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from support.machine import Machine, free_port
+from support.threaded import threaded
 from unitask.accounts.credentials import SEALED_AS
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.ids import new_id
@@ -184,12 +184,8 @@ def answering(document: object, status: int = 200, **headers: str) -> Iterator[i
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's name
             """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+    with threaded(Handler) as port:
+        yield port
 
 
 @scene("clock-off")

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
-METERS: Final[list["Counter | Histogram | Gauge"]] = []
+METERS: Final[list["_Number | Histogram"]] = []
 """All of this process, in the order in which their modules were loaded."""
 FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Bounds for what should take milliseconds."""
@@ -17,10 +17,8 @@ SLOW_S: Final = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0,
 """Bounds for what a task takes."""
 
 
-class Gauge:
-    """A number that goes up and down, by labels."""
-
-    kind: Final = "gauge"
+class _Number:
+    kind: str
 
     def __init__(self, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
         self.name = name
@@ -28,6 +26,12 @@ class Gauge:
         self.labels = tuple(labels)
         self.values: dict[tuple[str, ...], float] = {}
         METERS.append(self)
+
+
+class Gauge(_Number):
+    """A number that goes up and down, by labels."""
+
+    kind = "gauge"
 
     def set(self, value: float, *labels: str) -> None:
         """Say what it is now."""
@@ -38,17 +42,10 @@ class Gauge:
         self.values[labels] = time.time()
 
 
-class Counter:
+class Counter(_Number):
     """A number that only grows, by labels; its name ends in `_total`."""
 
-    kind: Final = "counter"
-
-    def __init__(self, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
-        self.name = name
-        self.meaning = meaning
-        self.labels = tuple(labels)
-        self.values: dict[tuple[str, ...], float] = {}
-        METERS.append(self)
+    kind = "counter"
 
     def add(self, *labels: str, by: float = 1) -> None:
         """Count one more, or so many."""
