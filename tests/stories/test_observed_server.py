@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.installation import LIMIT_S, Installation, ended, order
+from support.installation import LIMIT_S, Installation, ended, installing, order
 from support.keys import API_KEY
 from support.scrapes import scrape
 from support.sink import receiving
@@ -20,15 +20,8 @@ Install = Callable[..., Installation]
 @pytest.fixture
 def install(database_url: str, tmp_path: Path) -> Iterator[Install]:
     """Install with settings of one's own."""
-    made: list[Installation] = []
-
-    def make(**settings: str) -> Installation:
-        made.append(Installation(tmp_path, database_url, settings))
-        return made[-1]
-
-    yield make
-    for installation in made:
-        installation.end()
+    with installing(database_url, tmp_path) as make:
+        yield make
 
 
 def lines(installation: Installation) -> list[dict[str, Any]]:

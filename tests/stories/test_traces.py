@@ -13,7 +13,7 @@ import pytest
 
 from support.chain import chained
 from support.collector import Collector, Told, collecting
-from support.installation import LIMIT_S, Installation, ended, order
+from support.installation import LIMIT_S, Installation, ended, installing, order
 from support.keys import API_KEY, WORKER_TOKEN
 from support.machine import free_port
 from support.media import PNG
@@ -48,10 +48,8 @@ def hook() -> Iterator[Sink]:
 @pytest.fixture
 def installation(database_url: str, tmp_path: Path) -> Iterator[Installation]:
     """Install; whatever runs at the end is killed."""
-    made = Installation(tmp_path, database_url)
-    yield made
-    made.end()
-    print(made.said())  # noqa: T201 - pytest shows it where a test fails
+    with installing(database_url, tmp_path) as make:
+        yield make()
 
 
 async def placed(installation: Installation, body: dict[str, Any], **headers: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -170,6 +172,23 @@ class Installation:
     def said(self) -> str:
         """Read what all processes said."""
         return "\n".join(f"--- {program.log.name}\n{program.log.read_text()}" for program in self.programs)
+
+
+@contextmanager
+def installing(database_url: str, folder: Path) -> Iterator[Callable[..., Installation]]:
+    """Install with settings of one's own; whatever runs at the end is killed, and its words are shown on a failure."""
+    made: list[Installation] = []
+
+    def make(**settings: str) -> Installation:
+        made.append(Installation(folder, database_url, settings))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for installation in made:
+            installation.end()
+            sys.stdout.write(installation.said())
 
 
 def order(do: str = "ok", *, endpoint: str = HOOK, **how: Any) -> dict[str, Any]:
