@@ -10,6 +10,7 @@ from typing import Final
 
 from unitask.app import Services
 from unitask.db.migrate import outgrown
+from unitask.kit.beside import beside
 from unitask.kit.disks import free_bytes
 from unitask.kit.errors import UnitaskError
 from unitask.kit.meters import FAST_S, Gauge, Histogram
@@ -42,13 +43,8 @@ async def watching(services: Services) -> AsyncIterator[None]:
         "watch-database": _every(_DATABASE_EVERY_S, lambda: _database(services)),
         "watch-store": _every(_STORE_EVERY_S, lambda: _store(services)),
     }
-    tasks = [asyncio.create_task(look, name=name) for name, look in looks.items()]
-    try:
+    async with beside(looks):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _pulse() -> None:

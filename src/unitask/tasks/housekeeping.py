@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from unitask.kit.beside import beside
 from unitask.kit.errors import Unavailable
 from unitask.kit.meters import Counter, Gauge
 
@@ -60,13 +61,8 @@ class Housekeeper:
     async def running(self) -> AsyncIterator[None]:
         """Go round every second until left: what every process does is not kept waiting by what one does for all."""
         rounds = {"all": self._round_of_all, "one": self._round_of_one}
-        tasks = [asyncio.create_task(_forever(name, chores), name=f"chores-{name}") for name, chores in rounds.items()]
-        try:
+        async with beside({f"chores-{name}": _forever(name, chores) for name, chores in rounds.items()}):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _do(name: str, chores: Sequence[Chore]) -> None:
