@@ -2,6 +2,7 @@
 
 import resource
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -91,6 +92,22 @@ async def test_a_disk_without_room_for_the_database(install: Install) -> None:
         assert (await client.get("/readyz")).json()["checks"]["database"] == "ok"
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, before)
         await says(client, 200, "writes", "ok")
+
+
+@pytest.mark.parametrize("database_source", ["sqlite"], indirect=True)
+async def test_a_database_that_cannot_be_read(install: Install) -> None:
+    """503 and what to look at, whatever has written over the file."""
+    installation = install()
+    async with started(installation) as client:
+        path = installation.folder / "unitask.db"
+        with sqlite3.connect(path) as other:
+            other.execute("pragma wal_checkpoint(truncate)")
+        other.close()
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (path.stat().st_size - 4096))
+        await says(client, 503, "database", "malformed; see that the database runs")
+        assert (await client.get("/healthz")).is_success
 
 
 @pytest.mark.parametrize("database_source", ["sqlite"], indirect=True)

@@ -184,6 +184,22 @@ class TestSqlite:
         await sqlite.write(adding(2))
         assert await notes(sqlite) == [2]
 
+    async def test_a_file_that_cannot_be_read_is_unavailable_and_a_wrong_statement_is_not(
+        self, sqlite: SqliteDatabase, tmp_path: Path
+    ) -> None:
+        """Of one the operator hears and a client may repeat it; the other is ours to mend."""
+        await sqlite.write(adding(1))
+        sqlite._writer.execute("pragma wal_checkpoint(truncate)")
+        with (tmp_path / "notes.db").open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * 4096)
+        with pytest.raises(Unavailable, match="cannot be read or written: database disk image is malformed"):
+            await notes(sqlite)
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            await rows(sqlite, "select 1 from elsewhere")
+        with pytest.raises(sqlite3.ProgrammingError):
+            await sqlite.fetch(sql("select :never_given"))
+
     async def test_closing_finishes_what_was_accepted_and_refuses_the_rest(self, tmp_path: Path) -> None:
         """A write that was accepted before the close is durable; a later one is told to come again."""
         database = SqliteDatabase(str(tmp_path / "notes.db"))

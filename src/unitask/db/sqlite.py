@@ -36,6 +36,21 @@ _PRAGMAS: Final = (
     "pragma wal_autocheckpoint=4000",
 )
 _GROUP_LIMIT: Final = 64
+# The file, its disk or another program keeps us from it; what else goes wrong is a mistake of the statement.
+_AWAY: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+_PRIMARY: Final = 0xFF
+"""The bits of an error's number that tell its kind; those above tell it apart from others of that kind."""
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -49,7 +64,12 @@ def connect(path: str) -> sqlite3.Connection:
 
 def _run(connection: sqlite3.Connection, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
     bound = {name: bind(value) for name, value in parameters.items()}
-    return connection.execute(statement.sqlite, bound).fetchall()
+    try:
+        return connection.execute(statement.sqlite, bound).fetchall()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _AWAY:  # the module's own errors have no number
+            raise Unavailable(f"the database cannot be read or written: {error}") from error
+        raise
 
 
 class SqliteTransaction:
