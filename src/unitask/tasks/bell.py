@@ -23,5 +23,6 @@ class Bell:
 async def heard(event: asyncio.Event, timeout_s: float) -> bool:
     """Wait for a ring, or until the time is over; tells which of them it was."""
     with contextlib.suppress(TimeoutError):
-        return await asyncio.wait_for(event.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            return await event.wait()
     return False

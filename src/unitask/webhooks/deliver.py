@@ -121,7 +121,8 @@ class Deliverer:
             self._taking = False
             if not found:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), _POLL_S)
+                    async with asyncio.timeout(_POLL_S):
+                        await self._wake.wait()
 
     async def _claim(self) -> list[Delivery]:
         """Take what is due, for as many places as are free; looks at hosts in turn, a stretch at a time."""
