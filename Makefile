@@ -38,7 +38,7 @@ reference: .venv/dev.stamp ## Write the reference pages of routes, settings, com
 test: .venv/dev.stamp ## Run all tests, on SQLite and on PostgreSQL (which comes as a wheel)
 	-@$(MAKE) --no-print-directory browser
 	-@$(MAKE) --no-print-directory pgbouncer
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto --dist worksteal
 
 browser: ## Install Chromium for the browser tests, where it is missing, this is Debian and you are root
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \

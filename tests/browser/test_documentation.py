@@ -16,6 +16,7 @@ from support.visitor import DESK, PHONE
 
 SERIOUS: Final = {"serious", "critical"}
 OVERFLOW: Final = "document.documentElement.scrollWidth - innerWidth"
+PARTS: Final = 8
 COLOURFUL: Final = ("index.html", "guide/webhooks.html", "guide/security.html", "reference/api.html", "benchmarks.html")
 
 
@@ -69,11 +70,12 @@ def violations(page: Page, **rules: Any) -> list[str]:
     return [f"{one['id']}: {node['html'][:160]}" for one in found if one["impact"] in SERIOUS for node in one["nodes"]]
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 def test_every_page_fits_a_desk_and_a_phone_and_can_be_used_by_everyone(
-    page: Page, site: Path, address: str, subtests: pytest.Subtests
+    page: Page, site: Path, address: str, part: int, subtests: pytest.Subtests
 ) -> None:
     """Nothing to scroll sideways but inside a table or a block of code; no serious complaint of axe."""
-    for name in read(site):
+    for name in read(site)[part::PARTS]:
         page.set_viewport_size(DESK)  # type: ignore[arg-type]
         page.goto(address + name)
         with subtests.test(name):

@@ -14,14 +14,6 @@ from support.pools import Controlled
 from support.raynodes import ENVIRONMENT, RayNodes
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests in one process, whichever way the others are spread, so that one Ray cluster is enough."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.xdist_group("ray"))
-
-
 @pytest.fixture
 def database_source(postgres_server: str) -> str:
     """Be on PostgreSQL alone: that is where many machines work."""
