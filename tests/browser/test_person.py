@@ -13,6 +13,12 @@ from support.visitor import Visitor, ordered
 
 SCHNELL = "#/make/Qubico%2Fflux1-schnell/txt2img"
 FUTURE = "2099-01-01"
+# What a page asks through a proxy that holds streams back.
+HELD_BACK = """
+const asked = window.fetch;
+window.fetch = (what, ...how) =>
+  String(what).endsWith("/events") ? Promise.resolve(new Response("held back", { status: 504 })) : asked(what, ...how);
+"""
 # Dollars that the account has used, as the page says.
 USED = r"() => Number(/\$([\d.]+) used/.exec(document.querySelector('.balance').textContent)[1])"
 
@@ -101,7 +107,8 @@ def test_a_running_task_is_watched_and_stopped(customer: Visitor, api: httpx.Cli
 def test_a_task_is_followed_where_events_do_not_come_through(customer: Visitor, tmp_path: Path) -> None:
     """A proxy that holds streams back only makes it slower: the page asks again, and shows a preview all the same."""
     page, marker = customer.page, tmp_path / "go-on"
-    page.context.route(re.compile(r"/events$"), lambda route: route.fulfill(status=504, body="held back"))
+    page.add_init_script(HELD_BACK)
+    page.reload()
     customer.go("#/make/tester/do")
     page.get_by_text("More options").click()
     page.get_by_label("Do", exact=True).select_option("show")
