@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from support.sql import rows
@@ -138,10 +140,9 @@ async def _tasks(database: Database) -> list[str]:
     for row in await rows(database, "select * from ledger where task_id is not null"):
         entries.setdefault(row["task_id"], []).append(row)
     owed: dict[str, list[str]] = {}
-    deliveries = await rows(database, "select * from deliveries")
-    for row in deliveries:
+    for row in await rows(database, "select task_id, event from deliveries"):
         owed.setdefault(row["task_id"], []).append(row["event"].removeprefix("task."))
-    found = await _deliveries(database, deliveries)
+    found = await _deliveries(database)
     known = set()
     for task in await rows(database, "select * from tasks"):
         known.add(task["id"])
@@ -151,13 +152,18 @@ async def _tasks(database: Database) -> list[str]:
     return found
 
 
-async def _deliveries(database: Database, deliveries: list[dict[str, Any]]) -> list[str]:
-    attempts: dict[str, list[Any]] = {}
-    for row in await rows(database, "select * from delivery_attempts order by delivery_id, number"):
-        attempts.setdefault(row["delivery_id"], []).append(row)
+# One statement sees one moment: messages go on being sent while the books are read.
+_TRIED = """
+select d.id, d.state, d.settled_at, d.sent, a.number, a.reason
+from deliveries d left join delivery_attempts a on a.delivery_id = d.id order by d.id, a.number
+"""
+
+
+async def _deliveries(database: Database) -> list[str]:
     found = []
-    for one in deliveries:
-        tried = attempts.get(one["id"], [])
+    for _, attempts in groupby(await rows(database, _TRIED), itemgetter("id")):
+        seen = list(attempts)
+        one, tried = seen[0], [row for row in seen if row["number"]]
         must_be = {
             "an end, if it is not owed": (one["settled_at"] is None) == (one["state"] == "owed"),
             "all its attempts": [row["number"] for row in tried] == list(range(1, one["sent"] + 1)),
