@@ -16,7 +16,7 @@ from support.server import Server, throw_away_server
 from support.source import ROOT, text_of
 from support.texts import Block, blocks
 
-GUIDES: Final = ("billing.md", "mcp.md", "operators.md", "webhooks.md", "deploy.md")
+GUIDES: Final = ("billing.md", "mcp.md", "operators.md", "webhooks.md", "deploy.md", "doctor.md", "runbook.md")
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 
@@ -32,11 +32,18 @@ def examples() -> list[tuple[str, Block, Block | None]]:
     return found
 
 
+def nightly() -> Block:
+    """Give the line of the crontab as the shell gets it: without its times, and without what shields `%` from cron."""
+    (line,) = (one for one in blocks(text_of(ROOT / "docs" / "guide" / "deploy.md") or "") if "* * *" in one.body)
+    *_, command = line.body.split(maxsplit=5)
+    return Block("sh operator", command.replace("\\%", "%"), line.line)
+
+
 def test_the_commands_of_operators_work_one_after_the_other(tmp_path: Path) -> None:
     """And print what stands below them, where that does not depend on the day."""
-    folder, backups = tmp_path / "operator", tmp_path / "backups"
-    folder.mkdir()
-    backups.mkdir()
+    folder, backups, nights = (tmp_path / name for name in ("operator", "backups", "nights"))
+    for one in (folder, backups, nights):
+        one.mkdir()
     here = {"UNITASK_DATA": str(tmp_path / "data"), "UNITASK_ADMIN_KEY": ADMIN_KEY}
     settings = {**here, "UNITASK_PROVIDERS": str(providers_file(tmp_path, "fal"))}
     said: dict[str, str] = {}
@@ -47,9 +54,11 @@ def test_the_commands_of_operators_work_one_after_the_other(tmp_path: Path) -> N
             if below and first in (["unitask", "plans", "set"], ["unitask", "ledger", "check"]):
                 printed = said[block.body.splitlines()[0]].splitlines()
                 assert [line for line in below.body.splitlines() if line not in printed] == [], f"{name}:{below.line}"
-    assert len(said) == 12
+        run(nightly(), server, folder, {"/backups": str(nights)}, **here)
+    assert len(said) == 14
     assert (folder / "acme.csv").read_text().count("\n") > 1
     assert (backups / "2026-11-22").is_dir()
+    assert len(list(nights.iterdir())) == 1
 
 
 def test_a_refusal_among_several_answers_is_seen(tmp_path: Path) -> None:
