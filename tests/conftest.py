@@ -1,6 +1,7 @@
 """Both databases, started for real; services on them with a clock that tests move by hand."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
@@ -22,6 +23,11 @@ from unitask.settings import Settings
 from unitask.webhooks.deliver import Deliverer
 
 _numbers = count()
+
+
+def pytest_configure() -> None:
+    """Let programs that tests start hear an interrupt: where tests run in the background it is ignored, by them too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
