@@ -1,6 +1,7 @@
 """Following a task: waiting for its end, and its story as server-sent events."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -312,6 +313,7 @@ async def test_a_client_that_hangs_up_is_no_longer_served(
     async with follow(task_id) as stream:
         await stream.next()
         await listening(services, task_id)
+    gc.collect()  # the last cancellation and its frames hold each other
     assert not services.tasks.watch._waiting
 
 
