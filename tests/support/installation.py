@@ -23,7 +23,7 @@ from unitask.settings import Settings
 
 SECRET: Final = "a-secret-for-installations"
 HOOK: Final = "http://127.0.0.1:9/hook"
-LIMIT_S: Final = 30.0
+LIMIT_S: Final = 60.0
 FINAL: Final = {"completed", "failed"}
 
 

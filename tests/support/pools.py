@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from support.installation import Installation, Program
-from support.wait import answered
+from support.wait import answered, until
 
-LIMIT_S: Final = 40.0
+LIMIT_S: Final = 120.0
 
 
 @dataclass
@@ -82,6 +82,14 @@ class Controlled:
             if "cluster" in program.log.name and program.process.poll() is None:
                 program.send(signal.SIGKILL)
                 program.process.wait()
-        ended = self.stop()
-        self.installation.end()
-        assert ended.returncode == 0, ended.stderr
+        tried = []
+
+        def drained() -> bool:
+            tried.append(self.stop())
+            return tried[-1].returncode == 0
+
+        try:
+            # Until Ray hears that a killed controller is gone, its name is taken.
+            until(drained, within_s=LIMIT_S, what=lambda: f"the end of the workers ({tried[-1].stderr})")
+        finally:
+            self.installation.end()
