@@ -45,9 +45,10 @@ def mark(order: MarkOrder, sign: Sign | None) -> Marked:
     What inputs say of themselves counts, and what the file said when it came, if a provider made it.
     """
     ours = Input(path=order.path, extension=order.extension)
-    before = source_in(ours)
-    source = over(order.said.source, [source_in(one) for one in order.inputs])
-    if before:
+    came = read(ours, Trust())
+    inputs = [(one, read(one, Trust())) for one in order.inputs]
+    source = over(order.said.source, [_source(one, found) for one, found in inputs])
+    if before := _source(ours, came):
         source = over(source, [before])
     said = order.said.model_copy(update={"source": source})
     result = Marked(path=order.path, marks=[], source=source)
@@ -58,21 +59,21 @@ def mark(order: MarkOrder, sign: Sign | None) -> Marked:
     except (Unmarkable, OSError) as error:
         result.why = str(error)
     if order.chain and sign is not None and order.extension in manifest.FORMATS:
-        _sign(order, said, result, sign)
+        # An input that cannot be taken apart is named by no manifest, and spoils none.
+        sound = [one for one, found in inputs if not found["damaged"]]
+        if came["c2pa"]:
+            sound, said = [ours, *sound], said.model_copy(update={"edited": True})
+        _sign(order, said, sound, result, sign)
     return result
 
 
-def _sign(order: MarkOrder, said: Said, result: Marked, sign: Sign) -> None:
+def _sign(order: MarkOrder, said: Said, inputs: list[Input], result: Marked, sign: Sign) -> None:
     """Add the manifest; without one the file keeps what it has."""
     signed = order.into.with_name(f"{order.into.name}.signed")
     if result.path.stat().st_size > manifest.MOST_SIGNED_FILE_BYTES:
         result.why = f"files of more than {manifest.MOST_SIGNED_FILE_BYTES >> 20} MiB are not signed"
         return
-    came = Input(path=order.path, extension=order.extension)
-    inputs = order.inputs
     try:
-        if manifest.read(came, Trust()) is not None:
-            inputs, said = [came, *inputs], said.model_copy(update={"edited": True})
         pen = Pen(order.chain, order.algorithm, sign)
         manifest.sign(Input(path=result.path, extension=order.extension), signed, said=said, inputs=inputs, pen=pen)
     except Exception as error:  # noqa: BLE001 - the library's errors have no common class but this
@@ -86,7 +87,11 @@ def _sign(order: MarkOrder, said: Said, result: Marked, sign: Sign) -> None:
 
 def source_in(file: Input) -> str:
     """Tell what a file says of where it comes from, by either mark or in any other place; else an empty text."""
-    return str(read(file, Trust())["digital_source_type"] or scanned(file))
+    return _source(file, read(file, Trust()))
+
+
+def _source(file: Input, found: dict[str, Any]) -> str:
+    return str(found["digital_source_type"] or scanned(file))
 
 
 def scanned(file: Input) -> str:
