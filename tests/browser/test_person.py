@@ -157,6 +157,7 @@ def test_the_code_beside_the_form_makes_the_same_call(customer: Visitor, api: ht
     customer.go("#/make/boxes/box")
     page.get_by_label("Prompt").fill('it\'s a "box" of 5\\ \u00e9')
     page.get_by_text("The same call as code").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text("of 5")  # it follows the form after a moment
     for language, command in (("curl", ["bash", "-c"]), ("Python", [sys.executable, "-c"])):
         page.get_by_role("tab", name=language).click()
         code = page.get_by_role("tabpanel").locator("pre").inner_text()
