@@ -58,10 +58,8 @@ NOT_RUN: Final = {
     ("docs/guide/deploy.md", "*"): "is about the reader's machines; backup and restore are tried in tests/stories",
     ("docs/guide/cluster.md", "*"): "needs a Ray cluster",
     ("docs/guide/models.md", "*"): "puts weights of gigabytes in place",
-    ("docs/guide/doctor.md", "*"): "is about the reader's machines",
     ("docs/guide/upgrades.md", "*"): "is about the reader's machines; the upgrade is tried in tests/stories",
     ("docs/guide/hardening.md", "*"): "is about the reader's machines",
-    ("docs/guide/runbook.md", "*"): "is about the reader's machines",
     ("docs/guide/tracing.md", "*"): "is about the reader's machines",
 }
 """Why commands of blocks that are not marked are not run, by text and command."""
