@@ -4,6 +4,7 @@
 """
 
 import importlib
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -152,7 +153,7 @@ def _product(product: Product, made: dict[str, Any], schemas: ProductSchemas, ca
     return [
         f"## {product.title}",
         "",
-        product.summary.strip(),
+        inspect.cleandoc(product.summary),
         "",
         *_example(product, made, request),
         "**The request**",
