@@ -16,8 +16,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from support.marked import SIGNER, SMALL, decoded, marked, said, small
 from unitask.kit.errors import Unavailable
+from unitask.provenance import manifest
 from unitask.provenance.clerk import Clerk, Gone
 from unitask.provenance.manifest import FORMATS, Input, Trust, is_signable
+from unitask.provenance.manifest import read as manifest_of
 from unitask.provenance.marks import MarkOrder, read, source_in
 from unitask.provenance.signing import Signer, Signing
 from unitask.provenance.sources import Source
@@ -144,6 +146,30 @@ def test_an_input_that_cannot_be_read_costs_no_mark(tmp_path: Path) -> None:
     result = marked(small(tmp_path, "png"), Source.ENHANCED, broken)
     assert sorted(result.marks) == ["c2pa", "iptc"]
     assert seen(result.path, "png")["digital_source_type"] == Source.ENHANCED
+
+
+def test_an_input_whose_own_packet_cannot_be_found_is_named_all_the_same(tmp_path: Path) -> None:
+    """A GIF without its last byte, as many programs write it."""
+    endless = Input(path=tmp_path / "endless.gif", extension="gif")
+    endless.path.write_bytes(SMALL["gif"]()[:-1])
+    assert read(endless, Trust())["damaged"] is not None
+    result = marked(small(tmp_path, "png"), Source.ENHANCED, endless)
+    found = seen(result.path, "png")["c2pa"]
+    assert ([one["title"] for one in found["inputs"]], found["state"]) == (["input 1"], "trusted")
+
+
+def test_every_input_is_taken_apart_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so is the file itself, as it came: a film of many megabytes is read at one go."""
+    taken: list[str] = []
+
+    def look(file: Input, trust: Trust) -> dict[str, Any] | None:
+        taken.append(file.path.name)
+        return manifest_of(file, trust)
+
+    monkeypatch.setattr(manifest, "read", look)
+    inputs = [small(tmp_path, "png", name) for name in ("first", "second")]
+    assert marked(small(tmp_path, "jpg", "result"), Source.ENHANCED, *inputs).marks == ["iptc", "c2pa"]
+    assert sorted(taken) == ["first.png", "result.jpg", "second.png"]
 
 
 def test_nothing_but_a_manifest_is_signed() -> None:

@@ -45,9 +45,9 @@ def mark(order: MarkOrder, sign: Sign | None) -> Marked:
     What inputs say of themselves counts, and what the file said when it came, if a provider made it.
     """
     ours = Input(path=order.path, extension=order.extension)
-    came = read(ours, Trust())
-    inputs = [(one, read(one, Trust())) for one in order.inputs]
-    source = over(order.said.source, [_source(one, found) for one, found in inputs])
+    came, _ = _look(ours, Trust())
+    inputs = [(one, *_look(one, Trust())) for one in order.inputs]
+    source = over(order.said.source, [_source(one, found) for one, found, _ in inputs])
     if before := _source(ours, came):
         source = over(source, [before])
     said = order.said.model_copy(update={"source": source})
@@ -59,8 +59,8 @@ def mark(order: MarkOrder, sign: Sign | None) -> Marked:
     except (Unmarkable, OSError) as error:
         result.why = str(error)
     if order.chain and sign is not None and order.extension in manifest.FORMATS:
-        # An input that cannot be taken apart is named by no manifest, and spoils none.
-        sound = [one for one, found in inputs if not found["damaged"]]
+        # An input that C2PA's library cannot open is named by no manifest, and spoils none.
+        sound = [one for one, _, is_open in inputs if is_open]
         if came["c2pa"]:
             sound, said = [ours, *sound], said.model_copy(update={"edited": True})
         _sign(order, said, sound, result, sign)
@@ -106,6 +106,13 @@ def scanned(file: Input) -> str:
 
 def read(file: Input, trust: Trust) -> dict[str, Any]:
     """Read and check the marks of a file."""
+    found, _ = _look(file, trust)
+    return found
+
+
+def _look(file: Input, trust: Trust) -> tuple[dict[str, Any], bool]:
+    """Read and check the marks of a file; tells also whether C2PA's library could open it."""
+    is_open = True
     found: dict[str, Any] = {"iptc": None, "c2pa": None, "damaged": None}
     texts = []
     if file.extension in WALKERS:
@@ -121,12 +128,14 @@ def read(file: Input, trust: Trust) -> dict[str, Any]:
         try:
             found["c2pa"] = manifest.read(file, trust)
         except Exception as error:  # noqa: BLE001 - as above
+            is_open = False
             found["damaged"] = found["damaged"] or f"{type(error).__name__}: {error}"[:200]
         texts += [one["digital_source_type"] for one in (found["c2pa"] or {}).get("actions", ())]
     source = named_in(texts)
-    return {
+    told = {
         "is_generated": source in GENERATED if source else None,
         "digital_source_type": source or None,
         "marks": [name for name in ("c2pa", "iptc") if found[name]],
         **found,
     }
+    return told, is_open
