@@ -21,12 +21,12 @@ from unitask.emulator.clock import VirtualClock
 from unitask.emulator.messenger import Messenger
 from unitask.emulator.orders import PLAIN, ScriptedOrders
 from unitask.emulator.script import Script
+from unitask.kit.bell import Bell, heard
 from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import UnitaskError
 from unitask.kit.ids import made_at_us
 from unitask.provenance.marks import MarkOrder, mark
 from unitask.queue.model import Announcement, Progress, State, Ticket
-from unitask.tasks.bell import Bell, heard
 from unitask.tasks.claims import WORK
 from unitask.tasks.model import Failure, Outcome, Work
 from unitask.webhooks.deliver import Deliverer

@@ -8,6 +8,7 @@ from typing import Final
 from unitask.catalogue import Catalogue
 from unitask.db import Database, Transaction
 from unitask.kit import faults
+from unitask.kit.bell import Bell, heard
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.queue import repository as queue
 from unitask.queue.makers import REMEMBERED_US, Makers
@@ -15,7 +16,6 @@ from unitask.queue.model import Announcement, Claimed, Held, Lane, Leftover, Pro
 from unitask.queue.turns import LEAD, Turns
 from unitask.tasks import counted, repository
 from unitask.tasks.announce import PROGRESS, announce, chooses_events
-from unitask.tasks.bell import Bell, heard
 from unitask.tasks.model import Status, Work
 from unitask.tasks.vigil import Vigil
 from unitask.tasks.watch import Watch

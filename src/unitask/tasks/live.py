@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from unitask.accounts.model import Caller
+from unitask.kit.bell import heard
 from unitask.kit.clock import rfc3339
-from unitask.tasks.bell import heard
 from unitask.tasks.model import Status, Task
 from unitask.tasks.service import Tasks
 

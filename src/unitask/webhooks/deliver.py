@@ -8,6 +8,7 @@ from typing import Final
 
 from unitask.db import Database, Group, Transaction
 from unitask.kit import faults, tracing
+from unitask.kit.bell import heard
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.kit.errors import Unavailable, UnitaskError
 from unitask.kit.log import about
@@ -120,9 +121,7 @@ class Deliverer:
                 log.exception("a round of deliveries failed")
             self._taking = False
             if not found:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_POLL_S):
-                        await self._wake.wait()
+                await heard(self._wake, _POLL_S)
 
     async def _claim(self) -> list[Delivery]:
         """Take what is due, for as many places as are free; looks at hosts in turn, a stretch at a time."""
