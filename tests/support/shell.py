@@ -41,3 +41,9 @@ def _split(words: list[str]) -> Iterator[list[str]]:
             skips = False
         elif command or not _ASSIGNMENT.match(word):
             command.append(word)
+
+
+def lasting(body: str) -> str:
+    """Have the last command of a block take the place of the shell, so that a signal to the one reaches the other."""
+    before, _, last = body.rstrip().rpartition("\n")
+    return f"{before}\nexec env {last}"
