@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from support.alone import ADDRESS, Machine, machine
-from support.examples import PATH
 from support.keys import API_KEY, WORKER_TOKEN
 from support.pools import LIMIT_S
+from support.server import PATH
 from support.shell import lasting
 from support.source import ROOT, text_of
 from support.texts import blocks

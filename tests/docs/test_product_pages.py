@@ -3,10 +3,13 @@
 import importlib
 import json
 import re
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from support.examples import run
+from support.server import throw_away_server
 from support.source import ROOT, no_offenders
 from support.texts import blocks
 from unitask.api.fields import fields
@@ -14,6 +17,7 @@ from unitask.api.product_schemas import ProductSchemas
 from unitask.catalogue import Catalogue, validate
 from unitask.provenance.containers import packet_in
 
+NOWHERE = "http://127.0.0.1:9"
 PAGES = ROOT / "docs/products"
 MEDIA = PAGES / "media"
 LIMIT_BYTES = 40_000
@@ -60,6 +64,17 @@ def test_the_requests_of_the_pages_are_good_orders(scripts: tuple[ModuleType, Mo
             assert order["input"] == scripts[1].request_of(product)
             seen.add(product.key)
     assert seen == {product.key for product in CATALOGUE}
+
+
+def test_the_requests_of_the_pages_are_taken(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    """As curl sends them; of files on the internet, which no test reads, the address alone is another."""
+    with throw_away_server(tmp_path, UNITASK_ALLOW_PRIVATE_NETWORKS="1") as server:
+        for page in sorted(PAGES.glob("*.md")):
+            for block in (block for block in blocks(page.read_text("utf-8")) if block.info == "sh"):
+                with subtests.test(f"{page.name}:{block.line}"):
+                    answer = json.loads(run(block, server, tmp_path, {"https://example.com/": f"{NOWHERE}/"}))
+                    assert f'"model": "{answer["data"]["model"]}"' in block.body
+                    assert answer["data"]["status"] == "pending"
 
 
 def test_media_are_there_small_and_all_shown() -> None:

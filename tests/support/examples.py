@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from support.server import Server
+from support.server import PATH, Server
 from support.texts import Block, blocks
 
 ADDRESS: Final = "http://127.0.0.1:8000"
 BLOCK_LIMIT_S: Final = 120
-PATH: Final = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 INTERPRETERS: Final = {"sh": ["/bin/sh", "-eu", "-c"], "python": [sys.executable, "-c"]}
 
 
