@@ -95,6 +95,13 @@ def test_every_block_says_which_language_it_is_in() -> None:
     )
 
 
+def test_every_block_begins_at_the_beginning_of_a_line() -> None:
+    """Elsewhere neither the site nor these tests know it as one."""
+    no_offenders(
+        (name for name, text in TEXTS.items() if re.search(r"^[ \t]+```", text, re.MULTILINE)), "No fence is indented."
+    )
+
+
 def test_every_block_is_run_or_says_why_not() -> None:
     """Marked by a second word at its fence, or listed above."""
     shell = (

@@ -1,12 +1,9 @@
 """Markdown as far as this project writes it: fenced blocks, tables, links, spans of code."""
 
 import re
-from textwrap import dedent
 from typing import NamedTuple
 
-_FENCE = re.compile(
-    r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```[ \t]*$", re.MULTILINE | re.DOTALL
-)
+_FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^()\s]+)(?: \"[^\"]*\")?\)")
 
@@ -20,9 +17,9 @@ class Block(NamedTuple):
 
 
 def blocks(text: str) -> list[Block]:
-    """Find all fenced blocks, also those of a list."""
+    """Find all fenced blocks."""
     return [
-        Block(match["info"].strip(), dedent(match["body"]), text.count("\n", 0, match.start("body")) + 1)
+        Block(match["info"].strip(), match["body"], text.count("\n", 0, match.start("body")) + 1)
         for match in _FENCE.finditer(text)
     ]
 

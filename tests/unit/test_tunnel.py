@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler
@@ -170,3 +171,20 @@ async def test_a_server_that_is_not_there() -> None:
     """502."""
     async with opened(Guard(allow_private=True)) as tunnel:
         assert await said(tunnel, asking(tunnel, f"127.0.0.1:{free_port()}")) == b"HTTP/1.1 502 Bad Gateway"
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_closing_it_closes_what_is_just_ending(turns: int) -> None:
+    """The server behind it hears of it, however many turns of the loop before its client hung up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with opened(Guard(allow_private=True)) as tunnel:
+            reader, writer = await asyncio.open_connection(tunnel.host, tunnel.port)
+            writer.write(asking(tunnel, f"127.0.0.1:{listener.getsockname()[1]}"))
+            await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        with listener.accept()[0] as connection:
+            connection.setblocking(False)
+            async with asyncio.timeout(5):
+                assert await asyncio.get_running_loop().sock_recv(connection, 1) == b""

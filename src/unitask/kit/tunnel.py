@@ -91,16 +91,16 @@ class Tunnel:
         except Unreachable:
             writer.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
             return
-        writer.write(_OPEN)
-        passing = _Passing(reader, writer, stream)
-        ways = [asyncio.create_task(passing.there()), asyncio.create_task(passing.back())]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            await stream.aclose()
+        async with contextlib.aclosing(stream):
+            writer.write(_OPEN)
+            passing = _Passing(reader, writer, stream)
+            ways = [asyncio.create_task(passing.there()), asyncio.create_task(passing.back())]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
 
 
 class _Passing:
