@@ -6,8 +6,6 @@ import logging
 import math
 import os
 import platform
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +26,7 @@ from unitask.worker.offers import offers
 from unitask.worker.pool import Held, Kind, Pool
 from unitask.worker.remote_pool import RemotePool
 from unitask.worker.report import Reports
+from unitask.worker.scratch import Scratch, sweep
 
 _RETRY_S: Final = 1.0
 _SOON_S: Final = 0.1
@@ -102,7 +101,7 @@ class Worker:
         self._clearing: dict[str, asyncio.Task[None]] = {}
         self._cleared: list[protocol.Cleared] = []
         self._offered_at = -math.inf
-        self._scratch: Path | None = None
+        self._scratch: Scratch | None = None
         self._draining = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -113,14 +112,14 @@ class Worker:
 
         """
         try:
-            await asyncio.gather(*(pool.open() for pool in self._pools))
+            await asyncio.gather(asyncio.to_thread(sweep), *(pool.open() for pool in self._pools))
             await self._work(stop, await self._first_beat(stop))
         finally:
             for pool in self._pools:
                 await pool.close()
             await self._held.storing.close()
             if self._scratch:
-                await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+                await asyncio.to_thread(self._scratch.close)
 
     async def _work(self, stop: asyncio.Event, pause_s: float) -> None:
         side: list[asyncio.Task[Any]] = [
@@ -260,9 +259,9 @@ class Worker:
         """Tell how files are reached; the first call makes the folder, for a disk may be full when a worker starts."""
         options = self._options
         if self._scratch is None:
-            self._scratch = Path(tempfile.mkdtemp(prefix="unitask-"))
+            self._scratch = Scratch()
         own_files_url = f"{options.api_url}/files/"
-        return Reach(options.models, self._scratch, self._files_url, own_files_url, options.allow_private)
+        return Reach(options.models, self._scratch.path, self._files_url, own_files_url, options.allow_private)
 
     async def _give_back(self, unfinished: list[Attempt]) -> None:
         """Report what has ended here but for its report, and tell the API that the rest is free for others."""
