@@ -115,7 +115,7 @@ async def test_a_file_without_end_is_not_read_to_the_end(bench: Bench, tmp_path:
     path = "/view" if bench.engine.name == "comfyui" else "/files/none"
     if bench.engine.name == "comfyui":
         path = "/view?filename=a"
-    with pytest.raises(ProviderRefused, match="too large"):
+    with pytest.raises(JobFailed, match="too large"):
         await bench.calls().download(f"{bench.sim.url}{path}", tmp_path / "result", limit_bytes=2**20)
     assert (tmp_path / "result").stat().st_size <= 2**20
 

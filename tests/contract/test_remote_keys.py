@@ -15,7 +15,7 @@ from sim.results import TYPES, content
 from sim.unified import Unified
 from support.keys import API_KEY
 from support.remote import CASES, LOOKED_AT, Bench
-from unitask.kit.errors import EngineFailure, ProviderRefused, TaskFailure
+from unitask.kit.errors import EngineFailure, JobFailed, ProviderRefused, TaskFailure
 
 OWN = "sk-of-an-account-0123456789"
 STEPS = ["submit", "look", "result", "file", "upload", "cancel", "ping", "socket"]
@@ -210,6 +210,6 @@ async def test_a_result_on_a_private_network_is_not_read(bench: Bench, tmp_path:
 
     calls = bench.calls()
     calls._guard = Guard(allow_private=False)
-    with pytest.raises(ProviderRefused, match="a result that is not read"):
+    with pytest.raises(JobFailed, match="a result that is not read"):
         await calls.download(f"{elsewhere.url}/files/result.png", tmp_path / "a", limit_bytes=2**20)
     assert elsewhere.heard == []

@@ -128,8 +128,8 @@ class LocalRemoteJob:
 class Case:
     """An engine and its server. `answers`: the result is the answer to the order itself, so that nothing is looked at.
 
-    `repeats`: an order that comes twice under the same key makes one job. `order`: what arrives of `input`, but for
-    what ComfyUI gets, which is looked at elsewhere. `edit`: a product that takes a picture.
+    `repeats`: an order that comes twice under the same key makes one job. `paid`: each order costs. `order`: what
+    arrives of `input`, but for what ComfyUI gets, which is looked at elsewhere. `edit`: a product that takes a picture.
     """
 
     make: Callable[[], Simulator]
@@ -138,6 +138,7 @@ class Case:
     order: Mapping[str, Any] = field(default_factory=dict)
     answers: bool = False
     repeats: bool = False
+    paid: bool = True
     recipes: str = ""
     edit: str = "Qubico/flux1-dev/img2img"
 
@@ -209,6 +210,7 @@ CASES: Final = {
         order={"prompt": "a cat", "seed": 11, "aspect_ratio": "512:256"},
         answers=True,
         repeats=True,
+        paid=False,
         recipes=RECIPES,
     ),
 }
@@ -227,7 +229,7 @@ class Bench:
         self.pauses = Pauses()
         self.key = sim.key or PROXY_KEY
         self.own_key: str | None = None
-        self.paid = True
+        self.paid = case.paid
         self.said: list[str] = []
         self.jobs: list[LocalRemoteJob] = []
         self._http = http

@@ -26,9 +26,8 @@ class CogEngine(Tabled):
     at_once = 1
 
     async def repeats(self, calls: Calls) -> bool:
-        """Say that an order may be repeated: a prediction under the same id that runs still is not begun again."""
-        del calls
-        return True
+        """Say that an order that costs nothing may be repeated: what runs still is not begun again, what is over is."""
+        return not calls.provider.paid
 
     async def prepare(self, job: RemoteJob) -> Any:
         """Write the input, files as data: the container is in our network, and reads no address for a stranger."""
@@ -55,7 +54,8 @@ class CogEngine(Tabled):
         try:
             body = {"input": request}
             path = f"predictions/{_id(key)}"
-            return (await job.calls.send("PUT", path, json=body, repeatable=True, limit_s=limit_s)).document
+            may_repeat = not job.calls.provider.paid
+            return (await job.calls.send("PUT", path, json=body, repeatable=may_repeat, limit_s=limit_s)).document
         except ProviderRefused as error:
             if error.answered == 409:  # noqa: PLR2004 - conflict, in HTTP
                 return None

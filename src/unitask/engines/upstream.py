@@ -7,7 +7,7 @@ from urllib.parse import quote
 from unitask.kit.errors import JobFailed, JobLost, MediaFailure, ProviderRefused, ProviderUnsure
 from unitask.remote.inputs import as_data
 from unitask.remote.measures import measured
-from unitask.remote.results import bring
+from unitask.remote.results import bring, save_as
 from unitask.remote.threads import in_thread
 from unitask.spec.engine import Output
 from unitask.spec.media import MediaValue, media_values
@@ -125,7 +125,9 @@ class UpstreamEngine:
         known = job.product.output.model_fields
         output = result.get("output") or {}
         fields = {
-            name: await self._taken(job, value, taken, measures) for name, value in output.items() if name in known
+            name: await self._taken(job, name, value, taken, measures)
+            for name, value in output.items()
+            if name in known
         }
         if not taken:
             raise JobFailed(f"the provider {job.calls.provider.name} gave no file")
@@ -138,16 +140,18 @@ class UpstreamEngine:
             level=level,
         )
 
-    async def _taken(self, job: RemoteJob, value: Any, taken: dict[str, str], measures: dict[str, float]) -> Any:
-        """Store the files of a value; the first of all is the one that is measured for the price."""
+    async def _taken(
+        self, job: RemoteJob, field: str, value: Any, taken: dict[str, str], measures: dict[str, float]
+    ) -> Any:
+        """Store the files of a field's value; the first of all is the one that is measured for the price."""
         if isinstance(value, list):
-            return [await self._taken(job, one, taken, measures) for one in value]
+            return [await self._taken(job, field, one, taken, measures) for one in value]
         if not isinstance(value, str) or not value.startswith(("http://", "https://")):
             return value
         if value not in taken:
             path = await bring(job, value)
             measures |= {} if taken else await in_thread(measured, job.product.price.unit, path)
-            taken[value] = await job.save(path)
+            taken[value] = await save_as(job, field, path)
         return taken[value]
 
     async def cancel(self, calls: Calls, document: Document) -> None:

@@ -188,13 +188,17 @@ class ProviderUnsure(EngineFailure):
 
 
 class ProviderRefused(EngineFailure):
-    """A provider says that the order is wrong; `answered` is the HTTP status of its answer."""
+    """A provider says that the order is wrong; `answered` is the HTTP status of its answer.
+
+    `is_plain`: the answer was JSON, and no page of some proxy on the way.
+    """
 
     code = "provider_refused"
 
-    def __init__(self, sentence: str, *, answered: int, raw_message: str = "") -> None:
+    def __init__(self, sentence: str, *, answered: int, raw_message: str = "", is_plain: bool = True) -> None:
         super().__init__(sentence, raw_message=raw_message)
         self.answered = answered
+        self.is_plain = is_plain
 
 
 class JobFailed(EngineFailure):

@@ -1,5 +1,7 @@
 """What all calls to one provider share, whoever makes them."""
 
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
 import httpx
 from pydantic import SecretStr
 
@@ -21,7 +23,10 @@ class Access:
         self._engine = engine
         self._guard = Guard(allow_private=allow_private or _is_near(provider.url or engine.url))
         limits = httpx.Limits(max_connections=2 * provider.at_once + 8, max_keepalive_connections=provider.at_once)
-        self._http = httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(None, connect=10.0), limits=limits)
+        # Accounts with keys of their own share the connections, so that nothing a provider says of one is kept.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+        timeout = httpx.Timeout(None, connect=10.0)
+        self._http = httpx.AsyncClient(trust_env=False, timeout=timeout, limits=limits, cookies=no_cookies)
 
     @property
     def has_key(self) -> bool:

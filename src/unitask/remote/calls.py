@@ -14,7 +14,7 @@ import orjson
 from pydantic import SecretStr
 
 from unitask.kit import tracing
-from unitask.kit.errors import ProviderAway, ProviderRefused, ProviderUnsure
+from unitask.kit.errors import JobFailed, ProviderAway, ProviderRefused, ProviderUnsure
 from unitask.kit.net import Guard, Refused, Unreachable
 from unitask.remote.breaker import Breaker
 from unitask.remote.redact import redact
@@ -135,9 +135,7 @@ class HttpCalls:
             except (httpx.HTTPError, Unreachable) as error:
                 why = f"{type(error).__name__}: {error}"
             except httpx.InvalidURL as error:
-                raise ProviderRefused(
-                    f"{self.provider.name} names a result that is no address", answered=200
-                ) from error
+                raise JobFailed(f"{self.provider.name} names a result that is no address") from error
             if number < _TRIES - 1:
                 await self._pause(_PAUSE_S * 2**number)
         raise self.away(f"a result could not be read: {why}")
@@ -251,7 +249,8 @@ class HttpCalls:
         if status in _OF_OPERATOR or response.is_redirect:
             raise self.away(f"it answered {status}: {said}")
         self._breaker.answered(took_s)
-        raise ProviderRefused(f"{name} refused the order: {said}", answered=status, raw_message=f"{status}: {said}")
+        sentence, is_plain = f"{name} refused the order: {said}", _json(content) is not None
+        raise ProviderRefused(sentence, answered=status, raw_message=f"{status}: {said}", is_plain=is_plain)
 
     def _quoted(self, content: bytes) -> str:
         """Quote an answer; keys are taken out before it is cut, for half of one is none that is known."""
@@ -262,19 +261,19 @@ class HttpCalls:
         size = 0
         headers = {"User-Agent": "unitask", **self._headers}
         async with self._http.stream("GET", address, headers=headers, timeout=_IDLE) as response:
-            if response.status_code in _LATER:
-                raise Unreachable(f"status {response.status_code}", status=response.status_code)
             if response.next_request is not None:
                 return str(response.next_request.url)
-            if not response.is_success:
+            if response.status_code in _GONE:
                 raise ProviderRefused(
                     f"{self.provider.name} does not give the result any more", answered=response.status_code
                 )
+            if not response.is_success:
+                raise Unreachable(f"status {response.status_code}", status=response.status_code)
             with into.open("wb") as file:
                 async for chunk in response.aiter_bytes():
                     size += len(chunk)
                     if size > limit_bytes:
-                        raise ProviderRefused(f"a result of {self.provider.name} is too large", answered=200)
+                        raise JobFailed(f"a result of {self.provider.name} is too large")
                     file.write(chunk)
         return ""
 
@@ -282,9 +281,7 @@ class HttpCalls:
         try:
             self._guard.download(address, into, limit_bytes=limit_bytes, timeout_s=_RESULT_S)
         except Refused as error:
-            raise ProviderRefused(
-                f"{self.provider.name} names a result that is not read: {error}", answered=200
-            ) from error
+            raise JobFailed(f"{self.provider.name} names a result that is not read: {error}") from error
         except Unreachable as error:
             if error.status in _GONE:
                 raise ProviderRefused(

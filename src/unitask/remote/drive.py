@@ -9,7 +9,7 @@ a job that was made is found again, and an order whose fate is unknown is sent a
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final, Protocol, TypeVar
 
 from unitask.kit.errors import (
@@ -31,7 +31,10 @@ _AWAY_S: Final = 300.0
 COLLECTS: Final = 20
 """How often a result that is there is asked for, before that is left to the next attempt."""
 _STOP_S: Final = 10.0
+_DOUBTS_S: Final = (1.0, 4.0, 15.0, 40.0)
+"""Waits before one is asked again who knows of no such job: it may be a proxy on the way that says so."""
 _GONE: Final = frozenset({404, 405, 501})
+_ABSENT: Final = frozenset({404, 405, 410})
 _NOT_UNDERSTOOD: Final = (AttributeError, IndexError, KeyError, TypeError)
 """What comes of reading an answer that has not the form of one."""
 T = TypeVar("T")
@@ -85,12 +88,12 @@ class Drive:
             result = await self._follow(document["job"])
             return await self._collected(document["job"], result)
         except ProviderRefused as error:
-            await self._job.keep(None)
+            await self._let_go(document["job"])
             if error.answered in {403, 404, 410}:
                 raise self._lost("its result was not there any more when it was fetched") from error
             raise
         except JobLost as error:
-            await self._job.keep(None)
+            await self._let_go(document["job"])
             raise self._lost("it does not know its job any more") from error
         except ProviderAway as error:
             # The job may be there still: if the next attempt is by this provider, it asks for it first.
@@ -116,6 +119,20 @@ class Drive:
             await self._job.keep(None)
         else:
             log.warning("it is not known whether an order has arrived", extra={"task_id": self._job.task_id})
+
+    async def _let_go(self, job: Document) -> None:
+        """Cancel a job of which nothing more is hoped, for it may be there all the same, and forget it.
+
+        Where that cannot be done now, what is kept of one that was paid for is left for later.
+        """
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await self._engine.cancel(self._job.calls, job)
+        except (EngineFailure, TimeoutError) as error:
+            log.warning("a job may be there still: %s", error, extra={"task_id": self._job.task_id})
+            if self._provider.paid:
+                return
+        await self._job.keep(None)
 
     async def settled(self) -> Document | None:
         """Wait a while until an order that is on its way has arrived and was kept, and end it; gives what is kept."""
@@ -229,6 +246,7 @@ class Drive:
 
     async def _follow(self, document: Document) -> Any:
         began = heard = time.monotonic()
+        doubts = iter(_DOUBTS_S)
         watching = self._watch(document)
         try:
             while True:
@@ -236,15 +254,13 @@ class Drive:
                 self._news.clear()  # what is heard during the look counts: it may have come too early for it
                 try:
                     look = await self._read(self._engine.look(self._job, document))
-                    heard = time.monotonic()
+                    heard, doubts = time.monotonic(), iter(_DOUBTS_S)
                     if look.state == "done":
                         return look.result
                     await self._tell(look)
                     soon_s = look.soon_s
-                except ProviderRefused as error:
-                    if error.answered != 404:  # noqa: PLR2004 - not found, in HTTP
-                        raise
-                    raise JobLost(str(error), raw_message=error.raw_message) from error
+                except (ProviderRefused, JobLost) as error:
+                    soon_s = self._doubted(error, doubts)
                 except (ProviderAway, ProviderUnsure) as error:
                     if time.monotonic() - heard > _AWAY_S:
                         raise self._job.calls.away(error.raw_message) from error
@@ -254,6 +270,20 @@ class Drive:
             if watching:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
+
+    def _doubted(self, error: ProviderRefused | JobLost, doubts: Iterator[float]) -> float:
+        """Tell when one is asked again who refuses a look; what it says plainly, or to the last, is believed."""
+        refused = error if isinstance(error, ProviderRefused) else error.__cause__
+        if not isinstance(refused, ProviderRefused):
+            raise error  # the engine knows it without asking
+        is_absent = isinstance(error, JobLost) or error.answered in _ABSENT
+        again_s = next(doubts, None) if is_absent or not refused.is_plain else None
+        if again_s is not None:
+            log.info("it is asked again: %s", error, extra={"task_id": self._job.task_id})
+            return again_s
+        if is_absent:
+            raise JobLost(str(error), raw_message=error.raw_message) from error
+        raise error
 
     async def _wait(self, seconds: float) -> None:
         """Wait until the next look is due, or until there is news."""

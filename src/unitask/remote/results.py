@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from unitask.kit.errors import EngineFailure, JobFailed
-from unitask.kit.media import decode_inline
+from unitask.kit.media import HEAD_BYTES, Kind, decode_inline, sniff
 from unitask.remote.binding import at
 from unitask.remote.mapping import Mapped
 from unitask.remote.measures import measured, sound_of
@@ -37,23 +37,44 @@ async def bring(job: RemoteJob, address: str) -> Path:
     return path
 
 
+async def save_as(job: RemoteJob, field: str, path: Path) -> str:
+    """Store a file for a field of the output, whose name says what kind of file it takes; gives its reference.
+
+    Raises:
+        JobFailed: it is of another kind, or no media.
+
+    """
+    wanted = next((kind for kind in get_args(Kind) if kind in field.split("_")), None)
+    found = sniff(await in_thread(_head, path))
+    if found and wanted and found.kind != wanted:
+        name = job.calls.provider.name
+        raise JobFailed(f"the provider {name} gave a file of the kind {found.kind} where one of {wanted} was ordered")
+    return await job.save(path)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
 async def output_of(job: RemoteJob, files: Sequence[Path] | Mapping[str, Path]) -> Output:
     """Store files as the output of the job's product: in their order, or by the output's fields.
 
     Raises:
-        JobFailed: there is none, or one is no media.
+        JobFailed: there is none, or one is no media or of another kind than was ordered.
 
     """
     if not files:
         raise JobFailed(f"the provider {job.calls.provider.name} gave no file")
     if isinstance(files, Mapping):
-        return Output({name: await job.save(path) for name, path in files.items()})
+        return Output({name: await save_as(job, name, path) for name, path in files.items()})
     kind = job.product.output
     measures = await in_thread(measured, job.product.price.unit, files[0])
     if issubclass(kind, ImageResult):
-        return Output(kind.of(*[await job.save(path) for path in files]), measures)
+        return Output(kind.of(*[await save_as(job, "image_url", path) for path in files]), measures)
     if issubclass(kind, VideoResult | AudioResult):
-        return Output(kind.of(await job.save(files[0])), measures)
+        (field,) = kind.model_fields
+        return Output(kind.of(await save_as(job, field, files[0])), measures)
     raise EngineFailure(f"no way is known to put one file into a {kind.__name__}")
 
 

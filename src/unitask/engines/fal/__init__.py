@@ -101,6 +101,8 @@ def _has_failed(found: Any) -> bool:
 def _refused(error: ProviderRefused) -> TaskFailure:
     if error.answered in _GONE:
         return JobLost(str(error), raw_message=error.raw_message)
+    if not error.is_plain:
+        return error
     if error.answered in _OF_INPUT:
         return TaskFailure(str(error), raw_message=error.raw_message)
     return JobFailed(str(error), raw_message=error.raw_message)
