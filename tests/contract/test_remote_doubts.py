@@ -14,6 +14,7 @@ from support.remote import LOOKED_AT, Bench, Pauses
 from unitask.engines.cog import CogEngine
 from unitask.kit.errors import EngineFailure, JobFailed
 from unitask.remote.access import Access
+from unitask.remote.breaker import FAILURES
 from unitask.remote.drive import _DOUBTS_S
 from unitask.spec.remote import Provider
 
@@ -130,3 +131,17 @@ async def test_what_a_provider_says_of_one_account_is_told_by_no_other() -> None
             await access.close()
         told: list[Any] = [headers.get("cookie") for _, headers in sim.heard]
     assert told == [None, None]
+
+
+async def test_one_that_takes_no_order_is_left_alone(bench: Bench) -> None:
+    """Though it answers whatever else it is asked."""
+    for _ in range(FAILURES):
+        bench.sim.faults.add("submit", status(503), times=4)
+        with pytest.raises(EngineFailure):
+            await bench.run()
+        await bench.engine.ping(bench.calls())
+    assert bench.breaker.failures == FAILURES
+    bench.sim.faults.add("submit", status(503), times=4)
+    with pytest.raises(EngineFailure):
+        await bench.run()
+    assert bench.breaker.state == "down"

@@ -123,3 +123,39 @@ def test_the_time_of_answers_is_averaged(breaker: Breaker) -> None:
     assert breaker.latency_s == 1.0
     breaker.answered(2.0)
     assert breaker.latency_s == pytest.approx(1.2)
+
+
+def test_orders_that_fail_open_it_though_looks_are_answered(breaker: Breaker) -> None:
+    """One that answers all else and takes no order is of no use."""
+    for _ in range(FAILURES):
+        breaker.answered(0.1)
+        breaker.failed("503")
+        breaker.ordered("503")
+    assert (breaker.state, breaker.failures, breaker.why) == ("down", FAILURES, "503")
+
+
+def test_it_is_left_alone_for_longer_while_it_takes_no_order(breaker: Breaker, hand: Hand) -> None:
+    """A look that is answered in between lets one order try, and no more."""
+    for _ in range(FAILURES):
+        breaker.ordered("503")
+    pauses = []
+    for _ in range(8):
+        pauses.append(breaker.pause_s)
+        hand.now += breaker.pause_s
+        breaker.answered(0.1)
+        assert breaker.state == "up"
+        breaker.ordered("503")
+    assert pauses == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
+
+
+def test_an_order_that_is_taken_ends_it(breaker: Breaker, hand: Hand) -> None:
+    """What was before is forgotten."""
+    for _ in range(FAILURES):
+        breaker.ordered("503")
+    hand.now += breaker.pause_s
+    breaker.answered(0.1)
+    breaker.ordered()
+    assert (breaker.state, breaker.failures, breaker.why) == ("up", 0, "")
+    for _ in range(FAILURES):
+        breaker.ordered("503")
+    assert breaker.pause_s == 5.0

@@ -12,16 +12,24 @@ _WEIGHT: Final = 0.2
 
 
 class Breaker:
-    """Up, down, or trying; `now` is a clock in seconds. `latency_s`: a moving average of the answers."""
+    """Up, down, or trying; `now` is a clock in seconds. `latency_s`: a moving average of the answers.
+
+    Orders are counted apart: one that answers every look and takes no order is of no use.
+    """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self.failures = 0
+        self._calls = self._orders = 0
         self.why = ""
         self.latency_s: float | None = None
         self._pause_s = _FIRST_PAUSE_S
         self._until = 0.0
-        self._is_open = False
+        self._is_open = self._was_open = False
+
+    @property
+    def failures(self) -> int:
+        """How many calls, or how many orders, have failed in a row."""
+        return max(self._calls, self._orders)
 
     @property
     def state(self) -> Literal["up", "down", "trying"]:
@@ -39,19 +47,24 @@ class Breaker:
         """Hear of an answer, whatever it said, short of an error of the server itself."""
         before = self.latency_s
         self.latency_s = latency_s if before is None else before + _WEIGHT * (latency_s - before)
-        self.failures = 0
-        self.why = ""
+        self._calls = 0
         self._is_open = False
-        self._pause_s = _FIRST_PAUSE_S
+        if not self._orders:
+            self._forgive()
 
     def failed(self, why: str) -> None:
         """Hear of a call that failed after all its tries."""
-        self.failures += 1
-        self.why = why
-        if self._is_open and self.state == "down":
-            return  # one of those that were under way when it opened
-        if self.failures >= FAILURES or self._is_open:
-            self._open()
+        self._calls += 1
+        self._failed(why, self._calls)
+
+    def ordered(self, why: str = "") -> None:
+        """Hear of an order: that it was answered, or `why` it was not."""
+        if why:
+            self._orders += 1
+            self._failed(why, self._orders)
+        else:
+            self._orders = 0
+            self._forgive()
 
     def trip(self, why: str) -> None:
         """Leave the provider alone from now on, whatever it did before."""
@@ -68,8 +81,18 @@ class Breaker:
         """Take it for well without an answer; the next failure leaves it alone again."""
         self._is_open = False
 
+    def _failed(self, why: str, in_a_row: int) -> None:
+        self.why = why
+        if self._is_open and self.state == "down":
+            return  # one of those that were under way when it opened
+        if in_a_row >= FAILURES or self._is_open:
+            self._open()
+
     def _open(self) -> None:
-        again = self._is_open and self._until > 0
-        self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s) if again else _FIRST_PAUSE_S
+        self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s) if self._was_open else _FIRST_PAUSE_S
         self._until = self._now() + self._pause_s
-        self._is_open = True
+        self._is_open = self._was_open = True
+
+    def _forgive(self) -> None:
+        self.why = ""
+        self._was_open = False

@@ -175,6 +175,11 @@ class HttpCalls:
             raise ProviderAway(sentence, raw_message=self.clean(path)[:_QUOTED])
         return url
 
+    def ordered(self, why: str = "") -> None:
+        """Note that an order was answered, or why it was not."""
+        if not (why and self._is_own):
+            self._breaker.ordered(self.clean(why))
+
     def _failed(self, why: str) -> None:
         """Note a failure, unless it may be of one account's key."""
         if not self._is_own or why.startswith(_NO_CONNECTION):

@@ -177,7 +177,7 @@ class Drive:
 
     async def _submit(self, request: Any, key: str) -> Document:
         try:
-            job = await self._read(self._engine.submit(self._job, request, key))
+            job = await self._ordered(request, key)
         except ProviderUnsure as error:
             if error.answered and not self._provider.paid:
                 await self._job.keep(None)
@@ -210,6 +210,18 @@ class Drive:
                 await self._engine.cancel(self._job.calls, job)
             raise
         return document
+
+    async def _ordered(self, request: Any, key: str) -> Document:
+        try:
+            job = await self._read(self._engine.submit(self._job, request, key))
+        except (ProviderAway, ProviderUnsure) as error:
+            self._job.calls.ordered(error.raw_message)
+            raise
+        except ProviderRefused:
+            self._job.calls.ordered()
+            raise
+        self._job.calls.ordered()
+        return job
 
     async def _read(self, reading: Awaitable[T]) -> T:
         """Wait for what an engine reads in an answer.

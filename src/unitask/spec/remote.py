@@ -106,6 +106,9 @@ class Calls(Protocol):
     def address(self, path: str) -> str:
         """Write the whole address of a path of the provider."""
 
+    def ordered(self, why: str = "") -> None:
+        """Note that an order was answered, or why it was not."""
+
     def away(self, why: str) -> ProviderAway:
         """Say that the provider cannot serve at present, though it answers."""
 
