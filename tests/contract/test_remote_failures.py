@@ -214,6 +214,15 @@ async def test_a_failure_of_the_hub_that_is_the_input_s_keeps_its_words(bench: B
     assert str(error) == "failed to get valid image: it is too large"
 
 
+@these(["unitask"])
+async def test_another_unitask_says_itself_that_the_input_is_the_cause(bench: Bench) -> None:
+    """In whatever words."""
+    bench.sim.detail = {"cause": "input"}
+    bench.sim.fail("no region to repaint: paint it pure white")
+    error = await failed(bench)
+    assert (type(error), error.retryable) == (MediaFailure, False)
+
+
 @these(["openai-film", "openai-picture", "comfyui"])
 async def test_an_input_that_cannot_be_read_is_the_client_s_to_change(bench: Bench) -> None:
     """Where we bring it there; nothing is ordered then."""

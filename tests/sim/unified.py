@@ -43,6 +43,7 @@ class Unified(Simulator):
 
     def __init__(self, *, looks: int = 2, idempotent: bool = False) -> None:
         self.idempotent = idempotent
+        self.detail: dict[str, str] | None = None
         super().__init__(looks=looks)
         self.staged = False
         self.points = 10**7
@@ -173,12 +174,11 @@ class Unified(Simulator):
             "error": self.error(job),
         }
 
-    @staticmethod
-    def error(job: Job) -> dict[str, Any]:
+    def error(self, job: Job) -> dict[str, Any]:
         """Write what went wrong."""
         if job.cancelled:
             return {"code": 10000, "raw_message": "cancelled", "message": "the task was cancelled", "detail": None}
         if not (job.failure and job.state == "failed"):
             return NO_ERROR
         raw = f"backend: {job.failure.message}"
-        return {"code": 10000, "raw_message": raw, "message": job.failure.message, "detail": None}
+        return {"code": 10000, "raw_message": raw, "message": job.failure.message, "detail": self.detail}

@@ -9,7 +9,7 @@ import pytest
 from support.chain import FAR_POINTS, Chain, chained, opened
 from support.installation import LIMIT_S, read
 from support.marked import decoded
-from support.media import PNG
+from support.media import PNG, data_uri
 from support.sql import rows
 from support.tester import PRICE_POINTS
 from support.wait import answered
@@ -17,6 +17,7 @@ from unitask.kit.media import sniff
 
 CUTOUT, CUTOUT_POINTS = "Qubico/image-toolkit/background-remove", 10_000
 PICTURE, PICTURE_POINTS = "Qubico/flux1-schnell/txt2img", 15_000
+SEGMENT = "Qubico/image-toolkit/segment"
 FILM, FILM_POINTS = "Qubico/wanx/txt2video-1.3b", 1_200_000
 
 
@@ -80,6 +81,13 @@ async def test_pictures_films_and_files_of_ours_are_made_by_the_other(chain: Cha
     assert (await chain.beyond.get(job["input"]["image"])).content == PNG
     task, _ = await made_beyond(chain, film, "video_url")
     assert task["meta"]["usage"]["consume"] == FILM_POINTS
+
+
+async def test_an_input_that_the_other_cannot_use_is_the_client_s_to_change(chain: Chain) -> None:
+    """Its failure says so, in whatever words, so that no other engine is asked."""
+    task, (job,) = await chain.ended(await chain.order(SEGMENT, image=data_uri(PNG), prompt="person"))
+    assert (task["status"], task["error"]["detail"]) == ("failed", {"cause": "input"})
+    assert task["error"]["message"] == job["error"]["message"]
 
 
 async def test_a_worker_that_dies_leaves_its_job_to_the_next(chain: Chain) -> None:

@@ -163,7 +163,10 @@ def _error() -> Schema:
             "code": {"type": "integer", "description": "0: no error. 10000: the task failed or was cancelled."},
             "raw_message": {**_TEXT, "description": "What the engine said."},
             "message": {**_TEXT, "description": "A sentence for people."},
-            "detail": {"type": ["object", "null"]},
+            "detail": {
+                "type": ["object", "null"],
+                "description": '`{"cause": "input"}` if the order itself is the cause.',
+            },
         },
         "Why a task failed. Never null: with nothing to tell, the code is 0 and the texts are empty.",
     )

@@ -253,7 +253,7 @@ def _outcome(end: protocol.SettleRequest) -> Outcome:
         task_id=end.task_id,
         attempt=end.attempt,
         output=end.output,
-        failure=Failure(failure.message, failure.raw_message, failure.number) if failure else None,
+        failure=Failure(failure.message, failure.raw_message, failure.number, failure.of_input) if failure else None,
         retryable=bool(failure and failure.retryable),
         elsewhere=bool(failure and failure.elsewhere),
         away=bool(failure and failure.away),

@@ -230,7 +230,7 @@ class Player:
                 measures=end.measures,
                 warnings=end.warnings,
             )
-        failure = Failure(end.message, end.raw_message, end.number)
+        failure = Failure(end.message, end.raw_message, end.number, end.of_input)
         return Outcome(work.task_id, work.attempt, failure=failure, warnings=end.warnings)
 
 

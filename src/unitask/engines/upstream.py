@@ -4,7 +4,7 @@ import logging
 from typing import Any, Final, Literal, get_args
 from urllib.parse import quote
 
-from unitask.kit.errors import JobFailed, JobLost, MediaFailure, ProviderRefused, ProviderUnsure
+from unitask.kit.errors import OF_INPUT, JobFailed, JobLost, MediaFailure, ProviderRefused, ProviderUnsure
 from unitask.remote.inputs import as_data
 from unitask.remote.measures import measured
 from unitask.remote.results import bring, save_as
@@ -24,7 +24,7 @@ _STATES: Final[dict[str, Literal["waiting", "running"]]] = {
     "running": "running",
 }
 _OF_INPUT: Final = ("failed to get", "invalid request", "task input", "unsupported image")
-"""What the hub's failures begin with whose cause is the input: no other engine would do better."""
+"""What the hosted hub's failures begin with whose cause is the input; another Unitask says it in `detail`."""
 
 
 class UpstreamEngine:
@@ -199,8 +199,8 @@ def _failure(calls: Calls, task: dict[str, Any]) -> JobFailed | MediaFailure:
     error = task.get("error") or {}
     message = calls.clean(str(error.get("message") or f"the task ended as {task.get('status')!r}"))
     raw = calls.clean(str(error.get("raw_message") or message))
-    of_input = message.lower().startswith(_OF_INPUT)
-    return MediaFailure(message, raw_message=raw) if of_input else JobFailed(message, raw_message=raw)
+    is_of_input = error.get("detail") == OF_INPUT or message.lower().startswith(_OF_INPUT)
+    return MediaFailure(message, raw_message=raw) if is_of_input else JobFailed(message, raw_message=raw)
 
 
 ENGINE: Final = UpstreamEngine()

@@ -29,7 +29,7 @@
 `unitask.api.errors` turns them into answers.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class UnitaskError(Exception):
@@ -131,15 +131,21 @@ class Unavailable(UnitaskError):
     code = "unavailable"
 
 
+OF_INPUT: Final = {"cause": "input"}
+"""What the wire's `error.detail` says of a failure of which the order itself is the cause."""
+
+
 class TaskFailure(UnitaskError):
     """An attempt ended without a result. `number` is what the wire shows as `error.code`.
 
-    `raw_message` tells an operator more than the sentence tells the client. `retryable` says that the same order may
-    succeed at another time or on another worker.
+    `of_input`: the order itself is the cause, so that no engine would do better. `raw_message` tells an operator more
+    than the sentence tells the client. `retryable` says that the same order may succeed at another time or on another
+    worker.
     """
 
     code = "task_failed"
     number: ClassVar[int] = 10000
+    of_input: ClassVar[bool] = True
 
     def __init__(self, sentence: str, *, raw_message: str = "", retryable: bool = False) -> None:
         super().__init__(sentence)
@@ -157,6 +163,7 @@ class EngineFailure(TaskFailure):
     """The engine crashed, ran out of memory or passed its deadline."""
 
     code = "engine_failed"
+    of_input = False
 
 
 class DeviceFailure(EngineFailure):
@@ -217,3 +224,4 @@ class Cancelled(TaskFailure):
     """The client cancelled the task."""
 
     code = "cancelled"
+    of_input = False

@@ -174,7 +174,7 @@ class AttemptFailure(_Message):
     """Why an attempt failed.
 
     `retryable`: another attempt may succeed; `elsewhere`: one by another engine. `away`: the provider could not be
-    asked, and nothing was begun. `given_back`: the worker is stopping.
+    asked, and nothing was begun. `given_back`: the worker is stopping. `of_input`: the order itself is the cause.
     """
 
     message: Text = Field(max_length=2000)
@@ -184,6 +184,7 @@ class AttemptFailure(_Message):
     elsewhere: bool = False
     away: bool = False
     given_back: bool = False
+    of_input: bool = False
 
 
 class Timings(_Message):

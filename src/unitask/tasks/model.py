@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from unitask.accounts.model import Caller
 from unitask.artifacts.model import Artifact
-from unitask.kit.errors import Cancelled, TaskFailure
+from unitask.kit.errors import OF_INPUT, Cancelled, TaskFailure
 from unitask.spec.product import Level
 
 NO_ERROR: Final[dict[str, Any]] = {"code": 0, "raw_message": "", "message": "", "detail": None}
@@ -34,16 +34,18 @@ class Failure:
     message: str
     raw_message: str = ""
     number: int = TaskFailure.number
+    of_input: bool = False
 
     @classmethod
     def of(cls, error: TaskFailure) -> "Failure":
         """Describe an exception."""
-        return cls(str(error), error.raw_message, error.number)
+        return cls(str(error), error.raw_message, error.number, error.of_input)
 
     def as_document(self) -> dict[str, Any]:
         """Write it as the wire does."""
         raw = self.raw_message or self.message
-        return {"code": self.number, "raw_message": raw, "message": self.message, "detail": None}
+        detail = OF_INPUT if self.of_input else None
+        return {"code": self.number, "raw_message": raw, "message": self.message, "detail": detail}
 
 
 CANCELLED: Final = Failure("the task was cancelled", "cancelled by the client", Cancelled.number)

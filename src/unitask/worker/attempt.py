@@ -269,6 +269,7 @@ def _broken(task: protocol.ClaimedTask, broke: messages.Broke) -> protocol.Settl
         raw_message=broke.raw_message[:8000],
         number=broke.number,
         retryable=broke.retryable,
+        of_input=broke.of_input,
     )
     return report.model_copy(update={"warnings": broke.warnings})
 

@@ -163,6 +163,7 @@ def _broke(
         raw_message=error.raw_message.replace(f"{order.scratch}/", ""),
         number=error.number,
         retryable=error.retryable,
+        of_input=error.of_input,
         warnings=job.warnings if job else [],
         spent=spent,
     )

@@ -127,6 +127,7 @@ class Broke(_OfAttempt):
     number: int
     retryable: bool
     warnings: list[str]
+    of_input: bool = False
     spent: bool = False
 
 

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from unitask.catalogue import Catalogue
-from unitask.kit.errors import EngineFailure, JobFailed, ProviderAway, TaskFailure, Unavailable, UnitaskError
+from unitask.kit.errors import (
+    EngineFailure,
+    JobFailed,
+    ProviderAway,
+    ProviderRefused,
+    TaskFailure,
+    Unavailable,
+    UnitaskError,
+)
 from unitask.kit.log import about
 from unitask.remote.access import Access
 from unitask.remote.drive import Drive
@@ -287,6 +295,7 @@ class RemotePool:
                 raw_message=job.calls.clean(error.raw_message)[:8000],
                 number=error.number,
                 retryable=error.retryable,
+                of_input=error.of_input or isinstance(error, ProviderRefused),
                 elsewhere=isinstance(error, JobFailed),
                 away=isinstance(error, ProviderAway),
             )

@@ -5,12 +5,13 @@ import fcntl
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import Final
 
+from unitask.kit.clock import SECOND_US, Clock
+
 _PREFIX: Final = "unitask-scratch-"
-_YOUNG_S: Final = 60.0
+_YOUNG_US: Final = 60 * SECOND_US
 
 
 class Scratch:
@@ -44,7 +45,7 @@ def _remove(folder: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # One that is young may have been made just now, and not be locked yet.
-        if os.fstat(lock).st_mtime < time.time() - _YOUNG_S:
+        if os.fstat(lock).st_mtime_ns // 1000 < Clock().now_us() - _YOUNG_US:
             shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(lock)
