@@ -1,6 +1,8 @@
 """Small files of every format that can be marked, and a hand that marks them."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from unitask.provenance.sources import Source
 
 SIGNER = Signer.derived("the secret of a test")
 RATE = 8000
+PACKED = b"XML:com.adobe.xmp\0\x01\0\0\0"
+"""The head of a PNG's chunk whose packet is compressed."""
 
 
 def _picture(form: str, **options: Any) -> bytes:
@@ -68,6 +72,13 @@ SMALL: dict[str, Callable[[], bytes]] = {
     "wav": lambda: _sound("pcm_s16le", "wav"),
     "webp": lambda: _picture("WEBP"),
 }
+
+
+def png_with(name: bytes, text: bytes, into: bytes = b"") -> bytes:
+    """Put a chunk behind the head of a picture."""
+    plain = into or SMALL["png"]()
+    chunk = struct.pack(">I", len(text)) + name + text + struct.pack(">I", zlib.crc32(name + text))
+    return plain[:33] + chunk + plain[33:]
 
 
 def small(folder: Path, extension: str, name: str = "small") -> Input:

@@ -6,18 +6,51 @@ import shutil
 import struct
 import subprocess
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from support.marked import SMALL, decoded, marked, small
+from support.marked import PACKED, SMALL, decoded, marked, png_with, small
 from unitask.provenance.containers import WALKERS, Unmarkable, packet_in, put_into
-from unitask.provenance.marks import source_in
+from unitask.provenance.manifest import Input, Trust
+from unitask.provenance.marks import read, source_in
 from unitask.provenance.packet import Words
 from unitask.provenance.sources import Source, named
 
 WORDS = Words(Source.TRAINED, "Unitask 1 <&>")
+
+
+XMP = WORDS.xmp()
+PROFILE = b"\nxmp\n%8d\n" % len(XMP) + b"\n".join(XMP.hex().encode()[at : at + 72] for at in range(0, 2 * len(XMP), 72))
+PNG_TEXTS = {
+    "packed": (b"iTXt", PACKED + zlib.compress(XMP)),
+    "plain": (b"tEXt", b"XML:com.adobe.xmp\0" + XMP),
+    "profile": (b"zTXt", b"Raw profile type xmp\0\0" + zlib.compress(PROFILE)),
+    "profile in iTXt": (b"iTXt", b"Raw profile type xmp\0\x01\0\0\0" + zlib.compress(PROFILE)),
+    "plain profile": (b"tEXt", b"Raw profile type xmp\0" + PROFILE),
+}
+DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "gif": lambda whole: whole[:-1],
+    "glb": lambda whole: whole[:-4],
+    "jpg": lambda whole: whole[: whole.index(b"\xff\xdb") + 9],
+    "m4a": lambda whole: whole + struct.pack(">I4s", 99, b"mdat"),
+    "mov": lambda whole: whole + struct.pack(">I4s", 99, b"mdat"),
+    "mp3": lambda whole: whole.replace(b"TSSE\0\0\0", b"TSSE\x7f\x7f\x7f"),
+    "mp4": lambda whole: whole + struct.pack(">I4s", 99, b"mdat"),
+    "png": lambda whole: whole[:-12],
+    "wav": lambda whole: whole + struct.pack("<4sI", b"LIST", 99),
+    "webp": lambda whole: whole + struct.pack("<4sI", b"EXIF", 99),
+}
+"""How a file of each format loses what stands behind its mark."""
+
+
+def exiftools(path: Path) -> str:
+    """Ask ExifTool where a file comes from."""
+    command = ["exiftool", "-s3", "-DigitalSourceType", str(path)]
+    told = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    return told.stdout.decode().strip()
 
 
 def put(path: Path, extension: str, words: Words = WORDS) -> Path:
@@ -126,13 +159,59 @@ def test_a_length_that_cannot_be_is_refused(extension: str, content: bytes, tmp_
 
 def test_a_packet_that_unpacks_into_much_is_read_to_a_bound(tmp_path: Path) -> None:
     """A compressed packet of a gibibyte costs a mebibyte."""
-    squeezed = zlib.compress(bytes(64 << 20))
-    text = b"XML:com.adobe.xmp\0\x01\0\0\0" + squeezed
-    chunk = struct.pack(">I", len(text)) + b"iTXt" + text + struct.pack(">I", zlib.crc32(b"iTXt" + text))
-    plain = SMALL["png"]()
     path = tmp_path / "bomb.png"
-    path.write_bytes(plain[:33] + chunk + plain[33:])
+    path.write_bytes(png_with(b"iTXt", PACKED + zlib.compress(bytes(64 << 20))))
     assert len(packet_in(path, "png") or b"") == 1 << 20
+    profile = zlib.compress(b"\nxmp\n  67108864\n" + b"00" * (64 << 20))
+    path.write_bytes(png_with(b"zTXt", b"Raw profile type xmp\0\0" + profile))
+    assert len(packet_in(path, "png") or b"") == 1 << 20
+
+
+@pytest.mark.parametrize("form", sorted(PNG_TEXTS))
+def test_what_other_programs_write_into_a_png_is_read_and_replaced(form: str, tmp_path: Path) -> None:
+    """Packed, plain, or as ImageMagick's profile in hex; an outside reader finds the same, before and afterwards."""
+    path = tmp_path / "theirs.png"
+    path.write_bytes(png_with(*PNG_TEXTS[form]))
+    assert source_in(Input(path=path, extension="png")) == Source.TRAINED
+    ours = put(path, "png", Words(Source.SYNTHETIC, "Unitask 2"))
+    assert named(packet_in(ours, "png") or b"") == Source.SYNTHETIC
+    if shutil.which("exiftool"):
+        assert exiftools(path) == Source.TRAINED.uri
+        assert exiftools(ours) == Source.SYNTHETIC.uri
+
+
+@pytest.mark.parametrize("form", sorted(PNG_TEXTS))
+@pytest.mark.parametrize("lost", ["end", "data", "packet"])
+def test_a_png_that_lost_its_end_says_what_it_said(form: str, lost: str, tmp_path: Path) -> None:
+    """Without its last chunk, or cut off in its data or in the packet itself: many programs show such files."""
+    path = tmp_path / "endless.png"
+    whole = png_with(*PNG_TEXTS[form])
+    ends = {"end": len(whole) - 12, "data": len(whole) - 19, "packet": 33 + 8 + len(PNG_TEXTS[form][1]) - 6}
+    path.write_bytes(whole[: ends[lost]])
+    found = read(Input(path=path, extension="png"), Trust())
+    assert (found["digital_source_type"], found["is_generated"]) == (Source.TRAINED, True)
+    assert found["damaged"]
+    with pytest.raises(Unmarkable):
+        put(path, "png")
+
+
+@pytest.mark.parametrize("extension", sorted(SMALL))
+def test_a_mark_before_the_damage_counts(extension: str, tmp_path: Path) -> None:
+    """Whatever the format: the file says where it comes from, and that it is damaged."""
+    path = put(small(tmp_path, extension).path, extension)
+    path.write_bytes(DAMAGED[extension](path.read_bytes()))
+    found = read(Input(path=path, extension=extension), Trust())
+    assert found["digital_source_type"] == Source.TRAINED
+    assert found["damaged"]
+    with pytest.raises(Unmarkable):
+        put(path, extension)
+
+
+def test_the_strongest_of_several_packets_counts(tmp_path: Path) -> None:
+    """A program that knows one place leaves what stands in another."""
+    path = put(small(tmp_path, "png").path, "png", Words(Source.ENHANCED, "Unitask 1"))
+    path.write_bytes(png_with(*PNG_TEXTS["profile"], into=path.read_bytes()))
+    assert source_in(Input(path=path, extension="png")) == Source.TRAINED
 
 
 @pytest.mark.parametrize("extension", sorted(SMALL))

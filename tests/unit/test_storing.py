@@ -1,13 +1,14 @@
 """What a worker stores: marked as well as can be, and stored in any case."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from support.marked import SIGNER, SMALL, marked, said, small
+from support.marked import PACKED, SIGNER, SMALL, marked, png_with, said, small
 from unitask.kit.errors import Unavailable, UnitaskError
 from unitask.provenance.clerk import AsyncSign, Clerk, Gone
 from unitask.provenance.manifest import Input
@@ -176,7 +177,7 @@ async def test_a_file_that_cannot_be_marked_is_stored_and_the_task_says_so(
 
 
 class Fragile(Clerk):
-    """Breaks over every input."""
+    """Breaks over every input that C2PA's library has a hand in."""
 
     async def mark(self, order: MarkOrder, sign: AsyncSign) -> Marked:
         """Mark what has none."""
@@ -185,14 +186,38 @@ class Fragile(Clerk):
         return await super().mark(order, sign)
 
 
-async def test_an_input_that_breaks_its_reader_launders_nothing(opened: Open, tmp_path: Path) -> None:
-    """The result is marked and signed without it, and what stands in its bytes counts."""
+class Frail(Fragile):
+    """Breaks over every input, whoever reads it."""
+
+    async def words(self, file: Input) -> str:
+        """Read nothing."""
+        raise Gone(f"{file.path.name} took too long")
+
+
+def signed_jpg(folder: Path) -> Input:
+    """Write a picture that says plainly where it comes from."""
+    return Input(path=marked(small(folder, "jpg"), Source.TRAINED).path, extension="jpg")
+
+
+def packed_png(folder: Path) -> Input:
+    """Write a picture without an end that says it in a packed chunk."""
+    path = folder / "packed.png"
+    path.write_bytes(png_with(b"iTXt", PACKED + zlib.compress(Source.TRAINED.uri.encode()))[:-12])
+    return Input(path=path, extension="png")
+
+
+@pytest.mark.parametrize(
+    ("clerk", "generated"), [(Clerk, packed_png), (Fragile, packed_png), (Fragile, signed_jpg), (Frail, signed_jpg)]
+)
+async def test_an_input_that_breaks_its_reader_launders_nothing(
+    clerk: type[Clerk], generated: Callable[[Path], Input], opened: Open, tmp_path: Path
+) -> None:
+    """The result is marked and signed without it, and what it says counts, at least what stands plain in its bytes."""
     api = Api()
     storing = opened(api)
-    storing._clerk = Fragile()
-    generated = Input(path=marked(small(tmp_path, "jpg"), Source.TRAINED).path, extension="jpg")
+    storing._clerk = clerk()
     file = small(tmp_path, "png")
-    stored = await storing.store(TASK, file.path, "png", said(Source.ENHANCED, edited=True), [generated])
+    stored = await storing.store(TASK, file.path, "png", said(Source.ENHANCED, edited=True), [generated(tmp_path)])
     assert stored.warning == ""
     assert marks(api.stored[0], tmp_path, "png") == ["c2pa", "iptc"]
     assert source_in(Input(path=tmp_path / "stored.png", extension="png")) == Source.TRAINED

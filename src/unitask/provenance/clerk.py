@@ -63,6 +63,15 @@ class Clerk:
         found: dict[str, Any] = await self._ask("read", {"file": file, "trust": trust}, self._seconds(file), None)
         return found
 
+    async def words(self, file: Input) -> str:
+        """Read what a file says of where it comes from, without C2PA's library.
+
+        Raises:
+            Gone: it could not be read within the bounds.
+
+        """
+        return str(await self._ask("words", {"file": file}, self._seconds(file), None))
+
     async def mark(self, order: MarkOrder, sign: AsyncSign) -> Marked:
         """Put the marks on a file; `sign` gives signatures, or an empty one.
 

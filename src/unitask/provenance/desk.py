@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Final
 
 from unitask.kit.process import die_with_parent, limit_memory
 from unitask.provenance.manifest import Input, Trust, is_signable
-from unitask.provenance.marks import MarkOrder, mark, read
+from unitask.provenance.marks import MarkOrder, mark, read, words
 
 _LINE_LIMIT: Final = 1 << 20
 
@@ -33,6 +33,8 @@ def serve(stream: BinaryIO) -> None:
         order = json.loads(line)
         if order["do"] == "read":
             found: Any = read(Input.model_validate(order["file"]), Trust.model_validate(order["trust"]))
+        elif order["do"] == "words":
+            found = words(Input.model_validate(order["file"]))
         else:
             found = mark(MarkOrder.model_validate(order["order"]), signed).model_dump(mode="json")
         _say(stream, {"done": found})

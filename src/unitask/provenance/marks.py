@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from unitask.kit.libraries import absent
 from unitask.provenance import manifest
-from unitask.provenance.containers import WALKERS, Unmarkable, packet_in, put_into
+from unitask.provenance.containers import Plan, Unmarkable, look_into, put_into
 from unitask.provenance.manifest import Input, Pen, Said, Trust
 from unitask.provenance.packet import Words
 from unitask.provenance.sources import GENERATED, named, named_in, over
@@ -52,9 +52,9 @@ def mark(order: MarkOrder, sign: Sign | None) -> Marked:
         source = over(source, [before])
     said = order.said.model_copy(update={"source": source})
     result = Marked(path=order.path, marks=[], source=source)
-    words = Words(source, f"Unitask {said.release}")
+    ours_says = Words(source, f"Unitask {said.release}")
     try:
-        put_into(result.path, order.extension, words, order.into)
+        put_into(result.path, order.extension, ours_says, order.into)
         result.path, result.marks = order.into, ["iptc"]
     except (Unmarkable, OSError) as error:
         result.why = str(error)
@@ -104,6 +104,11 @@ def scanned(file: Input) -> str:
     return strongest
 
 
+def words(file: Input) -> str:
+    """Tell what a file says without C2PA's library, which the file may be made to break."""
+    return named_in((named(look_into(file.path, file.extension).packet or b""), scanned(file)))
+
+
 def read(file: Input, trust: Trust) -> dict[str, Any]:
     """Read and check the marks of a file."""
     found, _ = _look(file, trust)
@@ -115,15 +120,14 @@ def _look(file: Input, trust: Trust) -> tuple[dict[str, Any], bool]:
     is_open = True
     found: dict[str, Any] = {"iptc": None, "c2pa": None, "damaged": None}
     texts = []
-    if file.extension in WALKERS:
-        try:
-            packet = packet_in(file.path, file.extension)
-        except (Unmarkable, OSError) as error:
-            found["damaged"] = str(error)
-            packet = None
-        if packet is not None and (source := named(packet)):
-            found["iptc"] = {"digital_source_type": source}
-            texts.append(source)
+    try:
+        walked = look_into(file.path, file.extension)
+    except OSError as error:
+        walked = Plan(damaged=str(error))
+    found["damaged"] = walked.damaged or None
+    if source := named(walked.packet or b""):
+        found["iptc"] = {"digital_source_type": source}
+        texts.append(source)
     if not absent([manifest.LIBRARY]):
         try:
             found["c2pa"] = manifest.read(file, trust)

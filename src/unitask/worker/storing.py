@@ -93,7 +93,7 @@ class Storing:
         marked = await self._by_clerk(path, extension, said, inputs, terms if signs else None)
         if not marked.marks:
             # An input may be made to break whatever takes it apart: its words count all the same.
-            words = [await asyncio.to_thread(scanned, one) for one in inputs]
+            words = [await self._words(one) for one in inputs]
             said = said.model_copy(update={"source": over(said.source, words)})
             for again in (terms if signs else None, None):
                 if not marked.marks:
@@ -103,6 +103,12 @@ class Storing:
         if not marked.marks:
             return marked.path, _UNMARKED
         return marked.path, _UNSIGNED if signs and "c2pa" not in marked.marks else ""
+
+    async def _words(self, one: Input) -> str:
+        try:
+            return await self._clerk.words(one)
+        except Gone:
+            return await asyncio.to_thread(scanned, one)
 
     async def _by_clerk(
         self, path: Path, extension: str, said: Said, inputs: Sequence[Input], terms: protocol.MarksAnswer | None

@@ -11,7 +11,7 @@ _BLOCK: Final = 1 << 20
 
 
 class Unmarkable(ValueError):
-    """The file is not what its container demands, and no mark is found in it or put into it."""
+    """The file is not what its container demands: no mark is put into it, and none found from there on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,28 @@ class Edit:
 
 @dataclass(slots=True)
 class Plan:
-    """What a walk found: the packet that is there, and what to change to have the new one there instead."""
+    """What a walk found: the packets that are there, and what to change to have the new one there instead.
 
-    packet: bytes | None = None
+    `damaged`: why the walk ended before the file did.
+    """
+
+    said: bytearray = field(default_factory=bytearray)
     edits: list[Edit] = field(default_factory=list)
+    damaged: str = ""
+
+    @property
+    def packet(self) -> bytes | None:
+        """All that the packets say."""
+        return bytes(self.said) or None
+
+    @property
+    def room(self) -> int:
+        """How much more is listened to: strangers may pack a lot, or many packets."""
+        return MOST_PACKET_BYTES - len(self.said)
+
+    def take(self, packet: bytes | None) -> None:
+        """Keep what a packet says, beside those before it."""
+        self.said += (packet or b"")[: self.room]
 
 
 class View:

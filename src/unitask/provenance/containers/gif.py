@@ -12,9 +12,8 @@ _EXTENSION, _PICTURE, _END = 0x21, 0x2C, 0x3B
 _FRAME: Final = 10
 
 
-def plan(view: View, words: Words | None) -> Plan:
+def walk(view: View, words: Words | None, found: Plan) -> None:
     """Walk the blocks. Ours goes before all of them."""
-    found = Plan()
     at = into = _HEAD + _colours(view.read(10, 1)[0])
     for _ in bounded():
         kind = view.read(at, 1)[0]
@@ -30,12 +29,11 @@ def plan(view: View, words: Words | None) -> Plan:
         is_ours = at - start > len(_INTRODUCED) and view.read(start, len(_INTRODUCED)) == _INTRODUCED
         if is_ours and at - start < MOST_PACKET_BYTES:
             content = view.read(start, at - start)[len(_INTRODUCED) :]
-            found.packet = found.packet or content[: -len(_TAIL)]
+            found.take(content[: -len(_TAIL)])
             if words:
                 found.edits.append(Edit(start, at, b""))
     if words:
         found.edits += [Edit(3, 6, b"89a"), Edit(into, into, _INTRODUCED + words.xmp() + _TAIL)]
-    return found
 
 
 def _colours(flags: int) -> int:

@@ -13,11 +13,11 @@ _MOST_BYTES: Final = 32 << 20
 _VERSION: Final = 2
 
 
-def plan(view: View, words: Words | None) -> Plan:
+def walk(view: View, words: Words | None, found: Plan) -> None:
     """Read the document, which comes first, and write it again with the packet in it."""
     magic, version, total = struct.unpack("<4sII", view.read(0, _HEAD))
     length, kind = struct.unpack("<I4s", view.read(_HEAD, 8))
-    if (magic, version, kind) != (b"glTF", _VERSION, b"JSON") or length > _MOST_BYTES or total > view.size:
+    if (magic, version, kind) != (b"glTF", _VERSION, b"JSON") or length > _MOST_BYTES:
         raise Unmarkable("this is no glTF that we know")
     start, end = _HEAD + 8, _HEAD + 8 + length
     document = _document(view.read(start, length))
@@ -25,12 +25,13 @@ def plan(view: View, words: Words | None) -> Plan:
     at = _object(_object(_object(document, "asset"), "extensions"), _NAME).get("packet")
     if not isinstance(packets, list):
         raise Unmarkable("the document of the file is not what its format demands")
-    found = Plan()
     if isinstance(at, int) and 0 <= at < len(packets):
-        found.packet = json.dumps(packets[at]).encode()
+        found.take(json.dumps(packets[at]).encode())
     else:
         document["asset"]["extensions"][_NAME]["packet"] = at = len(packets)
         packets.append({})
+    if total > view.size:
+        raise Unmarkable("the file is cut off, or its length is wrong")
     if words:
         packets[at] = words.json_ld()
         used = document.setdefault("extensionsUsed", [])
@@ -39,8 +40,7 @@ def plan(view: View, words: Words | None) -> Plan:
         content = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
         content += b" " * (-len(content) % 4)
         sizes = struct.pack("<I", total + len(content) - length), struct.pack("<I", len(content))
-        found.edits = [Edit(8, 12, sizes[0]), Edit(_HEAD, _HEAD + 4, sizes[1]), Edit(start, end, content)]
-    return found
+        found.edits += [Edit(8, 12, sizes[0]), Edit(_HEAD, _HEAD + 4, sizes[1]), Edit(start, end, content)]
 
 
 def _document(content: bytes) -> dict[str, Any]:

@@ -11,9 +11,9 @@ _BOX: Final = 8
 _LARGE: Final = 16
 
 
-def plan(view: View, words: Words | None) -> Plan:
+def walk(view: View, words: Words | None, found: Plan) -> None:
     """Walk the boxes at the top. A packet that is there becomes room that nobody reads."""
-    found, at = Plan(), 0
+    at = 0
     for _ in bounded():
         if at == view.size:
             break
@@ -29,14 +29,13 @@ def plan(view: View, words: Words | None) -> Plan:
         if size < head or at + size > view.size:
             raise Unmarkable("a box of the file is cut off, or its length is wrong")
         if name == b"uuid" and size >= head + 16 and view.read(at + head, 16) == _UUID:
-            found.packet = found.packet or view.packet(at + head + 16, size - head - 16)
+            found.take(view.packet(at + head + 16, size - head - 16))
             if words:
                 found.edits.append(Edit(at + 4, at + _BOX, b"free"))
         at += size
     if words:
         content = b"uuid" + _UUID + words.xmp()
         found.edits.append(Edit(view.size, view.size, struct.pack(">I", len(content) + 4) + content))
-    return found
 
 
 def _length(size: int) -> bytes:

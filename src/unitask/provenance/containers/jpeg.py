@@ -10,9 +10,9 @@ _NAME: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _APP0, _APP1, _SCAN, _FILL = 0xE0, 0xE1, 0xDA, 0xFF
 
 
-def plan(view: View, words: Words | None) -> Plan:
+def walk(view: View, words: Words | None, found: Plan) -> None:
     """Walk the segments up to the picture's data. Ours goes behind those that must stand first: JFIF and Exif."""
-    found, at, into = Plan(), 2, 2
+    at = into = 2
     leading = True
     for _ in bounded():
         mark, kind = view.read(at, 2)
@@ -27,7 +27,7 @@ def plan(view: View, words: Words | None) -> Plan:
         end = at + 2 + length
         body = view.read(at + 4, end - at - 4)
         if kind == _APP1 and body.startswith(_NAME):
-            found.packet = found.packet or body[len(_NAME) :]
+            found.take(body[len(_NAME) :])
             if words:
                 found.edits.append(Edit(at, end, b""))
         leading = leading and (kind == _APP0 or (kind == _APP1 and body.startswith(b"Exif\0")))
@@ -36,4 +36,3 @@ def plan(view: View, words: Words | None) -> Plan:
     if words:
         content = _NAME + words.xmp()
         found.edits.append(Edit(into, into, struct.pack(">BBH", _FILL, _APP1, len(content) + 2) + content))
-    return found

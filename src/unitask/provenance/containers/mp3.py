@@ -13,18 +13,19 @@ _EXTENDED, _FOOTED = 0x40, 0x10
 _MOST: Final = 2**28 - 1
 
 
-def plan(view: View, words: Words | None) -> Plan:
+def walk(view: View, words: Words | None, found: Plan) -> None:
     """Walk the frames of the tag. Ours goes first."""
     if view.read(0, 3) != b"ID3":
-        packet = _frame(_NEW, words) if words else b""
-        tag = b"ID3\x04\0\0" + _safe(len(packet)) + packet
-        return Plan(None, [Edit(0, 0, tag)] if words else [])
+        if words:
+            packet = _frame(_NEW, words)
+            found.edits.append(Edit(0, 0, b"ID3\x04\0\0" + _safe(len(packet)) + packet))
+        return
     version, _, flags, length = struct.unpack(">xxxBBB4s", view.read(0, _HEAD))
     size, end = _plain(length), _HEAD + _plain(length)
     if version not in {_OLD, _NEW} or flags & _FOOTED or end > view.size:
         raise Unmarkable("the file begins with a tag of a form that we do not know")
     at = start = _HEAD + (_extended(view, version) if flags & _EXTENDED else 0)
-    found, grown = Plan(), 0
+    grown = 0
     for _ in bounded():
         if at + _HEAD > end or not (name := view.read(at, 4)).strip(b"\0"):
             break
@@ -33,7 +34,7 @@ def plan(view: View, words: Words | None) -> Plan:
         if after > end:
             raise Unmarkable("a frame of the file's tag is cut off, or its length is wrong")
         if name == b"PRIV" and view.read(at + _HEAD, min(4, after - at - _HEAD)) == _OWNER:
-            found.packet = found.packet or view.packet(at + _HEAD + 4, after - at - _HEAD - 4)
+            found.take(view.packet(at + _HEAD + 4, after - at - _HEAD - 4))
             if words:
                 found.edits.append(Edit(at, after, b""))
                 grown -= after - at
@@ -42,7 +43,6 @@ def plan(view: View, words: Words | None) -> Plan:
         frame = _frame(version, words)
         size += grown + len(frame)
         found.edits += [Edit(6, 10, _safe(size)), Edit(start, start, frame)]
-    return found
 
 
 def _frame(version: int, words: Words) -> bytes:

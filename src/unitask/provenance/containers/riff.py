@@ -14,27 +14,24 @@ _LOSSLESS: Final = 0x2F
 Piece = tuple[bytes, int, int]
 
 
-def wav(view: View, words: Words | None) -> Plan:
+def wav(view: View, words: Words | None, found: Plan) -> None:
     """Put the packet behind the sound; one that is there becomes room that nobody reads."""
-    pieces = list(_pieces(view))
-    found = Plan(_packet(view, pieces, b"_PMX"))
+    pieces = _pieces(view, b"_PMX", found)
     if words:
-        found.edits = [Edit(at - 8, at - 4, b"JUNK") for name, at, _ in pieces if name == b"_PMX"]
+        found.edits += [Edit(at - 8, at - 4, b"JUNK") for name, at, _ in pieces if name == b"_PMX"]
         found.edits += [
             Edit(at - 4, at, struct.pack("<I", length))
             for name, at, length in pieces
             if name == b"data" and at + length == view.size
         ]
         _append(view, pieces, found, _chunk(b"_PMX", words.xmp()))
-    return found
 
 
-def webp(view: View, words: Words | None) -> Plan:
+def webp(view: View, words: Words | None, found: Plan) -> None:
     """Put the packet behind the picture, and say so in the head, which a plain picture gets."""
-    pieces = list(_pieces(view))
-    found = Plan(_packet(view, pieces, b"XMP "))
+    pieces = _pieces(view, b"XMP ", found)
     if not words:
-        return found
+        return
     if not pieces:
         raise Unmarkable("this is no whole WebP")
     name, at, _ = pieces[0]
@@ -51,28 +48,28 @@ def webp(view: View, words: Words | None) -> Plan:
             found.edits.append(Edit(start - 8, end, b""))
             grown -= end - start + 8
     _append(view, pieces, found, _chunk(b"XMP ", words.xmp()), grown)
-    return found
 
 
-def _pieces(view: View) -> list[Piece]:
-    """List the chunks: name, where the content begins, how long it is. Zeroes at the end are no chunk."""
-    found: list[Piece] = []
+def _pieces(view: View, packet: bytes, found: Plan) -> list[Piece]:
+    """List the chunks: name, where the content begins, how long it is. Zeroes at the end are no chunk.
+
+    What chunks of the name `packet` say is taken down on the way.
+    """
+    pieces: list[Piece] = []
     at = len(view.read(0, _HEAD))
     for _ in bounded():
         if at + 8 > view.size:
-            return found
+            return pieces
         name, length = struct.unpack("<4sI", view.read(at, 8))
         if at + 8 + length > view.size:
             if name != b"data":
                 raise Unmarkable("this is no whole RIFF file")
             length = view.size - at - 8  # written by who did not know its length yet, or could not say it
-        found.append((name, at + 8, length))
+        pieces.append((name, at + 8, length))
+        if name == packet:
+            found.take(view.packet(at + 8, length))
         at += 8 + length + length % 2
-    return found
-
-
-def _packet(view: View, pieces: list[Piece], name: bytes) -> bytes | None:
-    return next((view.packet(at, length) for found, at, length in pieces if found == name), None)
+    return pieces
 
 
 def _append(view: View, pieces: list[Piece], found: Plan, chunk: bytes, grown: int = 0) -> None:
