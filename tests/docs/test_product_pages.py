@@ -16,6 +16,8 @@ from unitask.api.fields import fields
 from unitask.api.product_schemas import ProductSchemas
 from unitask.catalogue import Catalogue, validate
 from unitask.provenance.containers import packet_in
+from unitask.provenance.sources import named, source_of
+from unitask.spec.media import media_values
 
 NOWHERE = "http://127.0.0.1:9"
 PAGES = ROOT / "docs/products"
@@ -96,6 +98,21 @@ def test_what_was_made_says_so() -> None:
         (path.name for path in made if packet_in(path, path.suffix[1:]) is None),
         "Examples carry the IPTC mark.",
     )
+
+
+def test_what_was_made_says_what_its_recipe_says() -> None:
+    """A picture on a page is called generated where the file is from which it was made."""
+    made = json.loads((PAGES / "made.json").read_text("utf-8"))
+    wrong = []
+    for product in CATALOGUE:
+        example = made[product.key]
+        way = (example["engine"], example["level"])
+        recipe = next(one for one in product.recipes if (one.engine, one.level) == way)
+        inputs, _ = validate(product, product.examples[0].input)
+        source = source_of(recipe, has_media=any(True for _ in media_values(inputs)))
+        files = [MEDIA / example[kind] for kind in ("picture", "clip") if kind in example]
+        wrong += [path.name for path in files if named(packet_in(path, path.suffix[1:]) or b"") != source]
+    no_offenders(wrong, "Examples say where they come from by the rule of today.")
 
 
 def test_every_field_says_what_it_is() -> None:

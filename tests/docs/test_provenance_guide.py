@@ -13,6 +13,7 @@ from support.server import throw_away_server
 from support.source import ROOT, text_of
 from support.texts import section, tables
 from unitask.api import verify
+from unitask.catalogue import Catalogue
 from unitask.kit.media import CONTENT_TYPES
 from unitask.provenance.containers import WALKERS
 from unitask.provenance.manifest import FORMATS, MOST_SIGNED_FILE_BYTES
@@ -21,16 +22,23 @@ from unitask.spec.product import Recipe
 
 GUIDE = text_of(ROOT / "docs/guide/provenance.md") or ""
 SPELLED = {"jpeg": "jpg", "matroska": "mkv"}
-RECIPES = {"full": Recipe("e", "full", "m"), "basic": Recipe("e", "basic", "m"), "preview": Recipe("e", "preview", "m")}
+RECIPES = (
+    Recipe("e", "full", "m"),
+    Recipe("e", "basic", "m"),
+    Recipe("e", "basic", "m", changes_little=True),
+    Recipe("e", "preview", "m"),
+)
 
 
 def test_the_table_of_sources_is_the_rule() -> None:
     """Row by row; and each word that a result can have is explained."""
     rows, words = tables(section(GUIDE, "What is said"))
-    for row, recipe in zip(rows, RECIPES.values(), strict=True):
+    for row, recipe in zip(rows, RECIPES, strict=True):
         assert f"`{recipe.level}`" in row[0]
         assert [cell.strip("`") for cell in row[1:]] == [source_of(recipe, has_media=has) for has in (False, True)]
     assert {row[0].strip("`") for row in words} == set(Source)
+    little = {one.task_type for one in Catalogue.load() if any(recipe.changes_little for recipe in one.recipes)}
+    assert set(re.findall("`([^`]+)`", rows[2][0])) == {"basic", *little}
 
 
 def test_the_table_of_formats_is_what_is_marked() -> None:

@@ -24,9 +24,9 @@ def api(machine: Machine) -> Api:
     return api
 
 
-def made(api: Api, task_type: str, image: str, **more: Any) -> str:
+def made(api: Api, task_type: str, image: str, model: str = TOOLKIT, **more: Any) -> str:
     """Have a picture made of a picture; gives its address."""
-    order = {"model": TOOLKIT, "task_type": task_type, "input": {"image": image, **more}}
+    order = {"model": model, "task_type": task_type, "input": {"image": image, **more}}
     answer = api.http.post("/api/v1/task", json=order)
     assert answer.status_code == 200, answer.text
     task = api.ended(answer.json()["data"]["task_id"], within_s=WITHIN_S)
@@ -60,6 +60,16 @@ def test_no_conversion_launders_a_generated_picture(api: Api, machine: Machine, 
     plain = verified(api, made(api, "upscale", data_uri(small(tmp_path, "png").path.read_bytes()), scale=2))
     assert plain["digital_source_type"] == Source.ENHANCED
     assert plain["is_generated"] is False
+
+
+def test_a_picture_with_parts_that_nobody_took_is_called_generated(api: Api, tmp_path: Path) -> None:
+    """Whatever painted them: without weights it is a classical algorithm. What was painted onto stays its parent."""
+    wider = [{"setting_type": "outpaint", "outpaint_left": 64}]
+    picture = data_uri(small(tmp_path, "png").path.read_bytes())
+    found = verified(api, made(api, "fill-outpaint", picture, "Qubico/flux1-dev-advanced", custom_settings=wider))
+    assert found["digital_source_type"] == Source.SYNTHETIC
+    assert found["is_generated"] is True
+    assert [one["action"] for one in found["c2pa"]["actions"]] == ["c2pa.opened", "c2pa.edited"]
 
 
 def test_marks_change_no_pixel_and_an_operator_can_turn_them_off(machine: Machine, tmp_path: Path) -> None:

@@ -9,15 +9,17 @@ from unitask.spec.product import Recipe
 
 FULL = Recipe("diffusers", "full", "make")
 BASIC = Recipe("cpu", "basic", "make")
+LITTLE = Recipe("cpu", "basic", "make", changes_little=True)
 PREVIEW = Recipe("preview", "preview", "make")
 DEMO = Recipe("demo", "preview", "shapes", weights=("demo",))
 SPEECH = Recipe("espeak", "basic", "speech")
+CHANGE_LITTLE = {"upscale", "background-remove", "segment"}
 T, C, S, D, E = Source.TRAINED, Source.WITH_TRAINED, Source.SYNTHETIC, Source.DRAWN, Source.ENHANCED
 
 
 @pytest.mark.parametrize(
     ("recipe", "alone", "over_media"),
-    [(FULL, T, C), (DEMO, T, C), (BASIC, D, E), (SPEECH, D, D), (PREVIEW, D, D)],
+    [(FULL, T, C), (DEMO, T, C), (BASIC, D, S), (LITTLE, D, E), (SPEECH, D, D), (PREVIEW, D, D)],
 )
 def test_a_recipe_says_where_its_results_come_from(recipe: Recipe, alone: Source, over_media: Source) -> None:
     """A trained model, a classical algorithm, or a drawing; with the client's media or without."""
@@ -30,6 +32,20 @@ def test_whatever_comes_of_words_alone_counts_as_generated() -> None:
     for product in Catalogue.load():
         for recipe in product.recipes:
             assert source_of(recipe, has_media=False) in GENERATED
+
+
+def test_what_a_basic_recipe_shows_that_was_never_taken_counts_as_generated() -> None:
+    """A swapped face, a video of a still, what was painted over: all but what is only larger or cut out."""
+    over_media = {
+        (product.task_type, source_of(recipe, has_media=True))
+        for product in Catalogue.load()
+        for recipe in product.recipes
+        if recipe.engine == "cpu"
+    }
+    assert {task_type for task_type, source in over_media if source not in GENERATED} == CHANGE_LITTLE
+    assert {"face-swap", "multi-face-swap", "img2video", "fill-inpaint", "fill-outpaint", "extend"} <= {
+        task_type for task_type, source in over_media if source is S
+    }
 
 
 @pytest.mark.parametrize(
@@ -45,6 +61,11 @@ def test_whatever_comes_of_words_alone_counts_as_generated() -> None:
         (E, [D], D),
         (E, [D, ""], S),
         (E, [S], S),
+        (S, [], S),
+        (S, ["digitalCapture", ""], S),
+        (S, [T], T),
+        (S, [T, ""], C),
+        (S, [D], D),
         (D, [T], C),
         (D, [D], D),
         (D, [""], D),
@@ -72,6 +93,8 @@ def test_an_edited_file_is_one_that_keeps_something_of_a_single_file_of_its_kind
         return statement(recipe, "m", extension, inputs, has_media=bool(inputs)).edited
 
     assert edited(BASIC, "png", "jpg")
+    assert edited(LITTLE, "png", "jpg")
+    assert not edited(BASIC, "mp4", "png")
     assert edited(FULL, "mp4", "mov")
     assert not edited(FULL, "mp4", "png")
     assert not edited(FULL, "png", "png", "png")

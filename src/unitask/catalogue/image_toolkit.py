@@ -116,7 +116,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         price=dollars("0.001"),
         recipes=(
             Recipe("onnx", "full", "background_remove", weights=("birefnet-general",), limit_s=MODEL_LIMIT_S),
-            Recipe("cpu", "basic", "background_remove"),
+            Recipe("cpu", "basic", "background_remove", changes_little=True),
         ),
         examples=(
             Example("A picture", {"image": EXAMPLE_IMAGE}),
@@ -136,7 +136,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         price=dollars("0.001", unit="output megapixel", units=_most_output_megapixels),
         recipes=(
             Recipe("networks", "full", "upscale", _UPSCALE, weights=("realesrgan-x4plus",), limit_s=MODEL_LIMIT_S),
-            Recipe("cpu", "basic", "upscale", _UPSCALE),
+            Recipe("cpu", "basic", "upscale", _UPSCALE, changes_little=True),
         ),
         examples=(
             Example("Twice the size", {"image": EXAMPLE_IMAGE}),
@@ -208,7 +208,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
         recipes=(
             Recipe("networks", "full", "segment_things", weights=_THINGS, limit_s=MODEL_LIMIT_S),
             Recipe("networks", "full", "segment", weights=("clipseg-rd64-refined",), limit_s=MODEL_LIMIT_S),
-            Recipe("cpu", "basic", "segment"),
+            Recipe("cpu", "basic", "segment", changes_little=True),
         ),
         examples=(
             Example("One thing", {"image": EXAMPLE_IMAGE, "prompt": "house"}),

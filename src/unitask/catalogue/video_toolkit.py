@@ -161,7 +161,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
                 weights=("realesrgan-x4plus",),
                 limit_s=MODEL_LIMIT_S,
             ),
-            Recipe("cpu", "basic", "video_upscale", _UPSCALE),
+            Recipe("cpu", "basic", "video_upscale", _UPSCALE, changes_little=True),
         ),
         examples=(
             Example("Twice the size", {"video": EXAMPLE_VIDEO}),
@@ -177,7 +177,7 @@ PRODUCTS: Final[tuple[Product, ...]] = (
             Recipe(
                 "onnx", "full", "video_background_remove", _FRAMES, weights=("birefnet-general",), limit_s=MODEL_LIMIT_S
             ),
-            Recipe("cpu", "basic", "video_background_remove", _FRAMES),
+            Recipe("cpu", "basic", "video_background_remove", _FRAMES, changes_little=True),
         ),
         examples=(
             Example("The subject alone", {"video": EXAMPLE_VIDEO}),

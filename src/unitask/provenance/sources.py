@@ -4,7 +4,8 @@ Definitions: https://cv.iptc.org/newscodes/digitalsourcetype/. The rule, as in d
 
     made by                             nothing of the client's         over the client's media
     a trained model                     trainedAlgorithmicMedia         compositeWithTrainedAlgorithmicMedia
-    a classical algorithm (`basic`)     algorithmicMedia                algorithmicallyEnhanced
+    a classical algorithm (`basic`)     algorithmicMedia                compositeSynthetic
+      that `changes_little`             algorithmicMedia                algorithmicallyEnhanced
     a drawing (`preview`)               algorithmicMedia                algorithmicMedia
 
 What an input says of itself is never made less: see `over`.
@@ -39,6 +40,8 @@ class Source(StrEnum):
 GENERATED: Final = frozenset({*Source, "dataDrivenMedia", "virtualRecording"} - {Source.ENHANCED})
 """The kinds that mean: no camera and no microphone took this, or not all of it."""
 _AI: Final = {Source.TRAINED, Source.WITH_TRAINED}
+_OF_ITS_INPUTS: Final = {Source.ENHANCED, Source.SYNTHETIC}
+"""What is nothing but its inputs, changed or joined, and no more than they are."""
 _OURS_ALONE: Final = frozenset({"speech"})
 """The makes that hear or see the client's media and put nothing of them into the result."""
 STRONGEST_FIRST: Final = (Source.TRAINED, Source.WITH_TRAINED, Source.SYNTHETIC, Source.DRAWN, Source.ENHANCED)
@@ -47,14 +50,16 @@ STRONGEST_FIRST: Final = (Source.TRAINED, Source.WITH_TRAINED, Source.SYNTHETIC,
 def source_of(recipe: Recipe, *, has_media: bool) -> Source:
     """Say where a result of a recipe comes from; `has_media`: the client gave some to work on.
 
-    >>> source_of(Recipe("cpu", "basic", "upscale"), has_media=True).value
+    >>> source_of(Recipe("cpu", "basic", "face_swap"), has_media=True).value
+    'compositeSynthetic'
+    >>> source_of(Recipe("cpu", "basic", "upscale", changes_little=True), has_media=True).value
     'algorithmicallyEnhanced'
     """
     if recipe.level == "full" or recipe.weights:
         return Source.WITH_TRAINED if has_media else Source.TRAINED
     if recipe.level == "preview" or not has_media or recipe.make in _OURS_ALONE:
         return Source.DRAWN
-    return Source.ENHANCED
+    return Source.ENHANCED if recipe.changes_little else Source.SYNTHETIC
 
 
 def over(made: Source, inputs: Collection[str]) -> Source:
@@ -69,8 +74,8 @@ def over(made: Source, inputs: Collection[str]) -> Source:
     if made in _AI:
         return made
     if said & _AI:
-        return Source.TRAINED if made is Source.ENHANCED and said == {Source.TRAINED} else Source.WITH_TRAINED
-    if made is Source.ENHANCED and said & GENERATED:
+        return Source.TRAINED if made in _OF_ITS_INPUTS and said == {Source.TRAINED} else Source.WITH_TRAINED
+    if made in _OF_ITS_INPUTS and said & GENERATED:
         return Source.DRAWN if said == {Source.DRAWN} else Source.SYNTHETIC
     return made
 

@@ -8,7 +8,7 @@ from unitask.provenance.manifest import Said
 from unitask.provenance.sources import Source, source_of
 from unitask.spec.product import Recipe
 
-_KEEPS: frozenset[Source] = frozenset({Source.ENHANCED, Source.WITH_TRAINED})
+_KEEPS: frozenset[Source] = frozenset({Source.ENHANCED, Source.SYNTHETIC, Source.WITH_TRAINED})
 
 
 def statement(recipe: Recipe, model: str, extension: str, inputs: Sequence[str], *, has_media: bool) -> Said:

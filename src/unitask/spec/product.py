@@ -106,7 +106,9 @@ class Recipe:
 
     `weights` are the ids of the model cards without which it cannot. `limit_s` is the most seconds of an attempt by it,
     loading included, where that is not the product's. `when` says which orders it is for, and `falls` that the next
-    recipe has the task when this one is unavailable or fails in a way that may pass.
+    recipe has the task when this one is unavailable or fails in a way that may pass. `changes_little`: what it makes of
+    the client's media without a trained model is still the same picture, video or sound, only larger or cut out; its
+    marks then do not call it generated.
 
     Of a recipe by a provider (`is_remote`), `engine` is the provider's name; `cost_points` is what it costs the
     operator for each unit of the product's price, None where that is unknown, and with `own_key_only` it serves those
@@ -121,6 +123,7 @@ class Recipe:
     limit_s: int = 0
     when: Conditions | None = None
     falls: bool = False
+    changes_little: bool = False
     is_remote: bool = False
     cost_points: int | None = None
     own_key_only: bool = False
