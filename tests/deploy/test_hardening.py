@@ -70,11 +70,14 @@ def _listens(port: int) -> bool:
 
 @pytest.fixture
 def machine(tmp_path: Path, sqlite_template: Path) -> Iterator[Machine]:
-    """Make a machine with a server that trusts the proxy."""
+    """Make a machine with a server that trusts the proxy, and its data where the unit with DynamicUser= has it."""
     made = Machine(tmp_path, sqlite_template, {"API_KEY": API_KEY, "PORT": "0", "TRUSTED_PROXIES": "127.0.0.1"})
     made.found_by = {}
     made.prepare()
+    (tmp_path / "private").mkdir(mode=0o700)
     (tmp_path / "data").chmod(0o700)
+    (tmp_path / "data").rename(tmp_path / "private" / "unitask")
+    (tmp_path / "data").symlink_to(Path("private") / "unitask")
     yield made
     made.clear_away()
 
