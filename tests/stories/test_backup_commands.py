@@ -4,6 +4,8 @@ import contextlib
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 
 from support.machine import Machine
 from unitask import backup as backups
@@ -61,6 +63,46 @@ def test_the_exit_status_tells(machine: Machine) -> None:
         assert refused.returncode == 1
         assert sentence in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+def test_where_there_is_no_installation_nothing_is_made(machine: Machine) -> None:
+    """From another shell than the server's: a sentence names the database and the setting, and the next try is free."""
+    empty = machine.folder / "empty"
+    empty.mkdir()
+    for data in (machine.folder / "nowhere", empty):
+        done = machine.run("backup", "copy", DATA=str(data))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"the database {data / 'unitask.db'} is not there or is empty: set UNITASK_DATA" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not (machine.folder / "copy").exists()
+    assert not (machine.folder / "nowhere").exists()
+    assert list(empty.iterdir()) == []
+    elsewhere = machine.run("backup", "copy", DATABASE_URL=f"sqlite:///{empty}/unitask.db")
+    assert "the database of UNITASK_DATABASE_URL has no schema" in elsewhere.stderr
+    machine.prepare()
+    assert machine.run("backup", "copy").returncode == 0
+
+
+def test_a_folder_in_which_nothing_was_saved_goes_again(machine: Machine) -> None:
+    """Where a copy of the database does not fit on the disk: the next try is free, an operator's own folder stays."""
+    machine.prepare()
+    command = f"ulimit -f 128; exec {sys.executable} -m unitask backup"  # no file gets larger, as on a full disk
+    (machine.folder / "own").mkdir()
+    for name in ("copy", "own"):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"{command} {name}"],
+            cwd=machine.folder,
+            env=machine.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 1, done.stdout
+        assert "the database cannot be copied" in done.stderr
+    assert not (machine.folder / "copy").exists()
+    assert list((machine.folder / "own").iterdir()) == []
+    assert machine.run("backup", "copy").returncode == 0
 
 
 def test_files_that_were_lost_before_are_told(machine: Machine) -> None:

@@ -1,8 +1,9 @@
 """Making a backup while the server runs."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from unitask.backup.manifest import Manifest, Part, TablePart
 from unitask.backup.packing import Counted, packed
 from unitask.backup.stored import Copies
 from unitask.db import Database, open_database
+from unitask.db.migrate import versions
 from unitask.db.transfer import Reading, Table, reading
 from unitask.kit.clock import Clock
 from unitask.kit.errors import Conflict, Unavailable
@@ -38,25 +40,47 @@ async def save(settings: Settings, folder: Path, clock: Clock, say: Say) -> Save
 
     Raises:
         Conflict: there is something in the folder.
-        Unavailable: database, store or folder cannot be used.
+        Unavailable: database, store or folder cannot be used, or there is no installation.
 
     """
     try:
-        _prepare(folder)
+        schema, _ = await versions(settings.database_direct)
+        if schema is None:
+            raise Unavailable(_nothing(settings))
         database = await open_database(settings.database, settings.database_direct_url)
         try:
-            return await _save(settings, folder, clock, say, database)
+            with _prepared(folder):
+                return await _save(settings, folder, clock, say, database)
         finally:
             await database.close()
     except OSError as error:
         raise Unavailable(f"the backup cannot be written: {error}") from error
 
 
-def _prepare(folder: Path) -> None:
+def _nothing(settings: Settings) -> str:
+    if settings.database_url:
+        return "the database of UNITASK_DATABASE_URL has no schema: there is nothing to save"
+    path = settings.database.removeprefix("sqlite:///")
+    return f"the database {path} is not there or is empty: set UNITASK_DATA to the data folder of the server"
+
+
+@contextlib.contextmanager
+def _prepared(folder: Path) -> Iterator[None]:
+    """Have the folder; after a failure what is still empty of it goes again, so that the next try can have it."""
+    was_there = folder.is_dir()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise Conflict(f"{folder} is not empty: name a folder that is not there yet")
-    (folder / "tables").mkdir()
+    tables = folder / "tables"
+    tables.mkdir()
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            tables.rmdir()
+            if not was_there:
+                folder.rmdir()
+        raise
 
 
 async def _save(settings: Settings, folder: Path, clock: Clock, say: Say, database: Database) -> Saved:
