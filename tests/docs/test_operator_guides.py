@@ -48,10 +48,13 @@ def examples() -> list[tuple[str, Block, Block | None]]:
 
 
 def nightly() -> Block:
-    """Give the line of the crontab as the shell gets it: without its times, and without what shields `%` from cron."""
+    """Give the line of the crontab as the shell gets it: without its times, and without what shields `%` from cron.
+
+    The command is the one of this environment; tests/deploy/test_systemd_command.py runs the one of the unit.
+    """
     (line,) = (one for one in blocks(guide("deploy.md")) if one.info == "sh cron")
     *_, command = line.body.split(maxsplit=5)
-    return Block("sh operator", command.replace("\\%", "%"), line.line)
+    return Block("sh operator", command.replace("\\%", "%").replace("/usr/local/sbin/", ""), line.line)
 
 
 @pytest.fixture

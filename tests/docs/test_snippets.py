@@ -48,7 +48,12 @@ NOT_RUN: Final = {
     ("docs/products/*", "curl"): "tests/docs/test_product_pages.py sends the order",
     ("README.md", "unitask run"): "runs in docs/guide/command-line.md",
     ("docs/guide/deploy.md", "deploy/make-env.sh"): "runs in tests/deploy/test_deploy_files.py",
-    ("docs/guide/deploy.md", "install"): "writes below /etc",
+    (
+        "docs/guide/deploy.md",
+        "install",
+    ): "writes below /etc and /usr; tests/deploy/test_systemd_command.py runs the command",
+    ("docs/guide/deploy.md", "chown"): "needs the folder of the unit",
+    ("docs/guide/deploy.md", "unitask restore"): "runs below, as in the block after it",
     ("docs/guide/deploy.md", "printf"): "writes below /etc",
     ("docs/guide/deploy.md", "chmod"): "writes below /etc",
     ("docs/guide/deploy.md", "--from-literal*"): "goes on with what kubectl is told",
