@@ -12,7 +12,7 @@ from unitask.catalogue import Catalogue
 from unitask.engines import installed, remote
 from unitask.kit.money import points
 from unitask.spec.product import Conditions, Product, Recipe, is_named
-from unitask.spec.remote import LIMIT_S, PROVIDER_NAME, Provider
+from unitask.spec.remote import PROVIDER_NAME, Provider
 
 _LEVELS: Final = ("full", "basic", "preview")
 
@@ -31,7 +31,7 @@ class _Provider(_Table):
     products: tuple[str, ...] | None = None
     recipes: Path | None = None
     at_once: int | None = Field(None, ge=1, le=256)
-    limit_s: int = Field(LIMIT_S, ge=1, le=24 * 3600)
+    limit_s: int | None = Field(None, ge=1, le=24 * 3600)
     costs: dict[str, str] = {}
     paid: bool | None = None
     own_key_only: bool = False
@@ -165,7 +165,7 @@ class Routing:
                 provider.name,
                 "full",
                 provider.engine,
-                limit_s=max(provider.limit_s, product.limit_s),
+                limit_s=provider.seconds(product),
                 is_remote=True,
                 cost_points=costs[-1] if costs else None,
                 own_key_only=provider.name in self.own_key_only,

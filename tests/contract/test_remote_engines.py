@@ -70,6 +70,15 @@ async def test_waiting_is_told_from_running(bench: Bench) -> None:
     assert bench.last.notes[0] != bench.last.notes[-1] == "running at there"
 
 
+@these(["replicate"])
+@pytest.mark.parametrize(("limit_s", "told"), [(60, "60s"), (None, "1800s")])
+async def test_a_job_ends_by_itself_when_its_time_is_over(bench: Bench, limit_s: int | None, told: str) -> None:
+    """The time that the operator gives it, also where that is short; else the usual one."""
+    bench.limit_s = limit_s
+    await bench.run()
+    assert bench.sim.job.headers["cancel-after"] == told
+
+
 async def test_own_files_go_there_in_a_form_that_can_be_read(bench: Bench) -> None:
     """Nobody but us reads an address of our own store."""
     await bench.run(bench.job(product=bench.case.edit, inputs={"prompt": "a dog", "image": OWN["image"]}))

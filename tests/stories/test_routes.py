@@ -10,6 +10,7 @@ from support.clock import ManualClock
 from support.orders import CAT, cat
 from support.provided import NOWHERE, Open, opening, provider, route
 from unitask.accounts.limits import Limits
+from unitask.kit.clock import SECOND_US
 from unitask.kit.errors import Unavailable
 from unitask.settings import Settings
 from unitask.tasks.model import Status, Task
@@ -255,3 +256,15 @@ async def test_a_hundred_waiting_tasks_are_sent_on_together(provided: Open) -> N
     await it.says(DEV, engines="spare:full")
     assert [await it.services.tasks.reroute() for _ in range(3)] == [100, 1, 0]
     assert {place[0] for place in await it.places()} == {"spare"}
+
+
+@pytest.mark.parametrize(("limits", "limit_s"), [({"limit_s": "60"}, 60), ({}, 1800)], ids=["its own", "the usual one"])
+async def test_an_attempt_at_a_provider_has_the_time_that_the_operator_gives_it(
+    provided: Open, limits: dict[str, str], limit_s: int
+) -> None:
+    """Also where that is less than the product has elsewhere."""
+    it = await provided(provider("hub", **limits))
+    await it.customer.order()
+    worker = await it.says(DEV, engines="hub:full")
+    (work,) = await worker.claim()
+    assert work.attempt_deadline == it.clock.now_us() + limit_s * SECOND_US

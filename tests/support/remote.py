@@ -230,6 +230,7 @@ class Bench:
         self.key = sim.key or PROXY_KEY
         self.own_key: str | None = None
         self.paid = case.paid
+        self.limit_s: int | None = None
         self.said: list[str] = []
         self.jobs: list[LocalRemoteJob] = []
         self._http = http
@@ -242,7 +243,13 @@ class Bench:
             recipes.write_text(self.case.recipes)
         key = SecretStr(self.key)
         return Provider(
-            name="there", engine=self.engine.name, url=self.sim.url, key=key, recipes=recipes, paid=self.paid
+            name="there",
+            engine=self.engine.name,
+            url=self.sim.url,
+            key=key,
+            recipes=recipes,
+            limit_s=self.limit_s,
+            paid=self.paid,
         )
 
     def calls(self) -> HttpCalls:

@@ -1,9 +1,11 @@
 """A file of providers and routes that cannot be used stops the start, with a sentence that names the place."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from unitask.catalogue import Catalogue
 from unitask.settings import Settings, WrongSetting
 
 GOOD = '[provider.hub]\nengine = "upstream"\nurl = "http://127.0.0.1:9"\n'
@@ -64,6 +66,16 @@ def test_a_file_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
     """It was meant to be read."""
     with pytest.raises(WrongSetting, match="UNITASK_PROVIDERS is wrong: "):
         Settings.load(data=tmp_path, providers=tmp_path / "not-there.toml").products_here()
+
+
+@pytest.mark.parametrize(("line", "limits_s"), [("", [1800, 3600]), ("limit_s = 60", [60, 60])])
+def test_the_operator_s_limit_counts_whatever_the_product_has(tmp_path: Path, line: str, limits_s: list[int]) -> None:
+    """Also where that is less; without one a product has the usual time, or its own where that is longer."""
+    routing = load(tmp_path, f"{GOOD}{line}").routing()
+    product = Catalogue.load().by_key("Qubico/flux1-dev/txt2img")
+    known = Catalogue.of([replace(product, model=f"at-most-{limit_s}", limit_s=limit_s) for limit_s in (120, 3600)])
+    recipes = [recipe for one in routing.apply(known) for recipe in one.recipes if recipe.engine == "hub"]
+    assert [recipe.limit_s for recipe in recipes] == limits_s
 
 
 def test_keys_come_from_the_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

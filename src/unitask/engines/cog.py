@@ -35,7 +35,7 @@ class CogEngine(Tabled):
 
     async def submit(self, job: RemoteJob, request: Any, key: str) -> Document:
         """Order the prediction and wait for it, also behind another one."""
-        limit_s = float(job.calls.provider.limit_s)
+        limit_s = float(job.calls.provider.seconds(job.product))
         for _ in range(max(1, int(limit_s / _AGAIN_S))):
             found = await self._made(job, request, key, limit_s)
             if found is not None and found.get("status") not in _RUNNING:

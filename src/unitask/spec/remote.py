@@ -21,6 +21,7 @@ Document = dict[str, Any]
 PROVIDER_NAME: Final = "[a-z0-9][a-z0-9-]{0,63}"
 """What a provider may be called: small letters, digits and dashes."""
 LIMIT_S: Final = 1800
+"""The least seconds of one job where the operator says nothing: providers have queues."""
 CALL_S: Final = 60.0
 
 
@@ -30,9 +31,9 @@ class Provider:
 
     `name` is what the queue and `meta.engine` call it. `products`: patterns of those it makes; None for all that the
     engine can. `recipes`: a file or a folder of the operator's own, read before the engine's. `at_once`: jobs at the
-    same time of one worker. `limit_s`: seconds of one job, its queue there included. `costs`: points for each unit of
-    a product's price, by pattern. `paid`: an order whose fate is unknown is not sent again. `takes_own_keys`: accounts
-    may use it with keys of their own, which is not charged.
+    same time of one worker. `limit_s`: seconds of one job, its queue there included; None: `seconds` says. `costs`:
+    points for each unit of a product's price, by pattern. `paid`: an order whose fate is unknown is not sent again.
+    `takes_own_keys`: accounts may use it with keys of their own, which is not charged.
     """
 
     name: str
@@ -42,10 +43,14 @@ class Provider:
     products: tuple[str, ...] | None = None
     recipes: Path | None = None
     at_once: int = 1
-    limit_s: int = LIMIT_S
+    limit_s: int | None = None
     costs: Mapping[str, int] = field(default_factory=dict)
     paid: bool = True
     takes_own_keys: bool = True
+
+    def seconds(self, product: Product) -> int:
+        """Tell how long a job may take: as the operator says, else as usual, or as the product says if longer."""
+        return self.limit_s or max(LIMIT_S, product.limit_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class OpenaiEngine(Tabled):
         """Order; what is made at once is the answer."""
         del key
         call = self.mapped(job).call
-        limit_s = float(job.calls.provider.limit_s)
+        limit_s = float(job.calls.provider.seconds(job.product))
         path = _path(job.calls, call)
         if call in _FORMS:
             reply = await _sent(job, path, request, limit_s)

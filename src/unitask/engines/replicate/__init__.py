@@ -44,7 +44,7 @@ class ReplicateEngine(Tabled):
         model, _, version = self.mapped(job).call.partition(":")
         path = "v1/predictions" if version else f"v1/models/{model}/predictions"
         body = {"input": request} | ({"version": version} if version else {})
-        headers = {"Cancel-After": f"{job.calls.provider.limit_s}s"}
+        headers = {"Cancel-After": f"{job.calls.provider.seconds(job.product)}s"}
         reply = await job.calls.send("POST", path, json=body, headers=headers)
         return {"id": reply.document["id"]}
 
