@@ -1,7 +1,7 @@
 """The graph of a product: what ComfyUI exports in its API format, and where the input goes in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -47,13 +47,17 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A product's graph. `files`: the nodes of the result in their order, or with the output field of each."""
+    """A product's graph. `files`: the nodes of the result in their order, or with the output field of each.
+
+    `is_ours`: it is not a file of the operator's.
+    """
 
     needs: tuple[Pack, ...]
     input: Mapping[str, Any]
     bypass: Mapping[str, Bypass]
     files: tuple[str, ...] | dict[str, str]
     nodes: Mapping[str, dict[str, Any]]
+    is_ours: bool = True
 
     @property
     def read(self) -> frozenset[str]:
@@ -81,7 +85,7 @@ def graph_of(product: str, own: Path | None) -> Graph | None:
     for folder in (own, files(__package__).joinpath("graphs")):
         found = None if folder is None else _read(folder, product)
         if found is not None:
-            return found
+            return replace(found, is_ours=folder is not own)
     return None
 
 
