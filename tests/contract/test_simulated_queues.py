@@ -157,6 +157,16 @@ def test_problems_of_replicate_are_told(replicate: Replicate, client: Any) -> No
         client.predictions.get(prediction.id)
 
 
+def test_a_model_is_described(replicate: Replicate, client: Any) -> None:
+    """One of those that it has; any other could not be found."""
+    module = pytest.importorskip("replicate.exceptions")
+    model = client.models.get("black-forest-labs/flux-dev")
+    assert (model.id, model.visibility, len(model.latest_version.id)) == ("black-forest-labs/flux-dev", "public", 64)
+    with pytest.raises(module.ReplicateError, match="could not be found") as refused:
+        client.models.get("black-forest-labs/flux-next")
+    assert refused.value.status == 404
+
+
 def test_inputs_are_uploaded_to_replicate(replicate: Replicate, client: Any) -> None:
     """A file in an input goes up first, and the input names it."""
     file = io.BytesIO(PNG)

@@ -1,10 +1,13 @@
 """Replicate: predictions that are asked for again and again, or waited for in the request that orders them.
 
 A request that may wait (`Prefer: wait`) gets the end of its prediction, and while jobs are held its beginning.
+Models are looked up among those that our tables name; predictions are taken of any.
 """
 
 import base64
 import re
+import tomllib
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from starlette.requests import Request
@@ -26,11 +29,12 @@ STATUSES: Final = {
 TITLES: Final = {401: "Unauthenticated", 402: "Insufficient credit", 404: "Not found", 422: "Invalid input"}
 WAIT: Final = re.compile(r"wait(=\d+)?")
 CANCEL_AFTER: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s)?|\d+")
+TABLES: Final = Path(__file__).parents[2] / "src" / "unitask" / "engines" / "replicate" / "products.toml"
 BAR: Final = " {percent}%|{bar:<10}| {done}/{total} [00:01<00:01,  1.00it/s]\n"
 
 
 class Replicate(Simulator):
-    """The service."""
+    """The service. `models`: those that it has, as `owner/name`."""
 
     key = "r8_of_the_provider"
     usual: ClassVar = {
@@ -40,12 +44,17 @@ class Replicate(Simulator):
         "model": {"model_file": "$glb", "color_video": "$mp4", "no_background_images": ["$png"]},
     }
 
+    def __init__(self, *, looks: int = 2) -> None:
+        super().__init__(looks=looks)
+        self.models = {table["call"].partition(":")[0] for table in tomllib.loads(TABLES.read_text("utf-8")).values()}
+
     def routes(self) -> list[BaseRoute]:
         """List what is used to run a model."""
         return [
             Route("/v1/account", self.account, name="ping"),
             Route("/v1/predictions", self.create, methods=["POST"], name="submit"),
             Route("/v1/predictions", self.predictions, methods=["GET"], name="look"),
+            Route("/v1/models/{owner}/{model}", self.model, methods=["GET"], name="ping"),
             Route("/v1/models/{owner}/{model}/predictions", self.create, methods=["POST"], name="submit"),
             Route("/v1/predictions/{id}", self.read, methods=["GET"], name="look"),
             Route("/v1/predictions/{id}/cancel", self.cancel, methods=["POST"], name="cancel"),
@@ -75,6 +84,17 @@ class Replicate(Simulator):
         """Tell whose key it is."""
         del request
         return JSONResponse({"type": "user", "username": "somebody", "name": "Somebody", "github_url": ""})
+
+    async def model(self, request: Request) -> Response:
+        """Describe a model."""
+        owner, name = request.path_params["owner"], request.path_params["model"]
+        if f"{owner}/{name}" not in self.models:
+            return self.unknown()
+        version = {"id": "ab" * 32, "created_at": CREATED, "cog_version": "0.16.9", "openapi_schema": {}}
+        about = {"description": "It makes pictures.", "visibility": "public", "run_count": 1000}
+        links = dict.fromkeys(("github_url", "paper_url", "license_url", "cover_image_url"))
+        whose = {"url": f"https://replicate.com/{owner}/{name}", "owner": owner, "name": name}
+        return JSONResponse({**whose, **about, **links, "default_example": None, "latest_version": version})
 
     async def create(self, request: Request) -> Response:
         """Take an order, and perhaps wait."""
