@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from support.keys import WORKER_TOKEN
 from support.machine import Machine, free_port
 from support.threaded import threaded
 from unitask.accounts.credentials import SEALED_AS
@@ -54,7 +55,7 @@ set_to("proxy-unknown", PUBLIC_URL=PUBLIC)
 set_to("previews", PUBLIC_URL=PUBLIC, TRUSTED_PROXIES="127.0.0.1")
 set_to("marks-off", MARKS="false")
 set_to("marks-certificate", MARK_CERTIFICATE="/nowhere/chain.pem", MARK_KEY="/nowhere/key.pem")
-set_to("api-away", API_URL=f"http://127.0.0.1:{free_port()}")
+set_to("api-away", API_URL=f"http://127.0.0.1:{free_port()}", WORKER_TOKEN=WORKER_TOKEN)
 set_to("database-away", DATABASE_URL="postgresql://127.0.0.1:1/unitask", SECRET="a-secret-of-the-doctor")
 
 
@@ -191,7 +192,19 @@ def answering(document: object, status: int = 200, **headers: str) -> Iterator[i
 @scene("clock-off")
 def _(_: Machine) -> Iterator[dict[str, str]]:
     with answering({"server": "unitask"}, Date="Sun, 06 Nov 1994 08:49:37 GMT") as port:
-        yield {"API_URL": f"http://127.0.0.1:{port}"}
+        yield {"API_URL": f"http://127.0.0.1:{port}", "WORKER_TOKEN": WORKER_TOKEN}
+
+
+@scene("worker-no-token")
+def _(machine: Machine) -> Iterator[dict[str, str]]:
+    _, api = machine.serve()
+    yield {"API_URL": str(api.http.base_url)}
+
+
+@scene("worker-token")
+def _(machine: Machine) -> Iterator[dict[str, str]]:
+    _, api = machine.serve()
+    yield {"API_URL": str(api.http.base_url), "WORKER_TOKEN": "another-token-than-that-of-the-api"}
 
 
 @scene("port-taken")

@@ -127,6 +127,8 @@ KNOWN: Final[Mapping[str, Kind]] = {
     ),
     "public-moved": Kind("UNITASK_PUBLIC_URL is redirected to {target}", "set it to the address where that ends"),
     "api-away": Kind("UNITASK_API_URL leads to no server: {why}", "correct it, or start the server"),
+    "worker-no-token": Kind("UNITASK_WORKER_TOKEN is not set: no API lets this worker in", "set it to the API's"),
+    "worker-token": Kind("the API at {url} does not take UNITASK_WORKER_TOKEN", "set it to the API's"),
     # database
     "database-schema": Kind("{why}", "as it says; `unitask up` migrates by itself", says_cure=False),
     "database-away": Kind("{why}", "see that it runs and that UNITASK_DATABASE_URL is right", says_cure=False),

@@ -3,15 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import SecretStr
 
 from unitask.cli.checks.known import Findings, Found, found
 from unitask.kit.addresses import literal
 from unitask.kit.clock import SECOND_US, Clock
 from unitask.settings import Settings
+from unitask.spec.protocol import PREFIX
 
 _ASK_S: Final = 5.0
 _LEAST_LENGTH: Final = 12
@@ -96,18 +99,31 @@ async def _public(client: httpx.AsyncClient, url: str) -> list[Found]:
 
 async def _of_worker(settings: Settings) -> list[Found]:
     """Ask the server whose worker this machine is; its answer has its time."""
+    troubles = [] if settings.worker_token else [found("worker-no-token")]
     async with _asking() as client:
         try:
             answer = await client.get(f"{settings.api_url}/healthz")
+            if not _is_ours(answer):
+                return [*troubles, found("api-away", why="what answers there is not Unitask")]
+            if settings.worker_token and not await _takes(client, settings.api_url, settings.worker_token):
+                troubles.append(found("worker-token", url=settings.api_url))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return [found("api-away", why=str(error) or type(error).__name__)]
-    if not _is_ours(answer):
-        return [found("api-away", why="what answers there is not Unitask")]
+            return [*troubles, found("api-away", why=str(error) or type(error).__name__)]
     try:
         theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
     except ValueError:
-        return []
-    return clock_apart(theirs, settings.api_url)
+        return troubles
+    return [*troubles, *clock_apart(theirs, settings.api_url)]
+
+
+async def _takes(client: httpx.AsyncClient, url: str, token: SecretStr) -> bool:
+    """Show the token where nothing happens by it."""
+    headers = {"Authorization": f"Bearer {token.get_secret_value()}".encode()}
+    try:
+        answer = await client.get(f"{url}{PREFIX}/marks", headers=headers)
+    except httpx.LocalProtocolError:  # a line break in the token; the error would repeat it
+        return False
+    return answer.status_code != HTTPStatus.UNAUTHORIZED
 
 
 def clock_apart(theirs_s: float, whom: str) -> list[Found]:
