@@ -46,6 +46,7 @@ def set_to(name: str, **settings: str) -> None:
         yield settings
 
 
+set_to("setting-unknown", LOGLEVEL="debug")
 set_to("engine-unknown", ENGINES="cpu,preview,espeak,testr")
 set_to("key-weak", WORKER_TOKEN="1111111111111111")
 set_to("private-open", HOST="0.0.0.0", PUBLIC_URL=PUBLIC, TRUSTED_PROXIES="::1", ALLOW_PRIVATE_NETWORKS="true")

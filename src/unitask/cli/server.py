@@ -22,6 +22,7 @@ from unitask.api import Application
 from unitask.api.serving import Server, listen
 from unitask.app import Services
 from unitask.cli.catalogue import barring, keyless, levels
+from unitask.cli.checks import environment
 from unitask.cli.engines import check_engines
 from unitask.cli.loop import run
 from unitask.db.migrate import upgrade
@@ -167,6 +168,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 def _run(settings: Settings, serving: Coroutine[Any, Any, None]) -> None:
     log.configure(settings.log_level, as_json=settings.log_json)
+    environment.warn()
     with contextlib.suppress(KeyboardInterrupt), tracing.running("unitask-api", on=settings.tracing):
         run(serving)
 

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from unitask.cli.checks import environment
 from unitask.cli.door import api_and_token
 from unitask.cli.engines import check_engines, usable_providers
 from unitask.cli.loop import run
@@ -30,6 +31,8 @@ def worker(api_url: str | None, slots: int | None, *, embedded: bool) -> None:
     log.configure(settings.log_level, as_json=settings.log_json)
     if embedded:
         die_with_parent()
+    else:
+        environment.warn()
     api, token = api_and_token(settings)
     check_engines(settings)
     engines = usable_engines(settings.engines)

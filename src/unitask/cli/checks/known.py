@@ -46,6 +46,7 @@ _WORKERS: Final = "start one (`unitask worker`), or see the log of the one that 
 
 KNOWN: Final[Mapping[str, Kind]] = {
     # settings
+    "setting-unknown": Kind("{variable} is no setting and does nothing: {guess}", "correct its name, or unset it"),
     "engine-unknown": Kind("{why}", "correct UNITASK_ENGINES, or install the engine", says_cure=False),
     "key-weak": Kind("{setting} is easy to guess", "take another, for example of `openssl rand -hex 32`"),
     "secret-of-one": Kind(

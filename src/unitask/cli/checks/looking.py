@@ -1,13 +1,14 @@
 """All that is looked at beside products and providers: at once, and each for a while."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from unitask.app import open_store
 from unitask.artifacts.model import new_name
 from unitask.artifacts.store import trouble
-from unitask.cli.checks import machine, rows, server
+from unitask.cli.checks import environment, machine, rows, server
 from unitask.cli.checks.known import Found, found
 from unitask.cli.engines import check_engines
 from unitask.kit.clock import Clock
@@ -28,6 +29,7 @@ async def all_found(settings: Settings) -> list[Found]:
     }
     later = await asyncio.gather(*(_within(what, look) for what, look in looks.items()))
     return [
+        *environment.unknown(os.environ),
         *_engines(settings),
         *server.keys(settings),
         *server.exposure(settings),
