@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from support.ailing import SCENES, changed
+from support.ailing import SCENES, changed, disk, move_and_fill
 from support.machine import Machine
 from support.source import ROOT, text_of
 from support.texts import section, tables
@@ -65,6 +65,18 @@ def test_a_trouble_is_found_with_its_cure(machine: Machine, name: str) -> None:
         assert all(any(one.fullmatch(line) for one in expected) for line in others), others
     assert status == (0 if kind.is_note else 1)
     assert kind.is_note is ("No troubles found." in told)
+
+
+def test_a_full_disk_with_all_data_on_it_is_told_once(machine: Machine) -> None:
+    """The database fails for nothing else, and nobody reads that its folder belongs to somebody else."""
+    machine.prepare()
+    machine.found_by = {}
+    with disk(machine, "size=4m") as place:
+        address = move_and_fill(machine, place)
+        told = doctor(machine, DATABASE_URL=address, DATA=str(place))[1]
+    first, *others = [line.removeprefix(" ! ") for line in told.splitlines() if line.startswith(" ! ")]
+    assert pattern(KNOWN["disk-full"]).fullmatch(first)
+    assert all(pattern(KNOWN["store-fails"]).fullmatch(line) for line in others), others
 
 
 @pytest.mark.parametrize("database_source", ["postgres"], indirect=True)

@@ -268,6 +268,22 @@ def _(machine: Machine) -> Iterator[dict[str, str]]:
         yield {"DATABASE_URL": f"sqlite:///{place / 'unitask.db'}"}
 
 
+def move_and_fill(machine: Machine, place: Path) -> str:
+    """Let the database lie on a small disk, and fill it; gives its address."""
+    database = place / "unitask.db"
+    subprocess.run(["cp", machine.folder / "data" / "unitask.db", database], check=True)
+    with contextlib.suppress(OSError), (place / "another").open("wb", buffering=0) as another:
+        while True:
+            another.write(b"0" * 4096)
+    return f"sqlite:///{database}"
+
+
+@scene("database-fails")
+def _(machine: Machine) -> Iterator[dict[str, str]]:
+    with disk(machine, "size=4m") as place:
+        yield {"DATABASE_URL": move_and_fill(machine, place)}
+
+
 @scene("database-no-wal")
 def _(machine: Machine) -> Iterator[dict[str, str]]:
     changed(machine, "pragma journal_mode=delete")

@@ -8,11 +8,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """How a SQLite file is found. `journal`: its journal mode; `locked` and `read_only`: whether nobody can write."""
+    """How a SQLite file is found. `journal`: its journal mode; `locked` and `read_only`: whether nobody can write.
+
+    `failed`: what SQLite says where it is neither, of a full disk for example.
+    """
 
     journal: str
     locked: bool = False
     read_only: bool = False
+    failed: str = ""
 
 
 def file_state(path: str, wait_s: float) -> FileState | None:
@@ -29,7 +33,9 @@ def file_state(path: str, wait_s: float) -> FileState | None:
         said = str(error)
         if "locked" in said or "busy" in said:
             return FileState(journal, locked=True)
-        return FileState(journal, read_only=True)
+        if "readonly" in said or "unable to open" in said:
+            return FileState(journal, read_only=True)
+        return FileState(journal, failed=said)
     except sqlite3.DatabaseError:
         return None
     return FileState(journal)

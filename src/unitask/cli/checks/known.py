@@ -140,6 +140,9 @@ KNOWN: Final[Mapping[str, Kind]] = {
     "database-read-only": Kind(
         "the database {path} cannot be opened to be written", "give it, and its folder, to the server's user"
     ),
+    "database-fails": Kind(
+        "the database {path} cannot be used: {why}", "see whether its disk is full or broken; make room there"
+    ),
     "database-no-wal": Kind(
         "the database {path} does not keep a write-ahead log ({mode}): readers and writers wait for each other",
         "let it lie on a local disk, not on a network share, and start the server",

@@ -44,6 +44,11 @@ def folders(settings: Settings) -> Findings:
         yield found("scratch-full", free=free // 2**20, path=scratch)
 
 
+def is_full(folder: Path) -> bool:
+    """Whether the disk of a folder counts as full; of one that is not there yet nobody knows."""
+    return folder.is_dir() and shutil.disk_usage(folder).free < _DISK_NEEDED
+
+
 def readers(settings: Settings) -> Findings:
     """See who else may read the secret and the database."""
     secret = settings.data / "secret"

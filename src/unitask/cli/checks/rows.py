@@ -1,11 +1,13 @@
 """What is wrong with the database, and what its rows tell of servers, workers, receivers and books."""
 
 import asyncio
+from pathlib import Path
 from typing import Final
 
 from unitask.administration import books
 from unitask.administration.signs import LATE_US, Signs, is_sealed_otherwise, signs
 from unitask.cli.checks.known import Findings, Found, found
+from unitask.cli.checks.machine import is_full
 from unitask.cli.checks.server import clock_apart
 from unitask.db import Database, open_database
 from unitask.db.look import file_state
@@ -22,7 +24,7 @@ async def database(settings: Settings) -> list[Found]:
     """Look at the database and, where it can be used, into it."""
     if settings.api_url:
         return []  # a worker needs none
-    if troubles := list(await asyncio.to_thread(_file, settings)):
+    if (troubles := await asyncio.to_thread(_file, settings)) is not None:
         return troubles
     try:
         if wrong := await check(settings.database_direct):
@@ -35,17 +37,20 @@ async def database(settings: Settings) -> list[Found]:
         return [found("database-away", why=why)]
 
 
-def _file(settings: Settings) -> Findings:
+def _file(settings: Settings) -> list[Found] | None:
+    """Look at a SQLite file; None where nothing is wrong with it and it can be opened."""
     path = settings.database.removeprefix("sqlite:///")
     state = file_state(path, _LOCK_S) if path != settings.database else None
     if state is None:
-        return
+        return None
     if state.locked:
-        yield found("database-locked", path=path, seconds=f"{_LOCK_S:g}")
-    elif state.read_only:
-        yield found("database-read-only", path=path)
-    elif state.journal != "wal":
-        yield found("database-no-wal", path=path, mode=state.journal)
+        return [found("database-locked", path=path, seconds=f"{_LOCK_S:g}")]
+    if state.read_only:
+        return [found("database-read-only", path=path)]
+    if state.failed:
+        is_told = is_full(settings.data) and Path(path).stat().st_dev == settings.data.stat().st_dev
+        return [] if is_told else [found("database-fails", path=path, why=state.failed)]
+    return None if state.journal == "wal" else [found("database-no-wal", path=path, mode=state.journal)]
 
 
 async def _inside(settings: Settings) -> list[Found]:
