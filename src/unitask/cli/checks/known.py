@@ -132,7 +132,7 @@ KNOWN: Final[Mapping[str, Kind]] = {
     "worker-token": Kind("the API at {url} does not take UNITASK_WORKER_TOKEN", "set it to the API's"),
     # database
     "database-schema": Kind("{why}", "as it says; `unitask up` migrates by itself", says_cure=False),
-    "database-away": Kind("{why}", "see that it runs and that UNITASK_DATABASE_URL is right", says_cure=False),
+    "database-away": Kind("{why}", "see that it runs and that UNITASK_DATABASE_URL is right"),
     "database-locked": Kind(
         "the database {path} is locked by another program for more than {seconds} s",
         "end what holds it: a shell, a copy, a backup of files",
