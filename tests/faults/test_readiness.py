@@ -62,6 +62,9 @@ async def test_a_database_that_lets_nobody_in(install: Install, database_url: st
         await admin.execute(f"alter database {name} with allow_connections false")
         await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
         await says(client, 503, "database", "see that the database runs")
+        said = (await client.get("/readyz")).json()
+        assert said["checks"]["writes"] == said["checks"]["schema"] == "not known while the database does not answer"
+        assert said["reason"] == said["checks"]["database"]
         assert (await client.get("/healthz")).is_success
         await admin.execute(f"alter database {name} with allow_connections true")
         await says(client, 200, "database", "ok")

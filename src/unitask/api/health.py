@@ -20,6 +20,7 @@ _WRITE_S: Final = 15.0
 """A commit takes milliseconds. A copy or a migration beside us may hold the database for some seconds."""
 _LEAST_FREE_BYTES: Final = 32 * 2**20
 _FINE: Final = "ok"
+_UNKNOWN: Final = "not known while the database does not answer"
 
 
 async def healthz(_: Request) -> Response:
@@ -32,9 +33,11 @@ async def readyz(request: Request) -> Response:
     unitask = services(request)
     counts, database, schema = await _asked(unitask)
     writes, disk = judged(unitask.database.load())
+    if database != _FINE:
+        writes = _UNKNOWN
     ending = "the server was told to end; send requests to another" if request.app.is_ending else _FINE
     checks = {"database": database, "schema": schema, "writes": writes, "disk": disk, "ending": ending}
-    wrong = [said for said in checks.values() if said != _FINE]
+    wrong = [said for said in checks.values() if said not in {_FINE, _UNKNOWN}]
     answer: dict[str, Any] = {"status": "unavailable", "reason": "; ".join(wrong)} if wrong else {"status": "ready"}
     if counts is not None:
         answer["queue"] = dict.fromkeys(State, 0) | counts
@@ -43,15 +46,14 @@ async def readyz(request: Request) -> Response:
 
 async def _asked(unitask: Services) -> tuple[dict[str, int] | None, str, str]:
     """Ask the database for what waits, and for its schema."""
-    unknown = "not known while the database does not answer"
     try:
         async with asyncio.timeout(_DATABASE_S):
             counts, outdated = await queue.counts(unitask.database), await outgrown(unitask.database)
     except UnitaskError as error:
-        return None, f"{error}; see that the database runs and that UNITASK_DATABASE_URL leads to it", unknown
+        return None, f"{error}; see that the database runs and that UNITASK_DATABASE_URL leads to it", _UNKNOWN
     except TimeoutError:
         late = f"the database did not answer within {_DATABASE_S:g} seconds"
-        return None, f"{late}; look for statements there that hold it up", unknown
+        return None, f"{late}; look for statements there that hold it up", _UNKNOWN
     return counts, _FINE, outdated or _FINE
 
 
