@@ -118,7 +118,7 @@ async def _of_worker(settings: Settings) -> list[Found]:
 
 async def _takes(client: httpx.AsyncClient, url: str, token: SecretStr) -> bool:
     """Show the token where nothing happens by it."""
-    headers = {"Authorization": f"Bearer {token.get_secret_value()}".encode()}
+    headers = {b"Authorization": f"Bearer {token.get_secret_value()}".encode()}
     try:
         answer = await client.get(f"{url}{PREFIX}/marks", headers=headers)
     except httpx.LocalProtocolError:  # a line break in the token; the error would repeat it
