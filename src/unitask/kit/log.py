@@ -1,5 +1,6 @@
 """Logging: one JSON object a line on standard error, or plain text on a terminal."""
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -57,7 +58,10 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except orjson.JSONEncodeError:  # half a character, or a number of more than 64 bits
+            return json.dumps(line, default=str, ensure_ascii=True, skipkeys=True)
 
 
 class TextFormatter(logging.Formatter):
