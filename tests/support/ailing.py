@@ -56,6 +56,7 @@ set_to("proxy-unknown", PUBLIC_URL=PUBLIC)
 set_to("previews", PUBLIC_URL=PUBLIC, TRUSTED_PROXIES="127.0.0.1")
 set_to("marks-off", MARKS="false")
 set_to("marks-certificate", MARK_CERTIFICATE="/nowhere/chain.pem", MARK_KEY="/nowhere/key.pem")
+set_to("server-away", PORT=str(free_port()))
 set_to("api-away", API_URL=f"http://127.0.0.1:{free_port()}", WORKER_TOKEN=WORKER_TOKEN)
 set_to("database-away", DATABASE_URL="postgresql://127.0.0.1:1/unitask", SECRET="a-secret-of-the-doctor")
 

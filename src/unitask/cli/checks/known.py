@@ -118,6 +118,7 @@ KNOWN: Final[Mapping[str, Kind]] = {
         "let both follow a time server (NTP): signatures of stores and webhooks fail otherwise",
     ),
     # addresses
+    "server-away": Kind("no server answers at {url}", "start it if it should run", is_note=True),
     "port-taken": Kind("something that is not Unitask answers at {url}", "end it, or set UNITASK_PORT to a free port"),
     "not-ready": Kind("the server at {url} is not ready: {why}", "see its log; `/readyz` says when it is"),
     "public-away": Kind(

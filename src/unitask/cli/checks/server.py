@@ -76,7 +76,7 @@ async def addresses(settings: Settings) -> list[Found]:
         try:
             here = await client.get(f"{settings.local_url}/healthz")
         except (httpx.HTTPError, httpx.InvalidURL):
-            return []  # it does not run: nothing can be said of what leads to it
+            return [found("server-away", url=settings.local_url)]  # nor can be said what leads to it
         if not _is_ours(here):
             return [found("port-taken", url=settings.local_url)]
         ready = await client.get(f"{settings.local_url}/readyz")
