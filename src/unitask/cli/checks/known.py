@@ -84,6 +84,15 @@ KNOWN: Final[Mapping[str, Kind]] = {
     "marks-unsigned": Kind(
         "UNITASK_MARK_CERTIFICATE is set and nothing can be signed", "pip install 'unitask[provenance]'"
     ),
+    "tracing-missing": Kind("UNITASK_TRACING is on and its libraries are missing", "pip install 'unitask[tracing]'"),
+    "tracing-address": Kind(
+        "UNITASK_TRACING is on and {setting} is no address of a collector",
+        "begin it with http:// or https://, as http://localhost:4318",
+    ),
+    "tracing-sampler": Kind(
+        "UNITASK_TRACING is on and OTEL_TRACES_SAMPLER names no sampler: {sampler}",
+        "take always_on, always_off or traceidratio, or one of them with parentbased_ before it",
+    ),
     # this machine
     "data-no-folder": Kind("{path} is a file", "set UNITASK_DATA to a folder"),
     "data-read-only": Kind(

@@ -30,6 +30,7 @@ async def all_found(settings: Settings) -> list[Found]:
     later = await asyncio.gather(*(_within(what, look) for what, look in looks.items()))
     return [
         *environment.unknown(os.environ),
+        *environment.tracing(settings, os.environ),
         *_engines(settings),
         *server.keys(settings),
         *server.exposure(settings),
