@@ -10,7 +10,7 @@ from sim.cog import Cog
 from sim.faults import Exchange, Fault, hang_up, status
 from sim.provider import served
 from sim.results import TYPES, content
-from support.remote import LOOKED_AT, Bench, Pauses
+from support.remote import LOOKED_AT, Bench, Pauses, then
 from unitask.engines.cog import CogEngine
 from unitask.kit.errors import EngineFailure, JobFailed
 from unitask.remote.access import Access
@@ -47,16 +47,6 @@ def with_cookie() -> Fault:
             await exchange.send(message)
 
         await exchange.let(send)
-
-    return happen
-
-
-def then(bench: Bench, fault: Fault, *, times: int) -> Fault:
-    """Let the order pass, and its looks meet a fault from then on."""
-
-    async def happen(exchange: Exchange) -> None:
-        bench.sim.faults.add("look", fault, times=times)
-        await exchange.let(exchange.send)
 
     return happen
 

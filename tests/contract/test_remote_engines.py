@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from sim.faults import Exchange, Fault, delay, hang_up, status
+from sim.faults import Fault, delay, hang_up, status
 from support.decoding import film, picture
-from support.remote import CASES, LOOKED_AT, ONCE, OWN, Bench
+from support.remote import CASES, LOOKED_AT, ONCE, OWN, Bench, then
 from unitask.kit.errors import EngineFailure, JobFailed, ProviderAway
 from unitask.spec.remote import Made
 
@@ -207,16 +207,6 @@ async def test_cog_makes_a_prediction_again_that_nobody_waited_for(bench: Bench)
     bench.sim.faults.add("submit", hang_up(after=True))
     await bench.run()
     assert len({job.id for job in bench.sim.jobs[1:]}) == 1
-
-
-def then(bench: Bench, fault: Fault, *, times: int) -> Fault:
-    """Let the order pass, and its looks meet a fault from then on."""
-
-    async def happen(exchange: Exchange) -> None:
-        bench.sim.faults.add("look", fault, times=times)
-        await exchange.let(exchange.send)
-
-    return happen
 
 
 @these(LOOKED_AT)

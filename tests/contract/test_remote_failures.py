@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sim.faults import Exchange, Fault, delay, garbage, hang_up, huge, leak, status, strange, wrong_type
-from support.remote import CASES, LOOKED_AT, ONCE, Bench, LocalRemoteJob, Pause
+from sim.faults import Fault, delay, garbage, hang_up, huge, leak, status, strange, wrong_type
+from support.remote import CASES, LOOKED_AT, ONCE, Bench, LocalRemoteJob, Pause, then
 from support.wait import seen
 from unitask.kit.errors import EngineFailure, JobFailed, MediaFailure, ProviderRefused, TaskFailure
 from unitask.remote.drive import COLLECTS, Drive
@@ -65,16 +65,6 @@ async def test_a_look_that_brings_no_answer_is_repeated(bench: Bench, fault: Fau
     bench.sim.faults.add("submit", then(bench, fault))
     await bench.run()
     assert (bench.sim.submitted, bench.sim.faults.left) == (1, 0)
-
-
-def then(bench: Bench, fault: Fault, *, times: int = 5) -> Fault:
-    """Let the order pass, and its looks meet a fault from then on."""
-
-    async def happen(exchange: Exchange) -> None:
-        bench.sim.faults.add("look", fault, times=times)
-        await exchange.let(exchange.send)
-
-    return happen
 
 
 STRANGE: list[Any] = [[], {}, "no", 3]

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sim.cog import Cog
 from sim.comfyui import ComfyUI
 from sim.fal import Fal
+from sim.faults import Exchange, Fault
 from sim.openai_media import OpenAIMedia
 from sim.provider import Simulator, served
 from sim.replicate import Replicate
@@ -301,6 +302,16 @@ class Bench:
         """The keys that the server was sent."""
         names = ("authorization", "x-api-key")
         return {headers[name].rpartition(" ")[2] for _, headers in self.sim.heard for name in names if name in headers}
+
+
+def then(bench: Bench, fault: Fault, *, times: int = 5) -> Fault:
+    """Let the order pass, and its looks meet a fault from then on."""
+
+    async def happen(exchange: Exchange) -> None:
+        bench.sim.faults.add("look", fault, times=times)
+        await exchange.let(exchange.send)
+
+    return happen
 
 
 def example_of(product: Product) -> dict[str, Any]:
