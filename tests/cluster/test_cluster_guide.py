@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,7 +94,9 @@ class Reader:
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
     """Sit down at a machine of one's own, with a home and a folder for what Ray writes."""
-    pytest.importorskip("ray", reason="the tests of workers on Ray need the extra ray")
+    # It is not imported here: what it is told in the environment of the other tests is read when it is.
+    if find_spec("ray") is None:
+        pytest.skip("the tests of workers on Ray need the extra ray")
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("UNITASK_", "RAY_"))}
     # Short: the names of Ray's sockets may not be long.
     with tempfile.TemporaryDirectory(prefix="unitask-ray-", ignore_cleanup_errors=True) as of_ray, machine() as made:
