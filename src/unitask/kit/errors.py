@@ -201,6 +201,7 @@ class ProviderRefused(EngineFailure):
     """
 
     code = "provider_refused"
+    of_input = True
 
     def __init__(self, sentence: str, *, answered: int, raw_message: str = "", is_plain: bool = True) -> None:
         super().__init__(sentence, raw_message=raw_message)

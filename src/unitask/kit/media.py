@@ -3,6 +3,7 @@
 import binascii
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 Kind = Literal["image", "video", "audio", "model"]
@@ -92,6 +93,12 @@ def sniff(head: bytes) -> Sniffed | None:
         return None
     content_type = CONTENT_TYPES[extension]
     return Sniffed(extension, content_type, _KINDS[content_type.partition("/")[0]])
+
+
+def sniff_file(path: Path) -> Sniffed | None:
+    """Do the same for a file."""
+    with path.open("rb") as file:
+        return sniff(file.read(HEAD_BYTES))
 
 
 def is_url(text: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from unitask.kit.errors import EngineFailure, JobFailed
-from unitask.kit.media import HEAD_BYTES, Kind, decode_inline, sniff
+from unitask.kit.media import Kind, decode_inline, sniff_file
 from unitask.remote.binding import at
 from unitask.remote.mapping import Mapped
 from unitask.remote.measures import measured, sound_of
@@ -45,16 +45,11 @@ async def save_as(job: RemoteJob, field: str, path: Path) -> str:
 
     """
     wanted = next((kind for kind in get_args(Kind) if kind in field.split("_")), None)
-    found = sniff(await in_thread(_head, path))
+    found = await in_thread(sniff_file, path)
     if found and wanted and found.kind != wanted:
         name = job.calls.provider.name
         raise JobFailed(f"the provider {name} gave a file of the kind {found.kind} where one of {wanted} was ordered")
     return await job.save(path)
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD_BYTES)
 
 
 async def output_of(job: RemoteJob, files: Sequence[Path] | Mapping[str, Path]) -> Output:

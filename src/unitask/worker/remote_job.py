@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from unitask.kit.errors import EngineFailure, JobFailed, Unavailable
-from unitask.kit.media import HEAD_BYTES, sniff
+from unitask.kit.media import sniff_file
 from unitask.provenance.manifest import Input as File
 from unitask.provenance.manifest import Said
 from unitask.provenance.statement import statement
@@ -110,7 +110,7 @@ class RemoteAttempt:
 
     async def save(self, path: Path) -> str:
         """Store an output file, whose content decides its type; gives its reference."""
-        found = sniff(await in_thread(_head, path))
+        found = await in_thread(sniff_file, path)
         if found is None:
             raise JobFailed(f"the provider {self.calls.provider.name} gave a result of an unknown format")
         since = self._of.watch.now()
@@ -139,8 +139,3 @@ class RemoteAttempt:
         """Tell the client something about the result, once."""
         if sentence not in self.warnings and len(self.warnings) < LIMIT_WARNINGS:
             self.warnings.append(sentence)
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD_BYTES)

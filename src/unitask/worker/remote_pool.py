@@ -16,7 +16,6 @@ from unitask.kit.errors import (
     EngineFailure,
     JobFailed,
     ProviderAway,
-    ProviderRefused,
     TaskFailure,
     Unavailable,
     UnitaskError,
@@ -295,7 +294,7 @@ class RemotePool:
                 raw_message=job.calls.clean(error.raw_message)[:8000],
                 number=error.number,
                 retryable=error.retryable,
-                of_input=error.of_input or isinstance(error, ProviderRefused),
+                of_input=error.of_input,
                 elsewhere=isinstance(error, JobFailed),
                 away=isinstance(error, ProviderAway),
             )
